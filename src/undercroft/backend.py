@@ -1,0 +1,34 @@
+"""The open resources that handlers work with, made by `app` and passed down by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercroft.auth.passwords import PasswordPool
+from undercroft.collections.catalog import Catalog, CatalogHolder
+from undercroft.database.engine import Engine
+from undercroft.files.local import LocalStore
+from undercroft.query.plan import Plans
+from undercroft.settings.settings import Settings, SettingsHolder
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One running backend."""
+
+    directory: Path
+    engine: Engine
+    catalogs: CatalogHolder
+    settings_holder: SettingsHolder
+    passwords: PasswordPool
+    files: LocalStore
+    plans: Plans
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.catalogs.current
+
+    @property
+    def settings(self) -> Settings:
+        return self.settings_holder.current

@@ -1,0 +1,51 @@
+"""The catalog: all collections at one moment, immutable, swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from undercroft.collections.collection import SUPERUSERS, Collection
+from undercroft.errors import NotFound
+
+
+class UnknownCollection(NotFound):
+    """No collection has that name or id."""
+
+    code = "unknown_collection"
+    default = "Missing collection context."
+
+
+class Catalog:
+    """All collections at one moment. `version` grows with every change."""
+
+    def __init__(self, collections: Iterable[Collection] = (), version: int = 0) -> None:
+        self.version = version
+        self._by_id = {collection.id: collection for collection in collections}
+        self._by_name = {collection.name.lower(): collection for collection in self._by_id.values()}
+
+    def __iter__(self) -> Iterator[Collection]:
+        return iter(self._by_id.values())
+
+    def find(self, name_or_id: str) -> Collection | None:
+        """The collection with that id, or that name in any letter case."""
+        return self._by_id.get(name_or_id) or self._by_name.get(name_or_id.lower())
+
+    def collection(self, name_or_id: str) -> Collection:
+        """Like `find`; raises `UnknownCollection` when there is none."""
+        found = self.find(name_or_id)
+        if found is None:
+            raise UnknownCollection
+        return found
+
+    @cached_property
+    def superusers(self) -> Collection:
+        """The collection of superusers."""
+        return self.collection(SUPERUSERS)
+
+
+class CatalogHolder:
+    """Where the current catalog is kept, so that it can be swapped whole."""
+
+    def __init__(self, catalog: Catalog | None = None) -> None:
+        self.current = catalog or Catalog()

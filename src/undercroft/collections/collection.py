@@ -1,0 +1,99 @@
+"""A collection: its fields, rules and options, as one frozen value."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+from undercroft.collections.fields.base import Field
+from undercroft.collections.options import AuthOptions
+
+CollectionType = Literal["base", "auth", "view"]
+Action = Literal["list", "view", "create", "update", "delete"]
+SUPERUSERS = "_superusers"
+SUPERUSERS_ID = "pbc_3142635823"  # SDKs know superusers by it
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One collection. `auth` is there for auth collections, `view_query` for views."""
+
+    id: str
+    name: str
+    type: CollectionType = "base"
+    system: bool = False
+    fields: tuple[Field, ...] = ()
+    indexes: tuple[str, ...] = ()
+    list_rule: str | None = None
+    view_rule: str | None = None
+    create_rule: str | None = None
+    update_rule: str | None = None
+    delete_rule: str | None = None
+    auth: AuthOptions | None = None
+    view_query: str = ""
+    created: str = ""
+    updated: str = ""
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Fields by exact name."""
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def by_id(self) -> dict[str, Field]:
+        return {field.id: field for field in self.fields}
+
+    @cached_property
+    def uniquely_indexed(self) -> frozenset[str]:
+        """Names of fields that alone carry a unique index."""
+        from_indexes = (parse_index(text) for text in self.indexes)
+        return frozenset(
+            index.columns[0].name for index in from_indexes if index and index.is_unique and len(index.columns) == 1
+        )
+
+    @property
+    def is_auth(self) -> bool:
+        return self.type == "auth"
+
+    @property
+    def is_view(self) -> bool:
+        return self.type == "view"
+
+    @property
+    def is_superusers(self) -> bool:
+        return self.name == SUPERUSERS
+
+    def rule(self, action: Action) -> str | None:
+        """The rule for an action: None superusers only, `""` everyone, else an expression."""
+        rule: str | None = getattr(self, f"{action}_rule")
+        return rule
+
+    def field(self, name: str) -> Field | None:
+        """The field of that exact name, or None."""
+        return self.by_name.get(name)
+
+
+class IndexColumn(msgspec.Struct, frozen=True):
+    """A column or expression of an index."""
+
+    name: str
+    collate: str = ""
+    sort: str = ""
+
+
+class Index(msgspec.Struct, frozen=True):
+    """A parsed CREATE INDEX statement."""
+
+    name: str
+    table: str
+    columns: tuple[IndexColumn, ...]
+    is_unique: bool = False
+    where: str = ""
+
+
+def parse_index(text: str) -> Index | None:
+    """The parts of a CREATE INDEX statement, or None when it is none."""
+    from_text: Any = text
+    del from_text
+    return None

@@ -1,0 +1,90 @@
+"""How an engine spells SQL: the one place where engines differ in text.
+
+`query` and `collections` ask a `Dialect` for expressions and types; they never
+ask for its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy.sql import ClauseElement
+
+ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
+"""What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
+
+Expression = ColumnElement[Any]
+
+
+class Dialect(Protocol):
+    """The spelling of one engine."""
+
+    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+        """SQL text with positional placeholders, and the bind names in their order."""
+        ...
+
+    def quote(self, name: str) -> str:
+        """An identifier, quoted."""
+        ...
+
+    def placeholder(self, position: int) -> str:
+        """The placeholder of the bound value at a position, counted from 1."""
+        ...
+
+    def column_type(self, kind: ColumnKind) -> str:
+        """The full column definition after the name: type, default, NOT NULL."""
+        ...
+
+    def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
+        """A bound value as if it stood in a column of this kind (its affinity or type)."""
+        ...
+
+    def elements(self, array: Expression, name: str) -> tuple[FromClause, Expression]:
+        """A joinable set with one row an element of a JSON array column, and its value."""
+        ...
+
+    def contains(self, array: Expression, element: Expression) -> Expression:
+        """Whether a JSON array column holds the element."""
+        ...
+
+    def any_of(self, value: Expression, names: str) -> Expression:
+        """Whether the value is one of a bound JSON array of texts called `names`."""
+        ...
+
+    def length(self, array: Expression) -> Expression:
+        """The number of elements of a JSON array column; 0 when it holds none."""
+        ...
+
+    def json_path(self, value: Expression, path: Sequence[str]) -> Expression:
+        """The scalar, or the JSON text, at a path; digits index arrays; NULL when missing."""
+        ...
+
+    def like(self, left: Expression, pattern: Expression, *, negated: bool) -> Expression:
+        """ASCII case-insensitive LIKE with backslash as escape."""
+        ...
+
+    def lower(self, value: Expression) -> Expression:
+        """ASCII lower case."""
+        ...
+
+    def is_same(self, left: Expression, right: Expression, *, negated: bool) -> Expression:
+        """NULL-safe comparison: IS or IS NOT."""
+        ...
+
+    def strftime(self, arguments: Sequence[Expression]) -> Expression:
+        """SQLite's strftime with its formats and modifiers; text or NULL."""
+        ...
+
+    def geo_distance(self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression) -> Expression:
+        """Great-circle kilometres on a sphere of 6,371 km; NULL when a part is no number."""
+        ...
+
+    def random_order(self) -> Expression:
+        """An expression to sort by that shuffles."""
+        ...
+
+    def insertion_order(self, table: FromClause) -> Expression:
+        """An expression to sort by that follows insertion."""
+        ...

@@ -1,0 +1,100 @@
+"""The protocol that every database engine speaks.
+
+Above this line nobody knows which engine runs. Statements are SQL text with
+positional placeholders as the engine's dialect renders them, and plain values:
+`None`, `int`, `float`, `str`, `bytes`. Rows are tuples.
+
+Reads are single statements on a snapshot. A write is one *operation*: a
+coroutine function that gets a `Transaction` and awaits nothing else. Engines may
+run several operations in one commit, each in a savepoint of its own; what an
+operation raises undoes that operation alone. `write` returns when the result is
+durable. Work that must await something else in between uses `transaction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from undercroft.database.dialect import Dialect
+from undercroft.errors import BadRequest, Unavailable
+
+Value = None | int | float | str | bytes
+Row = tuple[Value, ...]
+T = TypeVar("T")
+
+
+class UniqueViolation(BadRequest):
+    """A unique index or primary key refused a row; `columns` are the columns it covers."""
+
+    code = "unique_violation"
+
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        super().__init__(f"Values of {table}.{', '.join(columns)} must be unique.")
+        self.table = table
+        self.columns = tuple(columns)
+
+
+class SqlError(BadRequest):
+    """The database refused a statement: no such column, bad syntax, wrong type."""
+
+    code = "sql_error"
+
+
+class QueryTimeout(Unavailable):
+    """A statement ran longer than its deadline and was stopped."""
+
+    code = "query_timeout"
+    default = "The request took too long and was stopped."
+
+
+class WriteQueueFull(Unavailable):
+    """More writes are waiting than the queue holds."""
+
+    code = "write_queue_full"
+    default = "Too many writes are waiting. Try again in a moment."
+
+
+class Transaction(Protocol):
+    """An open write transaction."""
+
+    async def run(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run one statement; its rows. Raises `UniqueViolation`, `SqlError`, `QueryTimeout`."""
+        ...
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` on the event loop once this operation is durable; never if it is undone."""
+        ...
+
+
+Operation = Callable[[Transaction], Awaitable[T]]
+
+
+class Engine(Protocol):
+    """One open database."""
+
+    dialect: Dialect
+
+    async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
+        ...
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run one operation and return its result once it is durable.
+
+        Raises what the operation raises, and `WriteQueueFull`.
+        """
+        ...
+
+    def transaction(self, seconds: float = 5.0) -> AbstractAsyncContextManager[Transaction]:
+        """An interactive transaction: commits when the block ends, undone when it raises.
+
+        Holds the writer for as long as the block runs, so it has a limit: past
+        `seconds` its next statement raises `QueryTimeout` and all is undone.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits, then close every connection."""
+        ...

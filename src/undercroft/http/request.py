@@ -1,0 +1,83 @@
+"""A request as handlers see it: a thin reading of an ASGI scope.
+
+Made once a request and on the hot path, so everything that costs is lazy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from undercroft.http.body import Body, read_body
+from undercroft.http.query import parse_query
+from undercroft.query.scope import Context, Identity, Scope
+
+if TYPE_CHECKING:
+    from undercroft.backend import Backend
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Request:
+    """One HTTP request. `params` are the named parts of its path, set by the router.
+
+    `identity` is set by `middleware.authenticate` before a handler runs; `backend`
+    holds the open resources.
+    """
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive, backend: Backend) -> None:
+        self.asgi = scope
+        self.receive = receive
+        self.backend = backend
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.params: Mapping[str, str] = {}
+        self.identity: Identity | None = None
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """Query parameters: the first value of each name. Raises `BadQuery` for bad UTF-8."""
+        raw: bytes = self.asgi["query_string"]
+        return parse_query(raw) if raw else {}
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """Headers by lower-case name; the first of each."""
+        found: dict[str, str] = {}
+        for name, value in self.asgi["headers"]:
+            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        return found
+
+    def header(self, name: bytes) -> bytes | None:
+        """One raw header by its lower-case name, without reading the others."""
+        for key, value in self.asgi["headers"]:
+            if key == name:
+                raw: bytes = value
+                return raw
+        return None
+
+    async def body(self, limit: int) -> Body:
+        """The parsed body, at most `limit` bytes.
+
+        Raises `TooLarge`, `BadBody` and `UnsupportedContentType`.
+        """
+        return await read_body(self, limit)
+
+    def rule_scope(self, context: Context = "default", body: Mapping[str, Any] | None = None) -> Scope:
+        """This request as rules see it."""
+        return Scope(
+            identity=self.identity,
+            context=context,
+            method=self.method,
+            query=self.query,
+            headers=self.rule_headers,
+            body=body or {},
+        )
+
+    @cached_property
+    def rule_headers(self) -> Mapping[str, str]:
+        """Headers by the names rules use: lower case, snake case, without Host."""
+        return {name.replace("-", "_"): value for name, value in self.headers.items() if name != "host"}

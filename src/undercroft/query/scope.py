@@ -1,0 +1,55 @@
+"""Who asks, and with what: the argument every rule is judged with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from undercroft.collections.collection import Collection
+
+Context = Literal["default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller who is known: an auth record with all its stored values, hidden ones included."""
+
+    collection: Collection
+    record: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        record_id: str = self.record["id"]
+        return record_id
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.collection.is_superusers
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A caller and the request they make, as rules see it.
+
+    `body` holds the submitted data after casting and modifiers, unknown keys as they
+    came; `headers` has names in snake case; `query` has the first value of each name.
+    """
+
+    identity: Identity | None = None
+    context: Context = "default"
+    method: str = "GET"
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.identity is not None and self.identity.is_superuser
+
+    def within(self, context: Context) -> Scope:
+        """The same caller in another context."""
+        return replace(self, context=context)
+
+
+GUEST = Scope()

@@ -1,0 +1,41 @@
+"""Records as the database keeps them: between rows and stored values.
+
+These functions apply no rules; they are for the code that judges, not for callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from undercroft.collections.collection import Collection
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Row, Value
+
+Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
+"""`Engine.read` or `Transaction.run`: both can find a record."""
+
+
+def from_row(collection: Collection, row: Row) -> dict[str, Any]:
+    """Stored values by field name, for a row with every column in field order."""
+    return {field.name: field.from_column(value) for field, value in zip(collection.fields, row, strict=True)}
+
+
+def to_row(collection: Collection, record: Mapping[str, Any]) -> list[Value]:
+    """Column values in field order."""
+    return [field.to_column(record[field.name]) for field in collection.fields]
+
+
+def select_columns(collection: Collection, dialect: Dialect) -> str:
+    """Every column, quoted, in field order."""
+    return ", ".join(dialect.quote(field.name) for field in collection.fields)
+
+
+async def find_record(
+    run: Run, dialect: Dialect, collection: Collection, where: Mapping[str, Value]
+) -> dict[str, Any] | None:
+    """The first record whose columns equal the given values, whatever any rule says; None when there is none."""
+    test = " AND ".join(f"{dialect.quote(name)} = {dialect.placeholder(n)}" for n, name in enumerate(where, 1))
+    columns, table = select_columns(collection, dialect), dialect.quote(collection.name)
+    rows = await run(f"SELECT {columns} FROM {table} WHERE {test} LIMIT 1", list(where.values()))
+    return from_row(collection, rows[0]) if rows else None
