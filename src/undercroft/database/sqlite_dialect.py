@@ -1,0 +1,190 @@
+"""How SQLite spells SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    bindparam,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect, SQLiteIdentifierPreparer
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
+
+from undercroft.database.dialect import ColumnKind, Expression
+
+_COLUMN_TYPES: dict[ColumnKind, str] = {
+    "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
+    "text": "TEXT DEFAULT '' NOT NULL",
+    "number": "NUMERIC DEFAULT 0 NOT NULL",
+    "bool": "BOOLEAN DEFAULT FALSE NOT NULL",
+    "date": "TEXT DEFAULT '' NOT NULL",
+    "list": "JSON DEFAULT '[]' NOT NULL",
+    "json": "JSON DEFAULT NULL",
+    "geo": """JSON DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
+}
+_CASTS: dict[ColumnKind, TypeEngine[Any]] = {"number": NUMERIC(), "bool": NUMERIC()}
+_PATH_PART = re.compile(r"\w+")
+_EARTH_RADIUS = "6371.0"
+
+
+class SqliteDialect:
+    """The spelling of SQLite.
+
+    Every value in a statement must be a `bindparam` with a name of its own: texts
+    are kept and run again with other values, so a value inside one is an error.
+    """
+
+    def __init__(self) -> None:
+        self._spelling = _Spelling(paramstyle="qmark")
+
+    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+        """SQL text with positional placeholders, and the bind names in their order."""
+        compiled = statement.compile(dialect=self._spelling)
+        if not isinstance(compiled, SQLCompiler):
+            return str(compiled), ()
+        _refuse_constants(compiled)
+        return str(compiled), tuple(compiled.positiontup or ())
+
+    def quote(self, name: str) -> str:
+        """An identifier, quoted."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def placeholder(self, position: int) -> str:
+        """The placeholder of the bound value at a position, counted from 1."""
+        del position
+        return "?"
+
+    def column_type(self, kind: ColumnKind) -> str:
+        """The full column definition after the name: type, default, NOT NULL."""
+        return _COLUMN_TYPES[kind]
+
+    def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
+        """A bound value as if it stood in a column of this kind (its affinity or type)."""
+        # A json column keeps what it is given, and CAST would make 0 of text that is no number.
+        return value if kind == "json" else cast(value, _CASTS.get(kind, TEXT()))
+
+    def elements(self, array: Expression, name: str) -> tuple[FromClause, Expression]:
+        """A joinable set with one row an element of a JSON array column, and its value.
+
+        A value that is no JSON array counts as its own only element, so that
+        the same join serves a field that was or is single.
+        """
+        rows = func.json_each(_as_array(array)).table_valued("value", name=name)
+        return rows, rows.c.value
+
+    def contains(self, array: Expression, element: Expression) -> Expression:
+        """Whether a JSON array column holds the element."""
+        rows = func.json_each(_as_array(array)).table_valued("value").alias()
+        found: Select[Any] = select(literal_column("1")).select_from(rows).where(rows.c.value == element)
+        return exists(found.correlate_except(rows))
+
+    def any_of(self, value: Expression, names: str) -> Expression:
+        """Whether the value is one of a bound JSON array of texts called `names`."""
+        rows = func.json_each(bindparam(names)).table_valued("value").alias()
+        return value.in_(select(rows.c.value))
+
+    def length(self, array: Expression) -> Expression:
+        """The number of elements of a JSON array column; 0 when it holds none."""
+        return case((func.json_valid(array), func.json_array_length(array)), else_=literal_column("0"))
+
+    def json_path(self, value: Expression, path: Sequence[str]) -> Expression:
+        """The scalar, or the JSON text, at a path; digits index arrays; NULL when missing.
+
+        Text that is not JSON has no paths, and is itself at the empty one.
+        """
+        found: Expression = func.json_extract(value, literal_column(f"'{_path_text(path)}'"))
+        return case((func.json_valid(value), found), else_=literal_column("NULL") if path else value)
+
+    def like(self, left: Expression, pattern: Expression, *, negated: bool) -> Expression:
+        """ASCII case-insensitive LIKE with backslash as escape."""
+        return left.not_like(pattern, escape="\\") if negated else left.like(pattern, escape="\\")
+
+    def lower(self, value: Expression) -> Expression:
+        """ASCII lower case."""
+        return func.lower(value)
+
+    def is_same(self, left: Expression, right: Expression, *, negated: bool) -> Expression:
+        """NULL-safe comparison: IS or IS NOT."""
+        return left.is_distinct_from(right) if negated else left.is_not_distinct_from(right)
+
+    def strftime(self, arguments: Sequence[Expression]) -> Expression:
+        """SQLite's strftime with its formats and modifiers; text or NULL."""
+        return func.strftime(*arguments)
+
+    def geo_distance(self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression) -> Expression:
+        """Great-circle kilometres on a sphere of 6,371 km; NULL when a part is no number."""
+        lon = _half_sine_squared(func.radians(lon_b) - func.radians(lon_a))
+        lat = _half_sine_squared(func.radians(lat_b) - func.radians(lat_a))
+        chord = lat + func.cos(func.radians(lat_a)) * func.cos(func.radians(lat_b)) * lon
+        # Rounding may lift the chord of antipodes above 1, where asin has no answer.
+        half_angle = func.asin(func.sqrt(func.min(literal_column("1.0"), chord)))
+        return literal_column(f"2 * {_EARTH_RADIUS}") * half_angle
+
+    def random_order(self) -> Expression:
+        """An expression to sort by that shuffles."""
+        return func.random()
+
+    def insertion_order(self, table: FromClause) -> Expression:
+        """An expression to sort by that follows insertion."""
+        rowid: ColumnElement[Any] = column("_rowid_", _selectable=table)
+        return rowid
+
+
+class _Quoting(SQLiteIdentifierPreparer):
+    """Quotes every identifier, so that no list of reserved words decides what a name means."""
+
+    def _requires_quotes(self, value: str) -> bool:
+        del value
+        return True
+
+
+class _Compiler(SQLiteCompiler):
+    def limit_clause(self, select: Select[Any], **kw: Any) -> str:
+        limit = "-1" if select._limit_clause is None else self.process(select._limit_clause, **kw)  # noqa: SLF001 - the compiler's own hook reads it
+        offset = select._offset_clause  # noqa: SLF001 - likewise
+        return f"\n LIMIT {limit}" + ("" if offset is None else f" OFFSET {self.process(offset, **kw)}")
+
+
+class _Spelling(SQLiteDialect):
+    statement_compiler = _Compiler
+    preparer = _Quoting
+    supports_statement_cache = False
+
+
+def _refuse_constants(compiled: SQLCompiler) -> None:
+    for bind, name in compiled.bind_names.items():
+        if not bind.required or bind.expanding:
+            message = f"The value of {name!r} stands inside the statement: bind it by name, or write literal_column()."
+            raise TypeError(message)
+
+
+def _as_array(value: Expression) -> Expression:
+    # json_type() of text that is not JSON is an error, and AND does not promise to stop early.
+    is_array = func.iif(func.json_valid(value), func.json_type(value) == literal_column("'array'"), literal_column("0"))
+    return case((is_array, value), else_=func.json_array(value))
+
+
+def _path_text(path: Sequence[str]) -> str:
+    for part in path:
+        if not _PATH_PART.fullmatch(part):
+            message = f"Not a JSON path part: {part!r}"
+            raise ValueError(message)
+    return "$" + "".join(f"[{part}]" if part.isdecimal() and part.isascii() else f".{part}" for part in path)
+
+
+def _half_sine_squared(angle: Expression) -> Expression:
+    return func.pow(func.sin(angle / literal_column("2.0")), literal_column("2.0"))
