@@ -1,0 +1,53 @@
+# Every target makes the environment it needs: python3 (3.11 or newer), pip and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8090
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test quick check bench format pins clean
+
+help: ## List what can be made
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(VENV)/.demo ## Load 34,000 cities and serve them (PORT=8090)
+	$(BIN)/python demo/run.py --port $(PORT)
+
+test: $(VENV)/.test ## Run the whole test-suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+quick: $(VENV)/.test ## Run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+check: $(VENV)/.test ## Format, lint, types and the rules of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house --ignore tests/house/test_docs.py
+	$(BIN)/python tools/counts.py
+
+bench: $(VENV)/.bench ## Same work on Undercroft, PocketBase, FastAPI and a bare handler (needs wrk)
+	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
+
+format: $(VENV)/.test ## Rewrite the code as the formatter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pins: $(VENV)/.test $(VENV)/.bench ## Write down the versions in use
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+
+clean: ## Remove the environment and what the demo stored
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Some systems ship venv without ensurepip; pip can then fill the environment from outside.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
+		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+			&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+$(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Undercroft with what '$*' needs into $(VENV) ..."
+	@$(INSTALL) --editable '.[$*]'
+	@touch $@
