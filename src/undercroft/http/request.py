@@ -39,7 +39,7 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """Query parameters: the first value of each name. Raises `BadQuery` for bad UTF-8."""
+        """Query parameters: the first value of each name."""
         raw: bytes = self.asgi["query_string"]
         return parse_query(raw) if raw else {}
 

@@ -17,16 +17,16 @@ _encode = msgspec.json.Encoder().encode
 class Response:
     """An answer whose body is at hand.
 
-    `value`, when given, is the JSON value to encode; `body` bytes that are ready.
-    `page` marks a page of items, which `fields` picks inside of.
+    `is_picked` tells that `fields` was obeyed already, so that the edge leaves the body alone.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "is_picked", "status")
 
     def __init__(self, status: int = 200, body: bytes = b"", headers: Sequence[Header] = ()) -> None:
         self.status = status
         self.body = body
-        self.headers = list(headers)
+        self.headers = headers
+        self.is_picked = False
 
     async def send(self, send: Send, common: Sequence[Header], *, without_body: bool = False) -> None:
         """Send it, with headers that every response has."""

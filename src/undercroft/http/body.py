@@ -1,0 +1,97 @@
+"""Request bodies: bytes in, an object and files out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from undercroft.errors import BadRequest, TooLarge
+from undercroft.http.form_data import Form, read_multipart, read_urlencoded
+from undercroft.http.json_text import BadBody, parse_object
+from undercroft.http.upload import Upload
+
+if TYPE_CHECKING:
+    from undercroft.http.request import Request
+
+MIB: Final = 1024 * 1024
+DEFAULT_LIMIT: Final = 32 * MIB
+
+
+class UnsupportedContentType(BadRequest):
+    """The body is of a type that nobody reads."""
+
+    code = "unsupported_content_type"
+    default = "Unsupported Content-Type."
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request submitted.
+
+    `data` is the JSON object, or the inferred values of a form. `texts` are a
+    form's values as they came, `None` when the body was JSON.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
+    files: Mapping[str, list[Upload]] = field(default_factory=dict)
+    texts: Mapping[str, list[str]] | None = None
+
+
+async def read_body(request: Request, limit: int) -> Body:
+    """The body of a request, at most `limit` bytes; an empty one is an empty object.
+
+    Raises `TooLarge`, `BadBody` and `UnsupportedContentType`.
+    """
+    if not _may_have_body(request, limit):
+        return Body()
+    chunks = _chunks(request, limit)
+    first = await anext(chunks, b"")
+    if not first:
+        return Body()
+    kind = request.header(b"content-type") or b""
+    name = kind[:33].lower()
+    if name.startswith(b"application/json"):
+        return Body(parse_object(await _join(first, chunks)))
+    if name.startswith(b"multipart/form-data"):
+        return _from_form(await read_multipart(kind, first, chunks))
+    if name.startswith(b"application/x-www-form-urlencoded"):
+        return _from_form(read_urlencoded(await _join(first, chunks)))
+    raise UnsupportedContentType
+
+
+def _may_have_body(request: Request, limit: int) -> bool:
+    """Whether there is anything to read; refuses what is announced as too large."""
+    length = request.header(b"content-length")
+    if length is None:
+        is_framed = request.asgi.get("http_version", "1.1")[:1] == "1"
+        return not is_framed or request.header(b"transfer-encoding") is not None
+    if not length.isdigit():
+        raise BadBody
+    if len(length) > 18 or int(length) > limit:
+        raise TooLarge
+    return int(length) > 0
+
+
+async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The non-empty chunks of the body."""
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadBody
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge
+        if chunk:
+            yield chunk
+
+
+async def _join(first: bytes, rest: AsyncIterator[bytes]) -> bytes:
+    return b"".join([first, *[chunk async for chunk in rest]])
+
+
+def _from_form(form: Form) -> Body:
+    return Body(form.data, form.files, form.texts)

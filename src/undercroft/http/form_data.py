@@ -1,0 +1,127 @@
+"""Forms: urlencoded and multipart bodies as an object and files."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from undercroft.errors import TooLarge
+from undercroft.http.inference import infer_all
+from undercroft.http.json_text import BadBody, parse_object
+from undercroft.http.query import parse_pairs
+from undercroft.http.upload import Upload
+
+IN_MEMORY: Final = 1024 * 1024  # larger files wait on disk
+MAX_PARTS: Final = 1000
+MAX_TEXT: Final = 10 * 1024 * 1024  # all values of a form that are no files
+JSON_PAYLOAD: Final = "@jsonPayload"
+
+
+@dataclass(slots=True)
+class Form:
+    """A form while it is read, and after."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, list[Upload]] = field(default_factory=dict)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The values as JSON; every `@jsonPayload` is merged over them, in order, as it is."""
+        data = {name: infer_all(texts) for name, texts in self.texts.items() if name != JSON_PAYLOAD}
+        for text in self.texts.get(JSON_PAYLOAD, ()):
+            data |= parse_object(text.encode())
+        return data
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for uploads in self.files.values():
+            for upload in uploads:
+                upload.file.close()
+
+
+def read_urlencoded(raw: bytes) -> Form:
+    """The form in an urlencoded body."""
+    form = Form()
+    for name, value in parse_pairs(raw):
+        form.texts.setdefault(name, []).append(value)
+    return form
+
+
+async def read_multipart(kind: bytes, first: bytes, rest: AsyncIterator[bytes]) -> Form:
+    """The form in a multipart body. Raises `BadBody` when it is malformed or cut off."""
+    reader = _Reader(_boundary(kind))
+    try:
+        reader.feed(first)
+        async for chunk in rest:
+            reader.feed(chunk)
+        reader.end()
+    except MultipartError:
+        reader.form.close()
+        raise BadBody from None
+    except BaseException:
+        reader.form.close()
+        raise
+    return reader.form
+
+
+def _boundary(kind: bytes) -> str:
+    options: Mapping[str, str] = parse_options_header(kind.decode("latin-1"))[1]
+    boundary = options.get("boundary", "")
+    if not 0 < len(boundary) <= 200:
+        raise BadBody
+    return boundary
+
+
+class _Reader:
+    """Puts the parts of a multipart body where they belong."""
+
+    def __init__(self, boundary: str) -> None:
+        self.form = Form()
+        self._parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+        self._part: MultipartSegment = None
+        self._text = bytearray()
+        self._text_size = 0
+        self._file: SpooledTemporaryFile[bytes] | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        if self._parser.closed:
+            return
+        for event in self._parser.parse(chunk):
+            if event is None:
+                self._finish()
+            elif isinstance(event, MultipartSegment):
+                self._begin(event)
+            elif self._file is not None:
+                self._file.write(event)
+            else:
+                self._add_text(event)
+
+    def end(self) -> None:
+        self._parser.close()
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._part = part
+        if part.filename:
+            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - its reader closes it
+            upload = Upload(part.filename, part.content_type or "", 0, self._file)
+            self.form.files.setdefault(part.name, []).append(upload)
+
+    def _add_text(self, chunk: bytes) -> None:
+        self._text_size += len(chunk)
+        if self._text_size > MAX_TEXT:
+            raise TooLarge
+        self._text += chunk
+
+    def _finish(self) -> None:
+        name, part = self._part.name, self._part
+        if self._file is not None:
+            self._file.seek(0)
+            kept = self.form.files[name]
+            kept[-1] = Upload(kept[-1].filename, kept[-1].content_type, part.size, kept[-1].file)
+        elif name:
+            self.form.texts.setdefault(name, []).append(self._text.decode(errors="replace"))
+        self._file, self._text = None, bytearray()
