@@ -1,0 +1,33 @@
+"""The published JavaScript SDK, installed once per machine and run under Node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SDK = "pocketbase@0.28.1"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "undercroft-tests" / SDK
+
+
+def node_modules() -> Path:
+    """The folder with the SDK in it; skips the test on a machine without Node."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("needs Node: apt install nodejs npm")
+    if not (CACHE / "node_modules" / "pocketbase" / "package.json").exists():
+        _install()
+    return CACHE / "node_modules"
+
+
+def _install() -> None:
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, SDK]
+        subprocess.run(command, check=True, timeout=300)
+        if not CACHE.exists():
+            Path(folder).rename(CACHE)
+            Path(folder).mkdir()
