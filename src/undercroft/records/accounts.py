@@ -25,9 +25,7 @@ from undercroft.records.record import Run
 TOKEN_KEY_LENGTH: Final = 50
 MISMATCH: Final = FieldError("validation_values_mismatch", "Values don't match.")
 WRONG_OLD_PASSWORD: Final = FieldError("validation_invalid_old_password", "Missing or invalid old password.")
-TAKEN_ID: Final = FieldError(
-    "validation_invalid_auth_id", "The record id is invalid or already used in another auth collection."
-)
+TAKEN_ID: Final = FieldError("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
 
 
 class LastSuperuser(BadRequest):
@@ -146,8 +144,6 @@ def _changes(write: AccountWrite) -> dict[str, Any]:
     changes = dict(write.submitted)
     if not write.is_superuser:
         changes.pop("tokenKey", None)
-    if not write.password:
-        changes.pop("password", None)
     if write.collection.is_superusers:
         changes["verified"] = True
     if _ends_sessions(write) and not _brings_new_key(write, changes):
