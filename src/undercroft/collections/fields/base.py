@@ -29,7 +29,7 @@ Stored = Any  # a stored value as the table above has it
 
 @dataclass(frozen=True, slots=True)
 class OptionContext:
-    """What a field may look at when its options are checked."""
+    """What a field may look at when its links are checked."""
 
     find_collection: Callable[[str], Any]  # id -> Collection or None, the saved ones and the new one
     owner: Any  # the Collection the field belongs to, as it is to be
@@ -87,8 +87,12 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         del value
         return None
 
-    def check_options(self, context: OptionContext) -> Mapping[str, Any]:
-        """Errors in the options, by wire name."""
+    def check_options(self) -> Mapping[str, Any]:
+        """Errors in the options themselves, by wire name."""
+        return {}
+
+    def check_links(self, context: OptionContext) -> Mapping[str, Any]:
+        """Errors in the options that show only beside other collections, by wire name."""
         del context
         return {}
 
@@ -99,3 +103,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def from_column(self, value: Any) -> Stored:
         """The stored value from what the database driver gave."""
         return "" if value is None else value
+
+
+class ValueField(Field, frozen=True, kw_only=True):
+    """A field whose value callers give."""
+
+    help: str = ""
+    required: bool = False
