@@ -42,15 +42,15 @@ class Dialect(Protocol):
         ...
 
     def elements(self, array: Expression, name: str) -> tuple[FromClause, Expression]:
-        """A joinable set with one row an element of a JSON array column, and its value."""
+        """A joinable set with one row an element of a JSON array, and its column `value`."""
         ...
 
     def contains(self, array: Expression, element: Expression) -> Expression:
         """Whether a JSON array column holds the element."""
         ...
 
-    def any_of(self, value: Expression, names: str) -> Expression:
-        """Whether the value is one of a bound JSON array of texts called `names`."""
+    def any_of(self, value: Expression, array: Expression) -> Expression:
+        """Whether the value is one of a bound JSON array of texts."""
         ...
 
     def length(self, array: Expression) -> Expression:
@@ -67,6 +67,10 @@ class Dialect(Protocol):
 
     def lower(self, value: Expression) -> Expression:
         """ASCII lower case."""
+        ...
+
+    def ignoring_case(self, value: Expression) -> Expression:
+        """The value as an index that ignores ASCII case compares it, so that the index serves."""
         ...
 
     def is_same(self, left: Expression, right: Expression, *, negated: bool) -> Expression:

@@ -92,9 +92,9 @@ class SqliteDialect:
         found: Select[Any] = select(literal_column("1")).select_from(rows).where(rows.c.value == element)
         return exists(found.correlate_except(rows))
 
-    def any_of(self, value: Expression, names: str) -> Expression:
-        """Whether the value is one of a bound JSON array of texts called `names`."""
-        rows = func.json_each(bindparam(names)).table_valued("value").alias()
+    def any_of(self, value: Expression, array: Expression) -> Expression:
+        """Whether the value is one of a bound JSON array of texts."""
+        rows = func.json_each(array).table_valued("value").alias()
         return value.in_(select(rows.c.value))
 
     def length(self, array: Expression) -> Expression:
@@ -116,6 +116,10 @@ class SqliteDialect:
     def lower(self, value: Expression) -> Expression:
         """ASCII lower case."""
         return func.lower(value)
+
+    def ignoring_case(self, value: Expression) -> Expression:
+        """The value as an index that ignores ASCII case compares it, so that the index serves."""
+        return value.collate("NOCASE")
 
     def is_same(self, left: Expression, right: Expression, *, negated: bool) -> Expression:
         """NULL-safe comparison: IS or IS NOT."""
