@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
+from undercroft.collections.fields.casts import as_text
 from undercroft.database.dialect import Dialect
 from undercroft.errors import REQUIRED, BadRequest, FieldError
 from undercroft.ids import random_text
@@ -58,15 +59,15 @@ class AccountWrite:
 
     @property
     def password(self) -> str:
-        return _text(self.submitted.get("password"))
+        return as_text(self.submitted.get("password"))
 
     @property
     def password_confirm(self) -> str:
-        return _text(self.body.get("passwordConfirm"))
+        return as_text(self.body.get("passwordConfirm"))
 
     @property
     def old_password(self) -> str:
-        return _text(self.body.get("oldPassword"))
+        return as_text(self.body.get("oldPassword"))
 
 
 Errors = dict[str, FieldError]
@@ -135,7 +136,7 @@ def _check_new_password(write: AccountWrite) -> Errors:
 async def _check_old_password(write: AccountWrite, passwords: Passwords) -> Errors:
     if not write.old_password:
         return {"oldPassword": REQUIRED}
-    stored = _text((write.before or {}).get("password"))
+    stored = as_text((write.before or {}).get("password"))
     verdict = await passwords.verify(write.old_password, stored)
     return {} if verdict.ok else {"oldPassword": WRONG_OLD_PASSWORD}
 
@@ -167,10 +168,3 @@ def _ends_sessions(write: AccountWrite) -> bool:
 def new_token_key() -> str:
     """A record's part of the key that signs its tokens."""
     return random_text(TOKEN_KEY_LENGTH)
-
-
-def _text(value: Any) -> str:
-    """A password as text, whatever JSON it came as: forms turn `12345678` into a number."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""

@@ -1,0 +1,84 @@
+"""What the ways in share: the auth collection of the path, the form, the answer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from undercroft.auth import tokens
+from undercroft.collections.catalog import UnknownCollection
+from undercroft.collections.collection import Collection
+from undercroft.errors import Forbidden, NotFound
+from undercroft.http.body import DEFAULT_LIMIT
+from undercroft.http.forms import BadForm, load_form
+from undercroft.http.json_text import BadBody
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_response
+from undercroft.query.scope import Context, Identity
+from undercroft.records.read import own_record
+from undercroft.records.rules import satisfies
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+class NotAuthCollection(NotFound):
+    """The collection of the path has no accounts."""
+
+    code = "not_an_auth_collection"
+    default = "Missing or invalid auth collection context."
+
+
+class AuthRuleNotMet(Forbidden):
+    """The account exists, but the collection does not let it in."""
+
+    code = "auth_rule_not_met"
+    default = "The request doesn't satisfy the collection requirements to authenticate."
+
+
+def auth_collection(request: Request) -> Collection:
+    """The auth collection that the path names. Raises `UnknownCollection` and `NotAuthCollection`."""
+    collection = request.backend.catalog.find(request.params["collection"])
+    if collection is None:
+        raise UnknownCollection("Missing or invalid collection context.")
+    if not collection.is_auth:
+        raise NotAuthCollection
+    return collection
+
+
+async def read_form(request: Request, shape: type[Shape]) -> Shape:
+    """The body as a form. Raises `BadForm` for whatever cannot be read as one."""
+    try:
+        return load_form(await request.body(DEFAULT_LIMIT), shape)
+    except BadBody:
+        raise BadForm from None
+
+
+async def check_auth_rule(request: Request, identity: Identity, context: Context) -> None:
+    """Raise `AuthRuleNotMet` unless the collection lets this account in."""
+    auth = identity.collection.auth
+    if auth is None or not await holds(request, identity, auth.auth_rule, context):
+        raise AuthRuleNotMet
+
+
+async def holds(request: Request, identity: Identity, rule: str | None, context: Context) -> bool:
+    """Whether a rule is true of an account, asked by whoever makes the request."""
+    backend, scope = request.backend, request.rule_scope(context)
+    if scope.is_superuser:
+        return True
+    if rule is None:
+        return False
+    collection = identity.collection
+    return await satisfies(backend.engine, backend.plans, backend.catalog, collection, rule, identity.id, scope)
+
+
+async def answer(request: Request, identity: Identity, token: str) -> Response:
+    """The auth response: the account as itself sees it, and its token."""
+    scope = request.rule_scope()
+    record = await own_record(request.backend, identity, scope, request.query.get("expand", ""))
+    return json_response({"record": record, "token": token})
+
+
+def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> str:
+    """A token to make requests with."""
+    return tokens.issue("auth", identity.collection, identity.record, duration, refreshable=refreshable)

@@ -1,0 +1,34 @@
+"""GET auth-methods: the ways in that a collection offers.
+
+One-time passwords and OAuth2 are not offered by this server yet, whatever the
+collection's options say: a client must not be shown a door that does not open.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undercroft.api.auth.context import auth_collection
+from undercroft.collections.options import AuthOptions
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_response
+
+
+async def handler(request: Request) -> Response:
+    """The ways in, for anyone who asks."""
+    return json_response(render_methods(auth_collection(request).auth or AuthOptions()))
+
+
+def render_methods(auth: AuthOptions) -> dict[str, Any]:
+    """The ways in as clients read them; the last three keys are for old ones."""
+    password, mfa = auth.password_auth, auth.mfa
+    names = password.identity_fields if password.enabled else ()
+    return {
+        "password": {"identityFields": names, "enabled": password.enabled},
+        "oauth2": {"providers": [], "enabled": False},
+        "mfa": {"enabled": mfa.enabled, "duration": mfa.duration if mfa.enabled else 0},
+        "otp": {"enabled": False, "duration": 0},
+        "authProviders": [],
+        "usernamePassword": "username" in names,
+        "emailPassword": "email" in names,
+    }

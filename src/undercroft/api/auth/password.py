@@ -1,0 +1,95 @@
+"""POST auth-with-password."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from undercroft.api.auth.context import answer, auth_collection, check_auth_rule, holds, new_token, read_form
+from undercroft.auth.password import Credentials, log_in
+from undercroft.collections.collection import Collection
+from undercroft.errors import REQUIRED, FieldError, Forbidden, Invalid
+from undercroft.http.client_ip import is_listed
+from undercroft.http.request import Request
+from undercroft.http.response import Response
+from undercroft.query.scope import Identity
+
+LONGEST: Final = 255
+WRONG_LENGTH: Final = FieldError(
+    "validation_length_out_of_range", f"The length must be between 1 and {LONGEST}.", {"min": 1, "max": LONGEST}
+)
+NOT_A_CHOICE: Final = FieldError("validation_in_invalid", "Must be a valid value.")
+
+
+class PasswordAuthOff(Forbidden):
+    """Accounts of this collection do not log in with a password."""
+
+    code = "password_auth_off"
+    default = "The collection is not configured to allow password authentication."
+
+
+class SecondFactorMissing(Forbidden):
+    """The account needs a second factor, and a password is the only one this server knows."""
+
+    code = "second_factor_missing"
+    default = "The account needs a second factor to log in, which is not available on this server."
+
+
+class PasswordForm(msgspec.Struct, frozen=True, rename="camel"):
+    """Who someone says to be, and the proof."""
+
+    identity: str = ""
+    password: str = ""
+    identity_field: str = ""
+
+
+async def handler(request: Request) -> Response:
+    """Log in: the account and a token for it."""
+    collection = auth_collection(request)
+    fields = _identity_fields(collection)
+    form = await read_form(request, PasswordForm)
+    _check(form, fields)
+    given = Credentials(form.identity, form.password, form.identity_field)
+    identity = Identity(collection, await log_in(request.backend, collection, given))
+    _check_address(request, identity)
+    await check_auth_rule(request, identity, "password")
+    await _check_second_factor(request, identity)
+    return await answer(request, identity, new_token(identity, refreshable=True))
+
+
+def _identity_fields(collection: Collection) -> Sequence[str]:
+    options = collection.auth.password_auth if collection.auth else None
+    if options is None or not options.enabled:
+        raise PasswordAuthOff
+    return options.identity_fields
+
+
+def _check(form: PasswordForm, fields: Sequence[str]) -> None:
+    errors = {name: error for name in ("identity", "password") if (error := _length_error(getattr(form, name)))}
+    if form.identity_field and form.identity_field not in fields:
+        errors["identityField"] = NOT_A_CHOICE
+    if errors:
+        raise Invalid(errors)
+
+
+def _length_error(text: str) -> FieldError | None:
+    if not text:
+        return REQUIRED
+    return WRONG_LENGTH if len(text) > LONGEST else None
+
+
+def _check_address(request: Request, identity: Identity) -> None:
+    """Superusers come from listed addresses only, when any are listed."""
+    allowed = request.backend.settings.superuser_ips
+    if identity.is_superuser and allowed and not is_listed(request.client_ip, allowed):
+        raise Forbidden
+
+
+async def _check_second_factor(request: Request, identity: Identity) -> None:
+    mfa = identity.collection.auth.mfa if identity.collection.auth else None
+    if mfa is None or not mfa.enabled:
+        return
+    if not mfa.rule or await holds(request, identity, mfa.rule, "password"):
+        raise SecondFactorMissing

@@ -1,0 +1,115 @@
+"""Logging in with a password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import bindparam, column, literal_column, select, table
+from sqlalchemy.sql import ClauseElement
+
+from undercroft.auth.identify import Accounts
+from undercroft.auth.passwords import PasswordPool
+from undercroft.collections.collection import Collection, parse_index
+from undercroft.collections.fields.email import is_email
+from undercroft.database.changes import Change, append_change
+from undercroft.database.dialect import Dialect, Expression
+from undercroft.database.engine import Transaction
+from undercroft.errors import BadRequest
+from undercroft.records.record import from_row
+
+
+class LoginFailed(BadRequest):
+    """No such account, or not its password; which of them is nobody's business."""
+
+    code = "login_failed"
+    default = "Failed to authenticate."
+
+
+class WithPasswords(Accounts, Protocol):
+    """Accounts and what checks their passwords."""
+
+    @property
+    def passwords(self) -> PasswordPool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who someone says to be, and the proof. `field` names the one field to look in."""
+
+    identity: str
+    password: str
+    field: str = ""
+
+
+async def log_in(backend: WithPasswords, collection: Collection, given: Credentials) -> dict[str, Any]:
+    """The record behind the credentials. Raises `LoginFailed`, in the same time whatever was wrong.
+
+    A hash of an older make is replaced by one of ours.
+    """
+    record = await find_account(backend, collection, given)
+    stored = record["password"] if record else ""
+    verdict = await backend.passwords.verify(given.password, stored)
+    if record is None or not verdict.ok:
+        raise LoginFailed
+    if verdict.needs_upgrade:
+        await _upgrade_hash(backend, collection, record, given.password)
+    return record
+
+
+async def find_account(backend: Accounts, collection: Collection, given: Credentials) -> dict[str, Any] | None:
+    """The record that one of the identity fields names, whoever asks."""
+    for name in fields_to_try(collection, given):
+        statement = _select_by(backend.engine.dialect, collection, name)
+        sql, _ = backend.engine.dialect.render(statement)
+        if rows := await backend.engine.read(sql, [given.identity]):
+            return from_row(collection, rows[0])
+    return None
+
+
+def fields_to_try(collection: Collection, given: Credentials) -> list[str]:
+    """Where to look for an identity: `email` first, and only for what may be one."""
+    if given.field:
+        return [given.field]
+    names = collection.auth.password_auth.identity_fields if collection.auth else ()
+    others = [name for name in names if name != "email"]
+    may_be_email = "email" in names and is_email(given.identity)
+    return ["email", *others] if may_be_email else others
+
+
+def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseElement:
+    rows = table(collection.name, *(column(field.name) for field in collection.fields))
+    wanted: Expression = rows.c[name]
+    asked: Expression = bindparam("identity")
+    if _ignores_case(collection, name):
+        test = dialect.ignoring_case(wanted) == dialect.ignoring_case(asked)
+    else:
+        test = wanted == asked
+    # Identity fields have partial unique indexes, which serve only those who repeat their condition.
+    return select(*rows.c).where(test, wanted != literal_column("''")).limit(literal_column("1"))
+
+
+def _ignores_case(collection: Collection, name: str) -> bool:
+    """Whether the unique index on that field alone is NOCASE."""
+    indexes = [index for text in collection.indexes if (index := parse_index(text)) and index.is_unique]
+    return any(
+        len(index.columns) == 1 and index.columns[0].name == name and index.columns[0].collate.upper() == "NOCASE"
+        for index in indexes
+    )
+
+
+async def _upgrade_hash(
+    backend: WithPasswords, collection: Collection, record: Mapping[str, Any], password: str
+) -> None:
+    """Put a new hash in place of the one just verified, unless somebody else was there first."""
+    dialect, new = backend.engine.dialect, await backend.passwords.hash(password)
+    quoted, old, record_id = dialect.quote("password"), record["password"], record["id"]
+    where = f"{dialect.quote('id')} = {dialect.placeholder(2)} AND {quoted} = {dialect.placeholder(3)}"
+    sql = f"UPDATE {dialect.quote(collection.name)} SET {quoted} = {dialect.placeholder(1)} WHERE {where} RETURNING 1"
+
+    async def replace(tx: Transaction) -> None:
+        if await tx.run(sql, [new, record_id, old]):
+            await append_change(tx, dialect, Change("record", collection.id, record_id, "update"))
+
+    await backend.engine.write(replace)
