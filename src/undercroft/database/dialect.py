@@ -37,6 +37,22 @@ class Dialect(Protocol):
         """The full column definition after the name: type, default, NOT NULL."""
         ...
 
+    def list_from_one(self, column: str) -> str:
+        """SQL that makes the value of a list column from the quoted text column of a single value."""
+        ...
+
+    def one_from_list(self, column: str) -> str:
+        """SQL that gives the last element of the quoted list column, or empty text."""
+        ...
+
+    def list_tables(self) -> str:
+        """A statement that gives the names of all tables and views."""
+        ...
+
+    def list_views(self) -> str:
+        """A statement that gives the name of each view and the statement that makes it."""
+        ...
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         ...
