@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from undercroft.collections.fields.base import Field
+from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.collections.options import AuthOptions
 
 CollectionType = Literal["base", "auth", "view"]
@@ -47,10 +48,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def uniquely_indexed(self) -> frozenset[str]:
         """Names of fields that alone carry a unique index."""
-        from_indexes = (parse_index(text) for text in self.indexes)
-        return frozenset(
-            index.columns[0].name for index in from_indexes if index and index.is_unique and len(index.columns) == 1
-        )
+        columns = {unique_column(index) for index in parse_indexes(self.indexes)}
+        return frozenset(field.name for field in self.fields if field.name.lower() in columns)
 
     @property
     def is_auth(self) -> bool:
@@ -72,28 +71,3 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def field(self, name: str) -> Field | None:
         """The field of that exact name, or None."""
         return self.by_name.get(name)
-
-
-class IndexColumn(msgspec.Struct, frozen=True):
-    """A column or expression of an index."""
-
-    name: str
-    collate: str = ""
-    sort: str = ""
-
-
-class Index(msgspec.Struct, frozen=True):
-    """A parsed CREATE INDEX statement."""
-
-    name: str
-    table: str
-    columns: tuple[IndexColumn, ...]
-    is_unique: bool = False
-    where: str = ""
-
-
-def parse_index(text: str) -> Index | None:
-    """The parts of a CREATE INDEX statement, or None when it is none."""
-    from_text: Any = text
-    del from_text
-    return None
