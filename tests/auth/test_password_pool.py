@@ -1,0 +1,92 @@
+"""The pool: hashing beside the loop, with a queue that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from undercroft.auth.passwords import LoginsBusy, PasswordPool
+from undercroft.passwords import UnusablePassword, hash_password
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def pool() -> Iterator[PasswordPool]:
+    made = PasswordPool(workers=1, waiting=4)
+    yield made
+    made.close()
+
+
+async def test_hash_and_verify(pool: PasswordPool):
+    """What the pool hashed, it verifies."""
+    stored = await pool.hash("correct horse")
+
+    assert (await pool.verify("correct horse", stored)).ok
+    assert not (await pool.verify("wrong horse", stored)).ok
+
+
+async def test_dummy_is_never_right(pool: PasswordPool):
+    """Nobody logs in to an account that does not exist, nor to one without a password."""
+    assert not (await pool.verify_dummy("")).ok
+    assert not (await pool.verify("", "")).ok
+
+
+async def test_queue_ends(pool: PasswordPool):
+    """Of many at once the queue takes its share, and the rest are refused at once."""
+    answers = await asyncio.gather(*(pool.verify_dummy("x") for _ in range(50)), return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, LoginsBusy)]
+    assert len(refused) == 45
+    assert len(answers) - len(refused) == 5
+
+
+async def test_queue_empties(pool: PasswordPool):
+    """After a flood the pool works as before."""
+    await asyncio.gather(*(pool.verify_dummy("x") for _ in range(50)), return_exceptions=True)
+
+    assert (await pool.verify("x", await pool.hash("x"))).ok
+
+
+async def test_who_gives_up_frees_a_place(pool: PasswordPool):
+    """A caller that goes away while waiting leaves its place to others."""
+    waiting = [asyncio.ensure_future(pool.verify_dummy("x")) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    answers = await asyncio.gather(*(pool.verify_dummy("x") for _ in range(5)))
+    assert len(answers) == 5
+
+
+async def test_loop_goes_on(pool: PasswordPool):
+    """While passwords are hashed, the loop answers others."""
+    hashing = asyncio.gather(*(pool.hash("x") for _ in range(4)))
+    turns = 0
+    while not hashing.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+
+    assert turns > 10
+
+
+async def test_unusable_takes_no_place(pool: PasswordPool):
+    """A password of ten megabytes is refused without waiting in line."""
+    flood = [asyncio.ensure_future(pool.verify_dummy("x")) for _ in range(5)]
+    await asyncio.sleep(0)
+    start = time.perf_counter()
+
+    with pytest.raises(UnusablePassword):
+        await pool.verify("x" * 10_000_000, hash_password("x"))
+
+    assert time.perf_counter() - start < 0.5
+    await asyncio.gather(*flood)
