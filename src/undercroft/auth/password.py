@@ -11,8 +11,9 @@ from sqlalchemy.sql import ClauseElement
 
 from undercroft.auth.identify import Accounts
 from undercroft.auth.passwords import PasswordPool
-from undercroft.collections.collection import Collection, parse_index
+from undercroft.collections.collection import Collection
 from undercroft.collections.fields.email import is_email
+from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.database.engine import Transaction
@@ -92,11 +93,8 @@ def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseEle
 
 def _ignores_case(collection: Collection, name: str) -> bool:
     """Whether the unique index on that field alone is NOCASE."""
-    indexes = [index for text in collection.indexes if (index := parse_index(text)) and index.is_unique]
-    return any(
-        len(index.columns) == 1 and index.columns[0].name == name and index.columns[0].collate.upper() == "NOCASE"
-        for index in indexes
-    )
+    own = [index for index in parse_indexes(collection.indexes) if unique_column(index) == name.lower()]
+    return any(index.columns[0].collate.upper() == "NOCASE" for index in own)
 
 
 async def _upgrade_hash(

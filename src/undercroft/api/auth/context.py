@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -15,8 +16,9 @@ from undercroft.http.forms import BadForm, load_form
 from undercroft.http.json_text import BadBody
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
-from undercroft.query.scope import Context, Identity
-from undercroft.records.read import own_record
+from undercroft.query.scope import Context, Identity, Scope
+from undercroft.records.access import Access
+from undercroft.records.read import show_record
 from undercroft.records.rules import satisfies
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -63,20 +65,22 @@ async def check_auth_rule(request: Request, identity: Identity, context: Context
 
 async def holds(request: Request, identity: Identity, rule: str | None, context: Context) -> bool:
     """Whether a rule is true of an account, asked by whoever makes the request."""
-    backend, scope = request.backend, request.rule_scope(context)
+    scope = request.rule_scope(context)
     if scope.is_superuser:
         return True
-    if rule is None:
-        return False
-    collection = identity.collection
-    return await satisfies(backend.engine, backend.plans, backend.catalog, collection, rule, identity.id, scope)
+    return await satisfies(_access(request, scope), identity.collection, rule, identity.id)
 
 
 async def answer(request: Request, identity: Identity, token: str) -> Response:
     """The auth response: the account as itself sees it, and its token."""
-    scope = request.rule_scope()
-    record = await own_record(request.backend, identity, scope, request.query.get("expand", ""))
+    access = _access(request, replace(request.rule_scope(), identity=identity))
+    record = await show_record(access, identity.collection, identity.id, request.query.get("expand", ""))
     return json_response({"record": record, "token": token})
+
+
+def _access(request: Request, scope: Scope) -> Access:
+    backend = request.backend
+    return Access(backend.engine.read, backend.plans, backend.catalog, scope)
 
 
 def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> str:

@@ -11,9 +11,9 @@ from undercroft.api.auth.context import answer, auth_collection, check_auth_rule
 from undercroft.auth.password import Credentials, log_in
 from undercroft.collections.collection import Collection
 from undercroft.errors import REQUIRED, FieldError, Forbidden, Invalid
-from undercroft.http.client_ip import is_listed
 from undercroft.http.request import Request
 from undercroft.http.response import Response
+from undercroft.middleware.authenticate import check_superuser_address
 from undercroft.query.scope import Identity
 
 LONGEST: Final = 255
@@ -53,7 +53,8 @@ async def handler(request: Request) -> Response:
     _check(form, fields)
     given = Credentials(form.identity, form.password, form.identity_field)
     identity = Identity(collection, await log_in(request.backend, collection, given))
-    _check_address(request, identity)
+    if identity.is_superuser:
+        check_superuser_address(request)
     await check_auth_rule(request, identity, "password")
     await _check_second_factor(request, identity)
     return await answer(request, identity, new_token(identity, refreshable=True))
@@ -78,13 +79,6 @@ def _length_error(text: str) -> FieldError | None:
     if not text:
         return REQUIRED
     return WRONG_LENGTH if len(text) > LONGEST else None
-
-
-def _check_address(request: Request, identity: Identity) -> None:
-    """Superusers come from listed addresses only, when any are listed."""
-    allowed = request.backend.settings.superuser_ips
-    if identity.is_superuser and allowed and not is_listed(request.client_ip, allowed):
-        raise Forbidden
 
 
 async def _check_second_factor(request: Request, identity: Identity) -> None:
