@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
-    bindparam,
     case,
     cast,
     column,
@@ -71,6 +70,23 @@ class SqliteDialect:
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         return _COLUMN_TYPES[kind]
+
+    def list_from_one(self, column: str) -> str:
+        """SQL that makes the value of a list column from the quoted text column of a single value."""
+        return f"CASE WHEN {column} = '' THEN '[]' ELSE json_array({column}) END"
+
+    def one_from_list(self, column: str) -> str:
+        """SQL that gives the last element of the quoted list column, or empty text."""
+        last = f"coalesce(json_extract({column}, '$[#-1]'), '')"
+        return f"CASE WHEN NOT json_valid({column}) THEN '' WHEN json_type({column}) = 'array' THEN {last} ELSE '' END"
+
+    def list_tables(self) -> str:
+        """A statement that gives the names of all tables and views."""
+        return "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
+
+    def list_views(self) -> str:
+        """A statement that gives the name of each view and the statement that makes it."""
+        return "SELECT name, sql FROM sqlite_schema WHERE type = 'view'"
 
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""

@@ -1,0 +1,79 @@
+"""The engine on a SQLite file.
+
+Three kinds of connection: one for the event loop and some for reader threads,
+which only read, and one for the writer thread. The standard library's SQLite must
+never open the same file: two copies of SQLite in a process drop each other's locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import apsw
+
+from undercroft.database.engine import Operation, Row, T, Transaction, Value
+from undercroft.database.sqlite_connection import open_loop_reader, open_thread_reader, open_writer
+from undercroft.database.sqlite_dialect import SqliteDialect
+from undercroft.database.sqlite_errors import problem_of
+from undercroft.database.sqlite_options import SqliteOptions
+from undercroft.database.sqlite_reader import LoopReader
+from undercroft.database.sqlite_threads import ReaderThreads
+from undercroft.database.writer import Writer
+
+FILE_NAME = "data.db"
+
+
+class SqliteEngine:
+    """One open SQLite database; make it with `open`."""
+
+    def __init__(self, writer: Writer, reader: LoopReader, threads: ReaderThreads) -> None:
+        self.dialect = SqliteDialect()
+        self._writer = writer
+        self._reader = reader
+        self._threads = threads
+
+    @classmethod
+    async def open(cls, path: Path | str, options: SqliteOptions | None = None) -> SqliteEngine:
+        """The database in a file, made if need be; of a directory, its `data.db`."""
+        file = _database_file(Path(path))
+        chosen = options or SqliteOptions()
+        try:
+            writing = open_writer(file, chosen)
+            reading = open_loop_reader(file, chosen)
+        except apsw.Error as error:
+            raise problem_of(error) from error
+        threads = ReaderThreads(partial(open_thread_reader, file, chosen), chosen)
+        return cls(Writer(writing, chosen), LoopReader(reading, chosen), threads)
+
+    async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
+        rows = self._reader.try_read(sql, values)
+        return await self._threads.read(sql, values) if rows is None else rows
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run one operation and return its result once it is durable."""
+        return await self._writer.write(operation)
+
+    @asynccontextmanager
+    async def transaction(self, seconds: float = 5.0) -> AsyncIterator[Transaction]:
+        """An interactive transaction: commits when the block ends, undone when it raises."""
+        session = await self._writer.open_session(seconds)
+        try:
+            yield session
+        except BaseException:
+            session.undo()
+            raise
+        await session.commit()
+
+    async def close(self) -> None:
+        """Finish what waits, then close every connection."""
+        await self._threads.close()
+        self._reader.close()
+        await self._writer.close()
+
+
+def _database_file(path: Path) -> Path:
+    return path / FILE_NAME if path.is_dir() else path
