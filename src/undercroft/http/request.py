@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from undercroft.http.body import Body, read_body
+from undercroft.http.client_ip import client_ip
 from undercroft.http.query import parse_query
 from undercroft.query.scope import Context, Identity, Scope
 
@@ -25,7 +26,7 @@ class Request:
     """One HTTP request. `params` are the named parts of its path, set by the router.
 
     `identity` is set by `middleware.authenticate` before a handler runs; `backend`
-    holds the open resources.
+    holds the open resources; `id` is what logs call this request.
     """
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, backend: Backend) -> None:
@@ -36,6 +37,7 @@ class Request:
         self.path: str = scope["path"]
         self.params: Mapping[str, str] = {}
         self.identity: Identity | None = None
+        self.id = ""
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -58,6 +60,13 @@ class Request:
                 raw: bytes = value
                 return raw
         return None
+
+    @cached_property
+    def client_ip(self) -> str:
+        """The caller's address, as trusted proxies tell it."""
+        peer = self.asgi.get("client")
+        proxy = self.backend.settings.trusted_proxy
+        return client_ip(peer[0] if peer else "", self.asgi["headers"], proxy.headers, leftmost=proxy.use_leftmost_ip)
 
     async def body(self, limit: int) -> Body:
         """The parsed body, at most `limit` bytes.

@@ -11,6 +11,7 @@ from undercroft.http.request import Send
 
 Header = tuple[bytes, bytes]
 JSON_TYPE: Final[Header] = (b"content-type", b"application/json")
+_NO_CONTENT: Final = 204
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,7 +31,9 @@ class Response:
 
     async def send(self, send: Send, common: Sequence[Header], *, without_body: bool = False) -> None:
         """Send it, with headers that every response has."""
-        headers = [*self.headers, *common, (b"content-length", b"%d" % len(self.body))]
+        headers = [*common, *self.headers]
+        if self.status != _NO_CONTENT:
+            headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if without_body else self.body})
 
@@ -47,4 +50,4 @@ def json_bytes(body: bytes, status: int = 200) -> Response:
 
 def no_content() -> Response:
     """204: done, and nothing to say."""
-    return Response(204)
+    return Response(_NO_CONTENT)

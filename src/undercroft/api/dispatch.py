@@ -1,0 +1,115 @@
+"""The edge: from an ASGI scope to the last byte of the answer, in plain calls.
+
+No layers of wrapped applications: what every request needs is done here in
+order, and what few need costs nothing to the others.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from time import perf_counter
+from typing import Final
+
+import msgspec
+
+from undercroft.api.router import Router, clean_path, escaped_path
+from undercroft.backend import Backend
+from undercroft.errors import NotFound, Problem
+from undercroft.http.fields import parse_fields, pick
+from undercroft.http.request import Message, Receive, Request, Send
+from undercroft.http.response import JSON_TYPE, Response
+from undercroft.middleware.authenticate import authenticate, check_demand
+from undercroft.middleware.cors import Cors
+from undercroft.middleware.errors import respond, respond_unexpected
+from undercroft.middleware.tracing import Tracer
+
+_SAFE: Final = ("GET", "HEAD")
+_NO_HOST: Final = Response(
+    400, b"400 Bad Request: missing required Host header", [(b"content-type", b"text/plain; charset=utf-8")]
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class NothingThere(NotFound):
+    """No route leads to this path; GET would have found a file."""
+
+    code = "nothing_there"
+
+    def __init__(self, method: str) -> None:
+        super().__init__("File not found." if method in _SAFE else "")
+
+
+class Edge:
+    """Answers requests. `active` counts those under way."""
+
+    def __init__(self, backend: Backend, router: Router, cors: Cors) -> None:
+        self.active = 0
+        self._backend = backend
+        self._router = router
+        self._cors = cors
+        self._tracer = Tracer()
+
+    async def answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        request = Request(scope, receive, self._backend)
+        request.id = self._tracer.name(request)
+        began = perf_counter()
+        self.active += 1
+        try:
+            response = await self._respond(request)
+            common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
+            await response.send(send, common, without_body=request.method == "HEAD")
+        finally:
+            self.active -= 1
+        if self._tracer.is_on:
+            self._tracer.write(request, response, began)
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            return await self._handle(request)
+        except Problem as problem:
+            return respond(problem)
+        except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
+            return respond_unexpected(error, request.id)
+
+    async def _handle(self, request: Request) -> Response:
+        method, path = request.method, escaped_path(request.asgi)
+        if request.asgi["http_version"] == "1.1" and request.header(b"host") is None:
+            return _NO_HOST  # RFC 9112, 3.2
+        if method == "OPTIONS":
+            return self._cors.preflight(request)
+        found = self._router.find("GET" if method == "HEAD" else method, path)
+        if found is None:
+            return self._miss(request, path)
+        route, request.params = found
+        request.identity = await authenticate(request)
+        if route.auth != "any":
+            check_demand(request.identity, route.auth)
+        has_fields = b"fields=" in request.asgi["query_string"]
+        if has_fields and method not in _SAFE:
+            parse_fields(request.query.get("fields", ""))  # refused before anything is written
+        response = await route.handler(request)
+        return _pick(request, response) if has_fields else response
+
+    def _miss(self, request: Request, path: str) -> Response:
+        cleaned = clean_path(path)
+        if cleaned is None:
+            raise NothingThere(request.method)
+        query = request.asgi["query_string"].decode("latin-1")
+        return _redirect(request.asgi.get("root_path", "") + cleaned + (f"?{query}" if query else ""))
+
+
+def _pick(request: Request, response: Response) -> Response:
+    """The answer with the fields that were asked for."""
+    text = request.query.get("fields", "")
+    if not text or response.is_picked or response.status >= 300 or JSON_TYPE not in response.headers:
+        return response
+    response.body = _encode(pick(_decode(response.body), parse_fields(text)))
+    return response
+
+
+def _redirect(location: str) -> Response:
+    body = f'<a href="{escape(location)}">Temporary Redirect</a>.\n\n'.encode()
+    target = location.encode("utf-8", "replace").translate(None, b"\r\n")
+    return Response(307, body, [(b"content-type", b"text/html; charset=utf-8"), (b"location", target)])

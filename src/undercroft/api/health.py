@@ -1,0 +1,23 @@
+"""Health: whether this server answers, and for superusers how it sees them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_response
+
+_PROXY_HEADERS: Final = ("X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "Fly-Client-IP", "True-Client-IP")
+
+
+async def health(request: Request) -> Response:
+    """200 as soon as requests are answered. The key is `code` here, not `status`."""
+    identity = request.identity
+    data = _details(request) if identity is not None and identity.is_superuser else {}
+    return json_response({"code": 200, "data": data, "message": "API is healthy."})
+
+
+def _details(request: Request) -> dict[str, Any]:
+    trusted = {name.lower() for name in request.backend.settings.trusted_proxy.headers}
+    told = (name for name in _PROXY_HEADERS if name.lower() in request.headers and name.lower() not in trusted)
+    return {"canBackup": False, "possibleProxyHeader": next(told, ""), "realIP": request.client_ip}

@@ -1,0 +1,111 @@
+"""What is set before the start: flags, environment and `undercroft.toml`, in this order of weight."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from undercroft.errors import Problem, did_you_mean
+
+FILE_NAME: Final = "undercroft.toml"
+PREFIX: Final = "UNDERCROFT_"
+
+
+class BadConfig(Problem):
+    """An option is unknown or its value makes no sense."""
+
+    code = "bad_config"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of a server. `dir` holds the data; relative ones are of the site."""
+
+    http: str = "127.0.0.1:8090"
+    dir: str = "data"
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    dev: bool = False
+    origins: tuple[str, ...] = ("*",)
+    access_log: bool = False
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as one opens it in a browser on the same machine."""
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host)  # noqa: S104 - shown, not bound
+        return f"http://{shown or (f'[{self.host}]' if ':' in self.host else self.host)}:{self.port}"
+
+
+def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
+    """The options of a site. Raises `BadConfig`, naming the option and where it was set."""
+    file = site / FILE_NAME
+    parts = [
+        (str(file), _rooted(_read_file(file), site)),
+        ("the environment", _read_environment(environment)),
+        ("the command line", {name: value for name, value in flags.items() if value is not None}),
+    ]
+    merged: dict[str, Any] = {"dir": str(site / Config().dir)}
+    for source, options in parts:
+        _check(options, source)
+        merged |= options
+    config = msgspec.convert(merged, Config, strict=False)
+    parse_address(config.http)
+    return config
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT as its parts; the host may be left out for all addresses. Raises `BadConfig`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise BadConfig(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:8090.")
+    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - asked for by leaving the host out
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(f"{file} cannot be read: {error}.") from error
+
+
+def _rooted(options: dict[str, Any], site: Path) -> dict[str, Any]:
+    folder = options.get("dir")
+    return options | {"dir": str(site / folder)} if isinstance(folder, str) else options
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Our variables. Unknown ones may be someone else's, unless they look misspelt."""
+    options: dict[str, Any] = {}
+    for variable, text in environment.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or text == "":
+            continue
+        if name in Config.__struct_fields__:
+            options[name] = [part.strip() for part in text.split(",")] if name == "origins" else text
+        elif hint := did_you_mean(name, Config.__struct_fields__):
+            raise BadConfig(f"{variable} in the environment is no option.{hint}")
+    return options
+
+
+def _check(options: Mapping[str, Any], source: str) -> None:
+    try:
+        msgspec.convert(options, Config, strict=False)
+    except msgspec.ValidationError as error:
+        unknown = [name for name in options if name not in Config.__struct_fields__]
+        if unknown:
+            hint = did_you_mean(unknown[0], Config.__struct_fields__)
+            known = ", ".join(Config.__struct_fields__)
+            raise BadConfig(f"{unknown[0]!r} in {source} is no option.{hint or f' Options are: {known}.'}") from error
+        reason = str(error).replace(" - at `$.", " for option `")
+        raise BadConfig(f"{reason} in {source}.") from error

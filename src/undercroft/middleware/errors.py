@@ -1,0 +1,77 @@
+"""Where exceptions become responses: the only place that knows which status a problem has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from undercroft.errors import (
+    BadRequest,
+    FieldError,
+    Forbidden,
+    NotFound,
+    Problem,
+    StorageFull,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from undercroft.http.response import Response, json_response
+
+_STATUSES: Final[Mapping[type[Problem], int]] = {
+    BadRequest: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    TooLarge: 413,
+    TooMany: 429,
+    Unavailable: 503,
+    StorageFull: 507,
+}
+_UNEXPECTED: Final = 500
+_log = logging.getLogger("undercroft")
+
+
+def respond(problem: Problem) -> Response:
+    """The answer to a problem: `{"data", "message", "status"}`."""
+    status = status_of(problem)
+    headers = [(b"retry-after", b"%d" % problem.retry_after)] if isinstance(problem, Unavailable) else []
+    return json_response(error_body(problem), status, headers)
+
+
+def respond_unexpected(error: Exception, request_id: str) -> Response:
+    """The answer to a fault of ours: logged whole, told in general, found again by the request's id."""
+    _log.error("Request %s failed.", request_id, exc_info=error)
+    return json_response({"data": {}, "message": Problem.default, "status": _UNEXPECTED}, _UNEXPECTED)
+
+
+def status_of(problem: Problem) -> int:
+    """The HTTP status of a problem, by the nearest family it belongs to."""
+    return next((_STATUSES[family] for family in type(problem).__mro__ if family in _STATUSES), _UNEXPECTED)
+
+
+def error_body(problem: Problem) -> dict[str, Any]:
+    """What a problem looks like on the wire."""
+    data = {str(key): _render(value) for key, value in problem.data.items()}
+    return {"data": data, "message": sentence(problem.message()), "status": status_of(problem)}
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start and a period at its end."""
+    stripped = text.strip()
+    if not stripped:
+        return Problem.default
+    return stripped[0].upper() + stripped[1:] + ("" if stripped[-1] in ".?!" else ".")
+
+
+def _render(value: Any) -> Any:
+    if isinstance(value, FieldError):
+        rendered: dict[str, Any] = {"code": value.code, "message": sentence(value.message)}
+        return rendered | {"params": dict(value.params)} if value.params else rendered
+    if isinstance(value, Problem):
+        return error_body(value)
+    if isinstance(value, Mapping):
+        return {str(key): _render(inner) for key, inner in value.items()}
+    return value
