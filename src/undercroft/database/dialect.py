@@ -33,6 +33,14 @@ class Dialect(Protocol):
         """The placeholder of the bound value at a position, counted from 1."""
         ...
 
+    def count_ids(self, table: str) -> str:
+        """A whole statement: how many rows of a table have an id of one bound JSON array."""
+        ...
+
+    def holds_id(self, column: str, *, is_list: bool) -> str:
+        """A condition: a relation column is, or as a JSON array holds, one bound id."""
+        ...
+
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         ...
@@ -51,6 +59,10 @@ class Dialect(Protocol):
 
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it."""
+        ...
+
+    def counter_type(self) -> str:
+        """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
         ...
 
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:

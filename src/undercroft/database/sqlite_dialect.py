@@ -67,6 +67,15 @@ class SqliteDialect:
         del position
         return "?"
 
+    def count_ids(self, table: str) -> str:
+        """A whole statement: how many rows of a table have an id of one bound JSON array."""
+        return f'SELECT count(*) FROM {self.quote(table)} WHERE "id" IN (SELECT "value" FROM json_each(?))'
+
+    def holds_id(self, column: str, *, is_list: bool) -> str:
+        """A condition: a relation column is, or as a JSON array holds, one bound id."""
+        name = self.quote(column)
+        return f'? IN (SELECT "value" FROM json_each({name}))' if is_list else f"{name} = ?"
+
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         return _COLUMN_TYPES[kind]
@@ -87,6 +96,10 @@ class SqliteDialect:
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it."""
         return "SELECT name, sql FROM sqlite_schema WHERE type = 'view'"
+
+    def counter_type(self) -> str:
+        """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
+        return "INTEGER PRIMARY KEY AUTOINCREMENT"
 
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""

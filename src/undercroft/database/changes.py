@@ -1,0 +1,88 @@
+"""The change log: one entry a write, in the order of their commits.
+
+Realtime, replay, webhooks and the other processes of a server read it; nothing else
+tells them anything. Positions only grow and are never used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Engine, Row, Transaction, Value
+from undercroft.dates import now
+
+ChangeKind = Literal["record", "collection", "settings"]
+ChangeAction = Literal["create", "update", "delete"]
+Read = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
+"""`Engine.read` or `Transaction.run`."""
+
+KEPT = 100_000
+_PRUNED_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was changed: a record of a collection, a collection, or the settings (both names empty)."""
+
+    kind: ChangeKind
+    collection: str
+    record: str
+    action: ChangeAction
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change with its place in the log and its moment."""
+
+    id: int
+    at: str
+    change: Change
+
+
+async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
+    """Write the entry that ends a write; its position."""
+    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
+    sql = (
+        f"""INSERT INTO "_changes" ("at", "kind", "collection", "record", "action") VALUES ({places}) RETURNING "id\""""
+    )
+    rows = await tx.run(sql, (now(), change.kind, change.collection, change.record, change.action))
+    position = _position(rows)
+    if position % _PRUNED_EVERY == 0:
+        await prune_changes(tx, dialect, position - KEPT)
+    return position
+
+
+async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:
+    """Forget every entry up to a position."""
+    await tx.run(f'DELETE FROM "_changes" WHERE "id" <= {dialect.placeholder(1)}', (until,))
+
+
+async def last_change_id(read: Read) -> int:
+    """The position of the newest entry; 0 when there is none."""
+    return _position(await read('SELECT coalesce(max("id"), 0) FROM "_changes"', ()))
+
+
+async def first_change_id(read: Read) -> int:
+    """The position of the oldest entry that is kept; 0 when there is none."""
+    return _position(await read('SELECT coalesce(min("id"), 0) FROM "_changes"', ()))
+
+
+async def changes_since(engine: Engine, position: int, limit: int = 1000) -> list[LoggedChange]:
+    """The entries after a position, oldest first."""
+    places = [engine.dialect.placeholder(number) for number in (1, 2)]
+    sql = f"""SELECT "id", "at", "kind", "collection", "record", "action" FROM "_changes"
+        WHERE "id" > {places[0]} ORDER BY "id" LIMIT {places[1]}"""
+    return [_logged(row) for row in await engine.read(sql, (position, limit))]
+
+
+def _logged(row: Row) -> LoggedChange:
+    position, at, kind, collection, record, action = row
+    # The columns hold what `append_change` wrote, whose types the driver cannot know.
+    return LoggedChange(position, at, Change(kind, collection, record, action))  # type: ignore[arg-type]
+
+
+def _position(rows: list[Row]) -> int:
+    return int(rows[0][0] or 0)

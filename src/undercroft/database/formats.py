@@ -1,0 +1,54 @@
+"""The steps of the data format, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Transaction
+from undercroft.database.migrations import Migration
+
+_NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
+_RULE_TYPE = "TEXT DEFAULT NULL"
+
+
+async def _make_system_tables(tx: Transaction, dialect: Dialect) -> None:
+    for table, columns in _system_tables(dialect).items():
+        spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
+        await tx.run(f"CREATE TABLE {dialect.quote(table)} ({spelled})")
+    # A collection's name is a table's, and those know no case.
+    await tx.run('CREATE UNIQUE INDEX "_collections_name" ON "_collections" (lower("name"))')
+
+
+def _system_tables(dialect: Dialect) -> Mapping[str, Mapping[str, str]]:
+    text, json, date = (dialect.column_type(kind) for kind in ("text", "json", "date"))
+    return {
+        "_collections": {
+            "id": _NAME_TYPE,
+            "name": text,
+            "type": text,
+            "system": dialect.column_type("bool"),
+            "fields": json,
+            "indexes": json,
+            "list_rule": _RULE_TYPE,
+            "view_rule": _RULE_TYPE,
+            "create_rule": _RULE_TYPE,
+            "update_rule": _RULE_TYPE,
+            "delete_rule": _RULE_TYPE,
+            "options": json,
+            "created": date,
+            "updated": date,
+        },
+        "_params": {"id": _NAME_TYPE, "value": json, "created": date, "updated": date},
+        "_changes": {
+            "id": dialect.counter_type(),
+            "at": date,
+            "kind": text,
+            "collection": text,
+            "record": text,
+            "action": text,
+        },
+    }
+
+
+SYSTEM_MIGRATIONS = (Migration(1, "system tables", _make_system_tables),)
