@@ -35,7 +35,15 @@ async def find_record(
     run: Run, dialect: Dialect, collection: Collection, where: Mapping[str, Value]
 ) -> dict[str, Any] | None:
     """The first record whose columns equal the given values, whatever any rule says; None when there is none."""
-    test = " AND ".join(f"{dialect.quote(name)} = {dialect.placeholder(n)}" for n, name in enumerate(where, 1))
-    columns, table = select_columns(collection, dialect), dialect.quote(collection.name)
-    rows = await run(f"SELECT {columns} FROM {table} WHERE {test} LIMIT 1", list(where.values()))
+    rows = await run(_find_sql(dialect, collection, tuple(where)), list(where.values()))
     return from_row(collection, rows[0]) if rows else None
+
+
+def _find_sql(dialect: Dialect, collection: Collection, names: tuple[str, ...]) -> str:
+    """The statement that finds a record by these columns; made once for a collection."""
+    made: dict[Any, str] = collection.__dict__.setdefault("_find_sql", {})
+    if (dialect, names) not in made:
+        test = " AND ".join(f"{dialect.quote(name)} = {dialect.placeholder(n)}" for n, name in enumerate(names, 1))
+        columns, table = select_columns(collection, dialect), dialect.quote(collection.name)
+        made[dialect, names] = f"SELECT {columns} FROM {table} WHERE {test} LIMIT 1"
+    return made[dialect, names]
