@@ -45,9 +45,8 @@ class LoggedChange:
 async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
     """Write the entry that ends a write; its position."""
     places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
-    sql = (
-        f"""INSERT INTO "_changes" ("at", "kind", "collection", "record", "action") VALUES ({places}) RETURNING "id\""""
-    )
+    columns = '"at", "kind", "collection", "record", "action"'
+    sql = f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
     rows = await tx.run(sql, (now(), change.kind, change.collection, change.record, change.action))
     position = _position(rows)
     if position % _PRUNED_EVERY == 0:
@@ -76,6 +75,12 @@ async def changes_since(engine: Engine, position: int, limit: int = 1000) -> lis
     sql = f"""SELECT "id", "at", "kind", "collection", "record", "action" FROM "_changes"
         WHERE "id" > {places[0]} ORDER BY "id" LIMIT {places[1]}"""
     return [_logged(row) for row in await engine.read(sql, (position, limit))]
+
+
+async def kinds_since(engine: Engine, position: int) -> set[str]:
+    """What besides records was changed after a position."""
+    sql = f"""SELECT DISTINCT "kind" FROM "_changes" WHERE "id" > {engine.dialect.placeholder(1)} AND "kind" <> 'record'"""
+    return {str(kind) for (kind,) in await engine.read(sql, (position,))}
 
 
 def _logged(row: Row) -> LoggedChange:

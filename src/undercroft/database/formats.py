@@ -39,7 +39,7 @@ def _system_tables(dialect: Dialect) -> Mapping[str, Mapping[str, str]]:
             "created": date,
             "updated": date,
         },
-        "_params": {"id": _NAME_TYPE, "value": json, "created": date, "updated": date},
+        "_params": {"id": _NAME_TYPE, "value": text, "created": date, "updated": date},
         "_changes": {
             "id": dialect.counter_type(),
             "at": date,

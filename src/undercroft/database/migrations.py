@@ -54,6 +54,5 @@ async def _last_number(tx: Transaction, dialect: Dialect) -> int:
 
 async def _note(tx: Transaction, dialect: Dialect, step: Migration) -> None:
     places = ", ".join(dialect.placeholder(position) for position in (1, 2, 3))
-    await tx.run(
-        f'INSERT INTO "_migrations" ("number", "name", "at") VALUES ({places})', (step.number, step.name, now())
-    )
+    sql = f'INSERT INTO "_migrations" ("number", "name", "at") VALUES ({places})'
+    await tx.run(sql, (step.number, step.name, now()))
