@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.file import FileField
 from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.collections.options import AuthOptions
 
@@ -50,6 +51,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Names of fields that alone carry a unique index."""
         columns = {unique_column(index) for index in parse_indexes(self.indexes)}
         return frozenset(field.name for field in self.fields if field.name.lower() in columns)
+
+    @cached_property
+    def file_fields(self) -> tuple[FileField, ...]:
+        """The fields that hold files."""
+        return tuple(field for field in self.fields if isinstance(field, FileField))
 
     @property
     def is_auth(self) -> bool:

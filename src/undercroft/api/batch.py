@@ -1,0 +1,226 @@
+"""POST /api/batch: several writes, in order, in one transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from undercroft.api.records import access_of
+from undercroft.collections.catalog import Catalog
+from undercroft.collections.collection import Collection
+from undercroft.database.engine import Transaction
+from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
+from undercroft.http.body import MIB
+from undercroft.http.fields import parse_fields, pick
+from undercroft.http.query import parse_query
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_response
+from undercroft.query.scope import Scope
+from undercroft.records.access import Access
+from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.read import show_record
+from undercroft.records.record import find_record
+from undercroft.records.write import Writer, discard_staged
+
+DEFAULT_BODY: Final = 128 * MIB
+LONGEST_URL: Final = 2000
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_URL: Final = re.compile(r"/api/collections/(?P<collection>[^/?]+)/records(?:/(?P<id>[^/?]+))?(?:\?(?P<query>.*))?")
+_ACTIONS: Final = {
+    ("POST", False): "create",
+    ("PUT", False): "upsert",
+    ("PATCH", True): "update",
+    ("DELETE", True): "delete",
+}
+_WIRE_METHODS: Final = {"create": "POST", "upsert": "POST", "update": "PATCH", "delete": "DELETE"}
+
+
+class BatchOff(Forbidden):
+    """The settings do not allow batches."""
+
+    code = "batch_off"
+    default = "Batch requests are not allowed."
+
+
+class BadBatch(Invalid):
+    """The list of requests is not one."""
+
+    code = "bad_batch"
+    default = "Invalid batch request data."
+
+
+class BatchFailed(BadRequest):
+    """One of the requests failed, so none was done."""
+
+    code = "batch_failed"
+    default = "Batch transaction failed."
+
+    def __init__(self, index: int = -1, problem: Problem | None = None) -> None:
+        failed = {"code": "batch_request_failed", "message": "Batch request failed.", "response": problem}
+        super().__init__("", {"requests": {str(index): failed}} if problem else {})
+
+
+class NoSuchRequest(BadRequest):
+    """A request in a batch that batches cannot do."""
+
+    code = "no_such_batch_request"
+    default = "Unknown batch request action."
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One request of a batch, as it came."""
+
+    method: str = ""
+    url: str = ""
+    headers: dict[str, str] = {}
+    body: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a batch, understood and prepared."""
+
+    action: str
+    collection: Collection
+    record_id: str
+    query: Mapping[str, str]
+    access: Access
+    prepared: Prepared | None = None
+
+
+async def batch(request: Request) -> Response:
+    """POST /api/batch"""
+    options = request.backend.settings.batch
+    if not options.enabled:
+        raise BatchOff
+    body = await request.body(options.max_body_size or DEFAULT_BODY)
+    items = read_items(body.data, options.max_requests)
+    deadline = monotonic() + options.timeout
+    steps = [await _prepared(request, index, item) for index, item in enumerate(items)]
+    try:
+        answers = await _run(request, steps, deadline)
+    finally:
+        staged = [file for step in steps if step.prepared for file in step.prepared.staged]
+        discard_staged(request.backend.files, staged)
+    return json_response(answers)
+
+
+def read_items(data: Mapping[str, Any], limit: int) -> list[Item]:
+    """The requests of a batch. Raises `BadBatch`."""
+    try:
+        items = msgspec.convert(data.get("requests") or [], list[Item])
+    except msgspec.ValidationError as error:
+        raise BadBatch({}, "") from error
+    if not items:
+        raise BadBatch({"requests": FieldError("validation_required", "Cannot be blank.")})
+    if len(items) > limit:
+        text = f"The length must be no more than {limit}."
+        raise BadBatch({"requests": FieldError("validation_length_too_long", text, {"max": limit, "min": 0})})
+    errors = {str(index): found for index, item in enumerate(items) if (found := _check(item))}
+    if errors:
+        raise BadBatch({"requests": errors})
+    return items
+
+
+def _check(item: Item) -> dict[str, FieldError]:
+    errors: dict[str, FieldError] = {}
+    required = FieldError("validation_required", "Cannot be blank.")
+    if item.method not in _METHODS:
+        errors["method"] = FieldError("validation_in_invalid", "Must be a valid value.") if item.method else required
+    if not item.url:
+        errors["url"] = required
+    elif len(item.url) > LONGEST_URL:
+        text = f"The length must be no more than {LONGEST_URL}."
+        errors["url"] = FieldError("validation_length_too_long", text, {"max": LONGEST_URL, "min": 0})
+    return errors
+
+
+async def _prepared(request: Request, index: int, item: Item) -> Step:
+    try:
+        return await _prepare(request, item)
+    except Problem as problem:
+        raise BatchFailed(index, problem) from problem
+
+
+async def _prepare(request: Request, item: Item) -> Step:
+    step = understand(item, request.backend.catalog, access_of(request))
+    if step.action == "delete":
+        return step
+    access, collection = step.access, step.collection
+    record_id = step.record_id if step.action == "update" else str(item.body.get("id") or "")
+    is_known = step.action == "update"
+    if step.action == "upsert" and record_id:
+        is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
+    desk = Desk(access, request.backend.passwords, request.backend.files)
+    prepared = await prepare_write(desk, collection, record_id if is_known else None, item.body, {})
+    return replace(step, record_id=record_id, prepared=prepared)
+
+
+def understand(item: Item, catalog: Catalog, access: Access) -> Step:
+    """What a request of a batch wants. Raises `NoSuchRequest` and `UnknownCollection`."""
+    found = _URL.fullmatch(item.url)
+    action = _ACTIONS.get((item.method, bool(found and found["id"])))
+    if found is None or action is None:
+        raise NoSuchRequest
+    query = parse_query((found["query"] or "").encode())
+    own = {name.lower().replace("-", "_"): value for name, value in item.headers.items()}
+    own.pop("authorization", None)
+    scope = Scope(access.scope.identity, "batch", _WIRE_METHODS[action], query, {**access.scope.headers, **own})
+    collection = catalog.collection(unquote(found["collection"]))
+    return Step(action, collection, unquote(found["id"] or ""), query, access.asking(scope))
+
+
+async def _run(request: Request, steps: list[Step], deadline: float) -> list[dict[str, Any]]:
+    writers: list[Writer] = []
+
+    async def operation(transaction: Transaction) -> list[dict[str, Any]]:
+        answers: list[dict[str, Any]] = []
+        for index, step in enumerate(steps):
+            if monotonic() > deadline:
+                raise BatchFailed
+            access = step.access.through(transaction.run)
+            writer = Writer(access, transaction, request.backend.files)
+            writers.append(writer)
+            try:
+                answers.append(await _do(writer, step))
+            except Problem as problem:
+                raise BatchFailed(index, problem) from problem
+        return answers
+
+    try:
+        return await request.backend.engine.write(operation)
+    except BaseException:
+        for writer in writers:
+            writer.undo()
+        raise
+
+
+async def _do(writer: Writer, step: Step) -> dict[str, Any]:
+    if step.action == "delete" or step.prepared is None:
+        await writer.delete(step.collection, step.record_id)
+        return {"body": None, "status": 204}
+    written = await _create_or_update(writer, step, step.prepared)
+    shown = await show_record(writer.access, step.collection, written, step.query.get("expand", ""))
+    fields = step.query.get("fields", "")
+    body = pick(msgspec.json.decode(msgspec.json.encode(shown)), parse_fields(fields)) if fields else shown
+    return {"body": body, "status": 200}
+
+
+async def _create_or_update(writer: Writer, step: Step, prepared: Prepared) -> str:
+    access, record_id = writer.access, step.record_id
+    exists = step.action == "update"
+    if step.action == "upsert" and record_id:
+        exists = await find_record(access.run, access.dialect, step.collection, {"id": record_id}) is not None
+    if not exists:
+        return await writer.create(step.collection, prepared)
+    # An update by upsert is a PATCH to whoever asks.
+    if step.action == "upsert":
+        writer.access = access.asking(replace(access.scope, method="PATCH"))
+    await writer.update(step.collection, record_id, prepared)
+    return record_id

@@ -1,0 +1,139 @@
+"""The record endpoints: list, view, create, update, delete."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from undercroft.api.params import list_params
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.editor import EditorField
+from undercroft.collections.fields.file import FileField
+from undercroft.collections.fields.json import JsonField
+from undercroft.database.engine import Transaction
+from undercroft.http.body import DEFAULT_LIMIT, Body
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_bytes, no_content
+from undercroft.records.access import Access
+from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.read import guard, list_records, show_record, view_record
+from undercroft.records.write import Writer, discard_staged, refuse_view
+
+MIB: Final = 1024 * 1024
+_DEFAULT_SIZES: Final = {"file": 5 * MIB, "editor": 5 * MIB, "json": MIB}
+_encode = msgspec.json.Encoder().encode
+
+
+async def list_(request: Request) -> Response:
+    """GET /api/collections/{collection}/records"""
+    collection = collection_of(request)
+    await read_body(request, collection)
+    page = await list_records(access_of(request), collection, list_params(request.query))
+    return json_bytes(_encode(page))
+
+
+async def view(request: Request) -> Response:
+    """GET /api/collections/{collection}/records/{id}"""
+    collection = collection_of(request)
+    await read_body(request, collection)
+    expand = request.query.get("expand", "")
+    record = await view_record(access_of(request), collection, request.params["id"], expand)
+    return json_bytes(_encode(record))
+
+
+async def create(request: Request) -> Response:
+    """POST /api/collections/{collection}/records"""
+    collection = collection_of(request)
+    refuse_view(collection)
+    body = await read_body(request, collection)
+    guard("create", collection, request.rule_scope())
+    return await _write(request, collection, None, body)
+
+
+async def update(request: Request) -> Response:
+    """PATCH /api/collections/{collection}/records/{id}"""
+    collection = collection_of(request)
+    refuse_view(collection)
+    body = await read_body(request, collection)
+    guard("update", collection, request.rule_scope())
+    return await _write(request, collection, request.params["id"], body)
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /api/collections/{collection}/records/{id}"""
+    collection = collection_of(request)
+    access, backend = access_of(request), request.backend
+
+    async def operation(transaction: Transaction) -> None:
+        writer = Writer(access.through(transaction.run), transaction, backend.files)
+        await writer.delete(collection, request.params["id"])
+
+    refuse_view(collection)
+    await read_body(request, collection)
+    guard("delete", collection, access.scope)
+    await backend.engine.write(operation)
+    return no_content()
+
+
+async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
+    """Create (`record_id` None) or update, and show the outcome."""
+    access, backend = access_of(request), request.backend
+    desk = Desk(access, backend.passwords, backend.files)
+    prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
+    try:
+        written = await write_record(request, access, collection, record_id, prepared)
+    finally:
+        discard_staged(backend.files, list(prepared.staged))
+    record = await show_record(access, collection, written, request.query.get("expand", ""))
+    return json_bytes(_encode(record))
+
+
+async def write_record(
+    request: Request, access: Access, collection: Collection, record_id: str | None, prepared: Prepared
+) -> str:
+    """One create or update in a transaction of its own; the id of the record."""
+    writers: list[Writer] = []
+
+    async def operation(transaction: Transaction) -> str:
+        writer = Writer(access.through(transaction.run), transaction, request.backend.files)
+        writers.append(writer)
+        if record_id is None:
+            return await writer.create(collection, prepared)
+        await writer.update(collection, record_id, prepared)
+        return record_id
+
+    try:
+        return await request.backend.engine.write(operation)
+    except BaseException:
+        for writer in writers:
+            writer.undo()
+        raise
+
+
+def access_of(request: Request) -> Access:
+    """Reading as the caller of a request."""
+    backend = request.backend
+    return Access(backend.engine.read, backend.plans, backend.catalog, request.rule_scope())
+
+
+def collection_of(request: Request) -> Collection:
+    """The collection that the path names. Raises `UnknownCollection`."""
+    return request.backend.catalog.collection(request.params["collection"])
+
+
+async def read_body(request: Request, collection: Collection) -> Body:
+    """The submitted body; it may be as large as the collection's fields allow."""
+    if request.method in ("GET", "HEAD") and request.header(b"content-type") is None:
+        return Body()
+    return await request.body(body_limit(collection))
+
+
+def body_limit(collection: Collection) -> int:
+    """Bytes a body may have: 32 MiB and what the large fields may hold."""
+    extra = 0
+    for field in collection.fields:
+        if isinstance(field, FileField | EditorField | JsonField):
+            count = max(field.max_select, 1) if isinstance(field, FileField) else 1
+            extra += (field.max_size or _DEFAULT_SIZES[field.type]) * count
+    return DEFAULT_LIMIT + extra

@@ -1,0 +1,84 @@
+"""Bound values: where each placeholder of a plan gets its value when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy.types import NullType
+
+from undercroft.database.dialect import Expression
+from undercroft.database.engine import Value
+from undercroft.query.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a plan runs with: the caller, the literals of the filter, and named values such as a limit."""
+
+    scope: Scope
+    literals: Sequence[str | float] = ()
+    named: Mapping[str, Value] = field(default_factory=dict)
+
+
+Source = Callable[[Inputs], Value]
+
+
+class Binds:
+    """The bound values of one statement, in the order they were met."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Source] = {}
+
+    def add(self, source: Source) -> Expression:
+        """A placeholder that takes its value from `source`."""
+        name = f"p{len(self.sources)}"
+        self.sources[name] = source
+        # NullType keeps SQLAlchemy from converting, or guessing operators, by the value's type
+        return bindparam(name, type_=NullType())
+
+    def constant(self, value: Value) -> Expression:
+        """A placeholder that always has this value."""
+        return self.add(lambda _: value)
+
+    def literal(self, index: int) -> Expression:
+        """A placeholder for a literal of the filter."""
+        return self.add(literal_source(index))
+
+    def named(self, name: str) -> Expression:
+        """A placeholder for a named value."""
+        return self.add(lambda inputs: inputs.named[name])
+
+
+def literal_source(index: int) -> Source:
+    def source(inputs: Inputs) -> Value:
+        return inputs.literals[index]
+
+    return source
+
+
+def like_pattern(value: Any) -> Value:
+    r"""The LIKE pattern for a searched value: as it is when it holds an unescaped `%`, else "contains"."""
+    if value is None:
+        return None
+    text = number_text(value) if isinstance(value, float) else str(value)
+    if _has_wildcard(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def number_text(value: float) -> str:
+    """A number as people write it: no `.0` behind whole numbers."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _has_wildcard(text: str) -> bool:
+    before = ""
+    for character in text:
+        if character == "%" and before != "\\":
+            return True
+        before = character
+    return False

@@ -1,0 +1,39 @@
+"""An operand of a comparison, resolved to SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import FromClause
+
+from undercroft.database.dialect import Expression
+from undercroft.query.binds import Source
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedRows:
+    """All rows an operand with many values stands for: a set to select from, tied to the record by `where`."""
+
+    rows: FromClause
+    value: Expression
+    where: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One side of a comparison.
+
+    `is_empty`: known to be null or the empty text. `is_filled`: known to be neither.
+    `is_strict`: null and the empty text are told apart (json, coordinates).
+    `related` makes all its values anew, when it can have several.
+    `source` is where a bound value comes from. `guard` must hold beside any comparison.
+    """
+
+    sql: Expression
+    is_empty: bool = False
+    is_filled: bool = False
+    is_strict: bool = False
+    related: Callable[[], RelatedRows] | None = None
+    source: Source | None = None
+    guard: Expression | None = None

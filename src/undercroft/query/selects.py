@@ -1,0 +1,211 @@
+"""The questions asked of a collection, each as one SELECT with its rule inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import CTE, Select, case, func, literal_column, or_, select
+from sqlalchemy.sql.selectable import NamedFromClause
+
+from undercroft.collections.catalog import Catalog
+from undercroft.collections.collection import Collection
+from undercroft.database.dialect import Dialect, Expression
+from undercroft.query.binds import Binds
+from undercroft.query.build import Build, Place
+from undercroft.query.compiler import compile_apart, compile_filter, compile_rule, filter_resolver
+from undercroft.query.joins import Joins, collection_table
+from undercroft.query.plan import Plan, Plans
+from undercroft.query.scope import Scope
+from undercroft.query.sort import SortKey, compile_sort, order_by
+
+_NEW = "new_record"
+SECRET_FIELDS = frozenset({"password", "tokenKey"})
+
+Kind = Literal["page", "count", "one", "stored", "test", "related", "referring", "draft"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a collection.
+
+    page       the records of a page             named values: limit, offset
+    count      how many there are
+    one        one record                        id
+    stored     one record with every column, in field order      id
+    test       whether a record satisfies the rule               id
+    related    the records with the ids of a JSON array          ids
+    referring  the records whose `via` field points to one of a JSON array of ids; first column the id   ids, limit
+    draft      whether a record not yet stored satisfies the rule          one value a field name
+
+    `rule` is None when no rule applies, as for superusers.
+    """
+
+    kind: Kind
+    collection: str
+    rule: str | None = None
+    shape: str | None = None
+    sort: tuple[SortKey, ...] = ()
+    via: str = ""
+    columns: tuple[str, ...] | None = None
+
+
+def visible_columns(collection: Collection, *, is_superuser: bool) -> tuple[str, ...]:
+    """The names of what a kind of caller may see, in the order of the wire: by key."""
+    secret = SECRET_FIELDS if collection.is_auth else frozenset()
+    names = [field.name for field in collection.fields if is_superuser or not field.hidden]
+    return tuple(sorted(name for name in names if name not in secret))
+
+
+def plan_for(plans: Plans, catalog: Catalog, question: Question, scope: Scope) -> Plan:
+    """The plan of a question for a caller."""
+    return plans.find(catalog, question, scope, lambda: make_plan(catalog, plans.dialect, question, scope))
+
+
+def make_plan(catalog: Catalog, dialect: Dialect, question: Question, scope: Scope) -> Plan:
+    """Compile a question. Raises `FilterError` and `SortError`."""
+    maker = _Maker(catalog, dialect, question, scope)
+    statement, columns = maker.make()
+    sql, order = dialect.render(statement)
+    sources = maker.build.binds.sources
+    return Plan(sql, tuple(sources[name] for name in order), columns, tuple(maker.build.looks))
+
+
+class _Maker:
+    """One question being compiled."""
+
+    def __init__(self, catalog: Catalog, dialect: Dialect, question: Question, scope: Scope) -> None:
+        self.question = question
+        self.collection = catalog.collection(question.collection)
+        self.scope = scope
+        binds, is_draft = Binds(), question.kind == "draft"
+        rows = _draft(self.collection, dialect, binds) if is_draft else collection_table(self.collection)
+        table: NamedFromClause[Any] = rows.alias("r")
+        self.build = Build(catalog, dialect, scope, Joins(table), binds)
+        self.place = Place(self.collection, table)
+
+    def make(self) -> tuple[Select[Any], tuple[str, ...]]:
+        kind = self.question.kind
+        conditions = self._conditions()
+        if kind == "count":
+            return self._count(conditions), ("count",)
+        if kind in ("test", "draft"):
+            return self._test(conditions), ("found",)
+        columns = self._columns()
+        ordering = self._ordering()
+        statement: Select[Any] = select(*(self._output(name) for name in columns))
+        if kind == "referring":
+            statement, columns = self._referring(statement), ("", *columns)
+        statement = statement.select_from(self.build.joins.rows).where(*conditions, *self._unsaid(conditions))
+        is_grouped = self.build.joins.is_multiple
+        if is_grouped:
+            statement = statement.group_by(*self._group())
+        if ordering:
+            statement = statement.order_by(*(order_by(o, key, is_grouped=is_grouped) for o, key in ordering))
+        return self._limited(statement), columns
+
+    def _test(self, conditions: Sequence[Expression]) -> Select[Any]:
+        found: Select[Any] = select(literal_column("1")).select_from(self.build.joins.rows)
+        return found.where(*conditions).limit(literal_column("1"))
+
+    def _conditions(self) -> list[Expression]:
+        question, build = self.question, self.build
+        found = [self._target()] if question.kind not in ("page", "count", "draft") else []
+        if question.rule:
+            found.append(compile_rule(build, self.place, question.rule))
+        if question.shape is not None:
+            found.append(compile_filter(build, self.place, question.shape, is_trusted=self.scope.is_superuser))
+        found.extend(build.conditions)
+        return found
+
+    def _unsaid(self, said: Sequence[Expression]) -> list[Expression]:
+        """Conditions that the sort brought in after the filter's were collected."""
+        return [condition for condition in self.build.conditions if not any(condition is known for known in said)]
+
+    def _target(self) -> Expression:
+        kind, binds = self.question.kind, self.build.binds
+        if kind == "related":
+            return self.build.dialect.any_of(self.place.column("id"), binds.named("ids"))
+        if kind == "referring":
+            return self._parent_id().in_(select(self._parents().c["value"]))
+        return self.place.column("id") == binds.named("id")
+
+    def _columns(self) -> tuple[str, ...]:
+        if self.question.kind == "stored":
+            return tuple(field.name for field in self.collection.fields)
+        if self.question.columns is not None:
+            return self.question.columns
+        return visible_columns(self.collection, is_superuser=self.scope.is_superuser)
+
+    def _output(self, name: str) -> Expression:
+        column = self.place.column(name)
+        is_address = self.collection.is_auth and name == "email"
+        if not is_address or self.scope.is_superuser or self.question.kind == "stored":
+            return column
+        return case((or_(*self._may_see_address()), column)).label("email")
+
+    def _may_see_address(self) -> list[Expression]:
+        """When the e-mail address of an account is shown: by its own wish, to itself, to its managers."""
+        reasons: list[Expression] = [self.place.column("emailVisibility") == literal_column("1")]
+        identity = self.scope.identity
+        if identity is not None and identity.collection.id == self.collection.id:
+            caller = self.build.binds.add(lambda inputs: inputs.scope.identity.id if inputs.scope.identity else None)
+            reasons.append(self.place.column("id") == caller)
+        auth = self.collection.auth
+        if auth is not None and auth.manage_rule:
+            reasons.append(compile_apart(self.build, self.place, auth.manage_rule))
+        return reasons
+
+    def _ordering(self) -> list[tuple[Any, SortKey]]:
+        resolver = filter_resolver(self.build, self.place, is_trusted=self.scope.is_superuser)
+        return list(compile_sort(self.build, self.place, self.question.sort, resolver))
+
+    def _group(self) -> list[Expression]:
+        return (
+            [self._parent_id(), self.place.column("id")]
+            if self.question.kind == "referring"
+            else [self.place.column("id")]
+        )
+
+    def _count(self, conditions: Sequence[Expression]) -> Select[Any]:
+        list(self._ordering())  # a sort over a relation narrows the result
+        conditions = [*conditions, *self._unsaid(conditions)]
+        counted = func.count(self.place.column("id").distinct()) if self.build.joins.is_multiple else func.count()
+        return select(counted).select_from(self.build.joins.rows).where(*conditions)
+
+    def _limited(self, statement: Select[Any]) -> Select[Any]:
+        binds = self.build.binds
+        if self.question.kind == "page":
+            return statement.limit(binds.named("limit")).offset(binds.named("offset"))
+        if self.question.kind == "referring":
+            return statement.limit(binds.named("limit"))
+        if self.question.kind in ("one", "stored"):
+            return statement.limit(literal_column("1"))
+        return statement
+
+    def _parents(self) -> Any:
+        rows, _ = self.build.dialect.elements(self.build.binds.named("ids"), "wanted")
+        return rows
+
+    def _parent_id(self) -> Expression:
+        relation = self.collection.by_name[self.question.via]
+        column = self.place.column(relation.name)
+        if not relation.is_multiple:
+            return column
+        rows = self.build.joins.outer(
+            "#parents", lambda: (self.build.dialect.elements(column, "parents")[0], None), is_multiple=True
+        )
+        value: Expression = rows.c["value"]
+        return value
+
+    def _referring(self, statement: Select[Any]) -> Select[Any]:
+        return statement.add_columns(self._parent_id()).with_only_columns(
+            self._parent_id().label("parent"), *statement.selected_columns
+        )
+
+
+def _draft(collection: Collection, dialect: Dialect, binds: Binds) -> CTE:
+    """The record to be, as a row of its own."""
+    values = [dialect.cast_value(f.column, binds.named(f.name)).label(f.name) for f in collection.fields]
+    return select(*values).cte(_NEW)

@@ -1,0 +1,143 @@
+"""What must be done before a write's transaction opens: hashing, and staging files.
+
+Both are slow, and a transaction waits for nothing. What is found out here is
+carried into the transaction, which judges: errors are raised there, after the
+rule was asked, so that who may not write learns nothing from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.password import PasswordField
+from undercroft.errors import FieldError
+from undercroft.files.local import LocalStore
+from undercroft.http.upload import Upload
+from undercroft.records.access import Access
+from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
+from undercroft.records.attachments import NewFile
+from undercroft.records.draft import Draft, Submission, make_draft
+from undercroft.records.record import find_record
+from undercroft.records.rules import draft_satisfies, satisfies
+
+
+class Hasher(Passwords, Protocol):
+    """What hashes passwords; `auth.passwords.PasswordPool` is one."""
+
+    async def hash(self, text: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account write changes beyond what was sent, why it is refused, and the record it was judged by."""
+
+    changes: Mapping[str, Any]
+    errors: Mapping[str, FieldError]
+    token_key: str = ""
+    is_manager: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A submission with its slow parts done."""
+
+    submission: Submission
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
+
+    @property
+    def staged(self) -> Iterable[NewFile]:
+        """All files in staging."""
+        return [file for files in self.submission.files.values() for file in files]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What preparing needs: a way to read, a hasher, and the file store."""
+
+    access: Access
+    hasher: Hasher
+    files: LocalStore
+
+
+async def prepare_write(
+    desk: Desk,
+    collection: Collection,
+    record_id: str | None,
+    body: Mapping[str, Any],
+    uploads: Mapping[str, Sequence[Upload]],
+) -> Prepared:
+    """Prepare a create (`record_id` None) or an update."""
+    submission = Submission(body, await _stage(desk, uploads) if uploads else {})
+    if not any(isinstance(f, PasswordField) for f in collection.fields):
+        return Prepared(submission)
+    before = await _before(desk.access, collection, record_id)
+    if record_id is not None and before is None:
+        return Prepared(submission)
+    draft = make_draft(collection, before, submission, is_superuser=desk.access.scope.is_superuser)
+    account = await _judge(desk, draft, body) if collection.is_auth else None
+    hashes = {} if account and account.errors else await _hash(desk.hasher, draft)
+    return Prepared(submission, hashes, account)
+
+
+async def _stage(desk: Desk, uploads: Mapping[str, Sequence[Upload]]) -> dict[str, list[NewFile]]:
+    staged: dict[str, list[NewFile]] = {}
+    for key, some in uploads.items():
+        for upload in some:
+            name, mime, path = await asyncio.to_thread(desk.files.stage, upload.filename, upload.file)
+            staged.setdefault(key, []).append(NewFile(name, upload.filename, upload.size, mime, path))
+    return staged
+
+
+async def _before(access: Access, collection: Collection, record_id: str | None) -> Mapping[str, Any] | None:
+    if record_id is None:
+        return None
+    return await find_record(access.run, access.dialect, collection, {"id": record_id})
+
+
+async def _judge(desk: Desk, draft: Draft, body: Mapping[str, Any]) -> Account:
+    access = desk.access.asking(scope_with_body(desk.access, draft))
+    is_manager = await _is_manager(access, draft)
+    write = AccountWrite(
+        collection=draft.collection,
+        before=draft.before,
+        submitted={name: draft.values[name] for name in draft.changed},
+        body=body,
+        is_manager=is_manager,
+        is_superuser=access.scope.is_superuser,
+    )
+    changes, errors = await prepare_account(write, desk.hasher)
+    return Account(changes, errors, draft.before["tokenKey"] if draft.before else "", is_manager)
+
+
+async def _is_manager(access: Access, draft: Draft) -> bool:
+    if access.scope.is_superuser:
+        return True
+    auth = draft.collection.auth
+    rule = auth.manage_rule if auth else None
+    if not rule:
+        return False
+    if draft.before is None:
+        return await draft_satisfies(access, draft.collection, rule, draft.columns())
+    return await satisfies(access, draft.collection, rule, draft.before["id"])
+
+
+async def _hash(hasher: Hasher, draft: Draft) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for candidate in draft.collection.fields:
+        if not isinstance(candidate, PasswordField) or candidate.name not in draft.changed:
+            continue
+        plain = draft.values[candidate.name]
+        if plain and candidate.check_plain(plain) is None:
+            hashes[candidate.name] = await hasher.hash(plain)
+    return hashes
+
+
+def scope_with_body(access: Access, draft: Draft) -> Any:
+    """The caller's scope with what was submitted, as rules see it."""
+    scope = access.scope
+    return type(scope)(scope.identity, scope.context, scope.method, scope.query, scope.headers, draft.rule_body)

@@ -1,0 +1,154 @@
+"""Reading records as a caller may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from undercroft.collections.collection import Action, Collection
+from undercroft.database.engine import Row, Value
+from undercroft.errors import NotFound
+from undercroft.query.errors import FilterError, FilterTooLarge, SuperuserFilter, SuperusersOnly
+from undercroft.query.lexer import lex, original_offset
+from undercroft.query.parser import MAX_CLIENT_BYTES
+from undercroft.query.scope import Scope
+from undercroft.query.selects import Question, plan_for
+from undercroft.query.sort import SortKey, parse_sort
+from undercroft.records.access import Access
+from undercroft.records.codec import Codec, Record, codec_of
+from undercroft.records.expand import expand_records
+from undercroft.records.loaded import Loaded
+
+_PRIVATE = ("@request.", "@collection.")
+
+
+@dataclass(frozen=True, slots=True)
+class ListParams:
+    """What a list request asks for. `page` counts from 1."""
+
+    page: int = 1
+    per_page: int = 30
+    skip_total: bool = False
+    filter: str = ""
+    sort: str = ""
+    expand: str = ""
+
+
+class Page(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of records, in the shape of the wire. Totals are -1 when they were not counted."""
+
+    items: Sequence[Record]
+    page: int
+    per_page: int
+    total_items: int
+    total_pages: int
+
+
+async def list_records(access: Access, collection: Collection, params: ListParams) -> Page:
+    """A page of the records the caller may list.
+
+    Raises `SuperusersOnly`, `SuperuserFilter`, `FilterError` and `SortError`.
+    """
+    rule = guard("list", collection, access.scope)
+    asked = _Asked(params, access.scope)
+    question = Question("page", collection.id, rule, asked.shape, asked.sort)
+    limits: dict[str, Value] = {"limit": params.per_page, "offset": (params.page - 1) * params.per_page}
+    loaded = await asked.reporting(_load(access, collection, question, asked.literals, limits))
+    total = -1
+    if not params.skip_total:
+        total = await _count(access, question, asked.literals, loaded, params)
+    await expand_records(access, loaded, params.expand)
+    pages = -(-total // params.per_page) if total > 0 else total
+    return Page(loaded.records, params.page, params.per_page, total, pages)
+
+
+async def view_record(access: Access, collection: Collection, record_id: str, expand: str = "") -> Record:
+    """One record. Raises `NotFound` when it is not there or the view rule hides it, and `SuperusersOnly`."""
+    rule = guard("view", collection, access.scope)
+    return await show_record(access, collection, record_id, expand, rule)
+
+
+async def show_record(
+    access: Access, collection: Collection, record_id: str, expand: str = "", rule: str | None = None
+) -> Record:
+    """One record as the caller sees it, under the given rule (None: no rule). Raises `NotFound`."""
+    loaded = await _load(access, collection, Question("one", collection.id, rule), (), {"id": record_id})
+    if not loaded.records:
+        raise NotFound
+    await expand_records(access, loaded, expand)
+    return loaded.records[0]
+
+
+def guard(action: Action, collection: Collection, scope: Scope) -> str | None:
+    """The rule that applies to a caller: None for superusers. Raises `SuperusersOnly` for a null rule."""
+    if scope.is_superuser:
+        return None
+    rule = collection.rule(action)
+    if rule is None:
+        raise SuperusersOnly
+    return rule or None
+
+
+async def _load(
+    access: Access,
+    collection: Collection,
+    question: Question,
+    literals: Sequence[str | float],
+    named: Mapping[str, Value],
+) -> Loaded:
+    plan = plan_for(access.plans, access.catalog, question, access.scope)
+    rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
+    return load_rows(codec_of(collection, plan.columns), rows)
+
+
+def load_rows(codec: Codec, rows: list[Row]) -> Loaded:
+    """Records of rows, with the rows beside them."""
+    return Loaded(codec, rows, [codec.from_row(row) for row in rows])
+
+
+async def _count(
+    access: Access, question: Question, literals: Sequence[str | float], loaded: Loaded, params: ListParams
+) -> int:
+    """How many records there are on all pages; known without asking when the last page is at hand."""
+    found = len(loaded.records)
+    if found < params.per_page and (found or params.page == 1):
+        return (params.page - 1) * params.per_page + found
+    counting = Question("count", question.collection, question.rule, question.shape, question.sort)
+    plan = plan_for(access.plans, access.catalog, counting, access.scope)
+    rows = await access.run(plan.sql, plan.values(access.scope, literals))
+    total: Any = rows[0][0]
+    return int(total)
+
+
+class _Asked:
+    """The caller's filter and sort, taken apart."""
+
+    def __init__(self, params: ListParams, scope: Scope) -> None:
+        self.text = params.filter
+        if not scope.is_superuser and (params.filter or params.sort):
+            _refuse_private(params)
+        self.sort: tuple[SortKey, ...] = parse_sort(params.sort) if params.sort else ()
+        self.shape: str | None = None
+        self.literals: tuple[str | float, ...] = ()
+        if params.filter:
+            if len(params.filter.encode(errors="replace")) > MAX_CLIENT_BYTES:
+                raise FilterTooLarge(f"The filter is longer than {MAX_CLIENT_BYTES} bytes")
+            lexed = lex(params.filter)
+            self.shape, self.literals = lexed.shape, lexed.literals
+
+    async def reporting(self, loading: Any) -> Loaded:
+        """The outcome of a load, its errors placed in the caller's text instead of the shape."""
+        try:
+            loaded: Loaded = await loading
+        except FilterError as error:
+            raise error.moved(original_offset(self.text, error.at) if error.at >= 0 else -1) from None
+        return loaded
+
+
+def _refuse_private(params: ListParams) -> None:
+    for prefix in _PRIVATE:
+        if prefix in params.filter or prefix in params.sort:
+            raise SuperuserFilter(prefix)
