@@ -74,7 +74,7 @@ def _with_id(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     for at, field in enumerate(fields):
         if field.name == "id" and isinstance(field, TextField):
             return (*fields[:at], _as_id(field), *fields[at + 1 :])
-    return (id_field(), *fields)
+    return join_fields((id_field(), *fields))
 
 
 def _as_id(field: TextField) -> TextField:
