@@ -1,0 +1,76 @@
+"""A flood of logins burns what logins may burn, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from statistics import mean, stdev
+
+import httpx
+import pytest
+from club import MEMBERS, Club
+
+pytestmark = pytest.mark.anyio
+MANY = 200
+
+
+async def probe(client: httpx.AsyncClient, flood: asyncio.Future[list[httpx.Response]]) -> list[float]:
+    """How long a small request takes, again and again, while the flood lasts."""
+    times = []
+    while not flood.done():
+        began = time.perf_counter()
+        answer = await client.get("/api/health")
+        times.append(time.perf_counter() - began)
+        assert answer.status_code == 200
+        await asyncio.sleep(0.005)
+    return times
+
+
+async def test_flood(club: Club):
+    """Of 200 logins at once some are served, the rest get 503 at once, and other requests go on."""
+    account = club.join()
+    body = {"identity": account.email, "password": account.password}
+    limits = httpx.Limits(max_connections=MANY + 10)
+    async with httpx.AsyncClient(base_url=club.server.url, limits=limits, timeout=60) as client:
+        logins = (client.post(f"{MEMBERS}/auth-with-password", json=body) for _ in range(MANY))
+        flood = asyncio.gather(*logins)
+        times = await probe(client, flood)
+        answers = await flood
+
+    served = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(served) + len(refused) == MANY
+    assert served
+    assert refused
+    assert all(answer.headers["retry-after"] == "1" for answer in refused)
+    assert len(times) > 5
+    assert max(times) < 1
+    assert club.try_login(account.email, account.password).status_code == 200
+
+
+@pytest.mark.slow
+async def test_time_tells_nothing(club: Club):
+    """An account that exists and one that does not take the same time to refuse: Welch's t stays small."""
+    account = club.join()
+    known: list[float] = []
+    unknown: list[float] = []
+    async with httpx.AsyncClient(base_url=club.server.url, timeout=60) as client:
+        for number in range(150):
+            for times, email in ((known, account.email), (unknown, f"nobody{number}@example.com")):
+                body = {"identity": email, "password": "wrong-password"}
+                began = time.perf_counter()
+                answer = await client.post(f"{MEMBERS}/auth-with-password", json=body)
+                times.append(time.perf_counter() - began)
+                assert answer.status_code == 400
+
+    assert abs(welch(trimmed(known), trimmed(unknown))) < 4.5
+
+
+def trimmed(times: list[float]) -> list[float]:
+    """The lower nine tenths: what the machine did meanwhile is not what is measured."""
+    return sorted(times)[: len(times) * 9 // 10]
+
+
+def welch(first: list[float], second: list[float]) -> float:
+    spread = stdev(first) ** 2 / len(first) + stdev(second) ** 2 / len(second)
+    return (mean(first) - mean(second)) / spread**0.5

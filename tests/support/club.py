@@ -1,0 +1,131 @@
+"""A club: a running server with an auth collection whose accounts log in, change and end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+import httpx
+from forgery import Target
+from servers import PASSWORD, Server
+
+MEMBERS = "/api/collections/members"
+RULES = {
+    "listRule": "",
+    "viewRule": "",
+    "createRule": "",
+    "updateRule": "id = @request.auth.id",
+    "deleteRule": "id = @request.auth.id",
+    "authRule": "rank != 'banned'",
+}
+NICK = "CREATE UNIQUE INDEX one_nick ON members (nick COLLATE NOCASE) WHERE nick != ''"
+KINDS = {
+    "auth": "authToken",
+    "file": "fileToken",
+    "verification": "verificationToken",
+    "passwordReset": "passwordResetToken",
+    "emailChange": "emailChangeToken",
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody in the club."""
+
+    id: str
+    email: str
+    nick: str
+    password: str = PASSWORD
+
+
+@dataclass
+class Club:
+    """The server, its data directory, and ever new members."""
+
+    server: Server
+    data: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def furnish(self) -> None:
+        """Make the collections of the club."""
+        text = [{"name": "nick", "type": "text"}, {"name": "rank", "type": "text"}]
+        options = {"passwordAuth": {"enabled": True, "identityFields": ["email", "nick"]}}
+        members = {"name": "members", "type": "auth", "fields": text, "indexes": [NICK], **RULES, **options}
+        self.expect(200, "POST", "/api/collections", members)
+        books = {
+            "name": "books",
+            "type": "base",
+            "listRule": "",
+            "viewRule": "",
+            "createRule": "@request.auth.id != ''",
+        }
+        self.expect(200, "POST", "/api/collections", books)
+
+    def expect(self, status: int, method: str, path: str, body: Any = None, caller: str = "root") -> Any:
+        """The JSON of an answer that must have this status."""
+        answer = self.server.call(method, path, body, caller)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def join(self, **values: Any) -> Account:
+        """A new member."""
+        number = next(self._numbers)
+        new = Account(f"member{number:09d}", f"member{number}@example.com", f"Nick{number}")
+        body = {"id": new.id, "email": new.email, "nick": new.nick, "verified": True}
+        secret = {"password": new.password, "passwordConfirm": new.password}
+        self.expect(200, "POST", f"{MEMBERS}/records", body | secret | values)
+        return new
+
+    def try_login(self, identity: Any, password: Any, **more: Any) -> httpx.Response:
+        """The answer to a login."""
+        body = {"identity": identity, "password": password, **more}
+        return self.server.call("POST", f"{MEMBERS}/auth-with-password", body, "guest")
+
+    def log_in(self, account: Account) -> str:
+        """A token for a member."""
+        answer = self.try_login(account.email, account.password)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["token"]
+        return token
+
+    def refresh(self, token: str, collection: str = "members") -> httpx.Response:
+        """The answer to a token: 200 when the server believes it."""
+        headers = {"Authorization": token} if token else {}
+        return self.server.call("POST", f"/api/collections/{collection}/auth-refresh", caller="guest", headers=headers)
+
+    def impersonate(self, account: Account, duration: int = 0) -> str:
+        """A token for a member that cannot be renewed."""
+        answer = self.expect(200, "POST", f"{MEMBERS}/impersonate/{account.id}", {"duration": duration})
+        token: str = answer["token"]
+        return token
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[apsw.Connection]:
+        """The server's database, as another process sees it."""
+        connection = apsw.Connection(str(self.data / "data.db"))
+        connection.set_busy_timeout(5000)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def column(self, account: Account, name: str) -> str:
+        """A stored value of a member, hidden ones included."""
+        with self.database() as database:
+            return str(database.execute(f'SELECT "{name}" FROM members WHERE id = ?', (account.id,)).get)
+
+    def target(self, account: Account, kind: str = "auth", collection: str = "members", **claims: Any) -> Target:
+        """What a forger would love to have: the key and the claims of a member's token of a kind."""
+        with self.database() as database:
+            query = "SELECT id, options FROM _collections WHERE name = ?"
+            collection_id, options = database.execute(query, (collection,)).fetchone()
+        secret = json.loads(options)[KINDS[kind]]["secret"]
+        says = {"collectionId": collection_id, "exp": int(time.time()) + 600, "id": account.id, "type": kind}
+        return Target("", says | claims, self.column(account, "tokenKey"), secret)
