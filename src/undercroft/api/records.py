@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from undercroft.api import explain
 from undercroft.api.params import list_params
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.editor import EditorField
@@ -29,6 +30,8 @@ async def list_(request: Request) -> Response:
     """GET /api/collections/{collection}/records"""
     collection = collection_of(request)
     await read_body(request, collection)
+    if explain.is_wanted(request):
+        return await explain.explained(request, "list", collection)
     page = await list_records(access_of(request), collection, list_params(request.query))
     return json_bytes(_encode(page))
 
@@ -37,6 +40,8 @@ async def view(request: Request) -> Response:
     """GET /api/collections/{collection}/records/{id}"""
     collection = collection_of(request)
     await read_body(request, collection)
+    if explain.is_wanted(request):
+        return await explain.explained(request, "view", collection)
     expand = request.query.get("expand", "")
     record = await view_record(access_of(request), collection, request.params["id"], expand)
     return json_bytes(_encode(record))

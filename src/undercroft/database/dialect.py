@@ -41,6 +41,14 @@ class Dialect(Protocol):
         """A condition: a relation column is, or as a JSON array holds, one bound id."""
         ...
 
+    def explain(self, sql: str) -> str:
+        """A statement that tells how the engine would run another."""
+        ...
+
+    def plan_lines(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+        """What such a statement answered, as one line a step, indented by depth."""
+        ...
+
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         ...

@@ -76,6 +76,19 @@ class SqliteDialect:
         name = self.quote(column)
         return f'? IN (SELECT "value" FROM json_each({name}))' if is_list else f"{name} = ?"
 
+    def explain(self, sql: str) -> str:
+        """A statement that tells how the engine would run another."""
+        return f"EXPLAIN QUERY PLAN {sql}"
+
+    def plan_lines(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+        """What such a statement answered, as one line a step, indented by depth."""
+        depths = {0: -1}
+        lines = []
+        for step, parent, _, detail in rows:
+            depths[step] = depths.get(parent, -1) + 1
+            lines.append("  " * depths[step] + detail)
+        return lines
+
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         return _COLUMN_TYPES[kind]
