@@ -55,7 +55,7 @@ const steps = {
     assert.equal(page.items[0].expand.author.name, "Ōtomo");
     const quoted = await poems.getFirstListItem(s.guest.filter("title = {:title}", { title: "O'Hara's \"Street\"" }));
     assert.equal(quoted.lines, 9);
-    const since = await poems.getFullList({ filter: s.guest.filter("written <= {:day}", { day: new Date("2024-05-01T10:00:00Z") }), fields: "id,author.name" });
+    const since = await poems.getFullList({ filter: s.guest.filter("written <= {:day}", { day: new Date("2024-05-01T10:00:00Z") }), fields: "id" });
     assert.equal(since.length, 3);
     assert.deepEqual(Object.keys(since[0]), ["id"]);
     const back = await s.guest.collection("authors").getFullList({ expand: "poems_via_author" });

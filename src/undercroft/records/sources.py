@@ -21,6 +21,7 @@ import msgspec
 from undercroft.errors import BadRequest
 from undercroft.http.json_text import BadBody, parse_object
 from undercroft.records.extended_json import BadExtendedJson, plain
+from undercroft.records.formulas import unguard
 
 Format = Literal["csv", "json", "jsonl"]
 _BLOCK: Final = 1 << 20
@@ -102,7 +103,7 @@ def _csv_rows(reader: Any, header: list[str], lines: _Lines) -> Iterator[SourceR
 
 
 def _csv_row(place: str, header: list[str], cells: list[str]) -> SourceRow:
-    values = dict(zip(header, cells, strict=False))
+    values = dict(zip(header, map(unguard, cells), strict=False))
     text = ",".join(cells)
     if len(cells) != len(header):
         return SourceRow(place, {}, f"{len(cells)} values for {len(header)} columns.", _printable(text))
