@@ -69,6 +69,7 @@ class Edge:
         try:
             return await self._handle(request)
         except Problem as problem:
+            request.asgi["undercroft.error"] = problem.code  # for those who call us in-process; never on the wire
             return respond(problem)
         except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
             return respond_unexpected(error, request.id)

@@ -98,4 +98,4 @@ def escaped_path(scope: Mapping[str, Any]) -> str:
     raw: bytes = scope.get("raw_path") or b""
     path: str = raw.partition(b"?")[0].decode("latin-1") if b"%" in raw else scope["path"]
     root: str = scope.get("root_path", "")
-    return path[len(root) :] if root and path.startswith(root) else path
+    return path[len(root) :] if root and path.startswith(root + "/") else path

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.api import health, settings, setup_page
+from undercroft.api import batch, health, records, settings, setup_page
 from undercroft.api.auth import impersonate, methods, password, refresh
 from undercroft.api.router import Route
 
 _C: Final = "/api/collections/{collection}"
 
 ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", f"{_C}/records", records.list_),
+    Route("GET", f"{_C}/records/{{id}}", records.view),
+    Route("POST", f"{_C}/records", records.create),
+    Route("PATCH", f"{_C}/records/{{id}}", records.update),
+    Route("DELETE", f"{_C}/records/{{id}}", records.delete),
+    Route("POST", "/api/batch", batch.batch),
     Route("GET", f"{_C}/auth-methods", methods.handler),
     Route("POST", f"{_C}/auth-with-password", password.handler),
     Route("POST", f"{_C}/auth-refresh", refresh.handler, "auth"),

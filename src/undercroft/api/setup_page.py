@@ -35,7 +35,7 @@ _HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
 )
-_SECRET: Final = 'type="password" required autocomplete="new-password"'
+_TYPED_TWICE: Final = 'type="password" required autocomplete="new-password"'
 _LIMIT: Final = 16 * 1024
 
 
@@ -106,8 +106,8 @@ def _form(complaint: str, email: str, status: int = 200) -> Response:
         "Make the first superuser",
         f'{wrong}<form method="post" autocomplete="off">'
         f'<label>Email<input name="email" type="email" required autofocus value="{escape(email)}"></label>'
-        f'<label>Password<input name="password" {_SECRET}></label>'
-        f'<label>Password again<input name="passwordConfirm" {_SECRET}></label>'
+        f'<label>Password<input name="password" {_TYPED_TWICE}></label>'
+        f'<label>Password again<input name="passwordConfirm" {_TYPED_TWICE}></label>'
         "<button>Make superuser</button></form>",
         status,
     )

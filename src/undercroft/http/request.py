@@ -29,7 +29,7 @@ class Request:
     holds the open resources; `id` is what logs call this request.
     """
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, backend: Backend) -> None:
+    def __init__(self, scope: Message, receive: Receive, backend: Backend) -> None:
         self.asgi = scope
         self.receive = receive
         self.backend = backend

@@ -1,0 +1,175 @@
+"""The composition root: the one module that knows every other, and the ASGI app it makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from undercroft.api.dispatch import Edge
+from undercroft.api.router import Router
+from undercroft.api.routes import ROUTES
+from undercroft.auth.passwords import PasswordPool
+from undercroft.backend import Backend
+from undercroft.collections.catalog import CatalogHolder
+from undercroft.collections.store import ensure_system_collections, load_catalog
+from undercroft.database.changes import kinds_since, last_change_id
+from undercroft.database.formats import SYSTEM_MIGRATIONS
+from undercroft.database.lock import DataLock, lock_directory
+from undercroft.database.migrations import migrate
+from undercroft.database.refusals import DirectoryReadOnly
+from undercroft.database.sqlite import SqliteEngine
+from undercroft.errors import Problem
+from undercroft.files.local import LocalStore
+from undercroft.http.request import Message, Receive, Send
+from undercroft.middleware.cors import Cors
+from undercroft.query.plan import Plans
+from undercroft.settings.settings import SettingsHolder
+from undercroft.settings.store import load_settings
+
+POLL_SECONDS: Final = 0.25
+_log = logging.getLogger("undercroft")
+
+
+async def open_backend(directory: Path) -> Backend:
+    """Everything a data directory holds, ready for use, brought up to this program's format."""
+    _make_directory(directory)
+    engine = await SqliteEngine.open(directory)
+    try:
+        await migrate(engine, SYSTEM_MIGRATIONS)
+        await ensure_system_collections(engine)
+        return Backend(
+            directory=directory,
+            engine=engine,
+            catalogs=CatalogHolder(await load_catalog(engine)),
+            settings_holder=SettingsHolder(await load_settings(engine)),
+            passwords=PasswordPool(),
+            files=LocalStore(directory / "storage"),
+            plans=Plans(engine.dialect),
+        )
+    except BaseException:
+        await engine.close()
+        raise
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DirectoryReadOnly(directory, error.strerror or "unknown reason") from error
+
+
+async def close_backend(backend: Backend) -> None:
+    """Finish what waits, then let go of everything."""
+    backend.passwords.close()
+    await backend.engine.close()
+
+
+class App:
+    """A backend as an ASGI 3 application.
+
+    Any ASGI server runs it, and Starlette or FastAPI can mount it: it opens at the
+    lifespan's start-up, or at the first request where no lifespan reaches it.
+    `shared` says that several processes of one server use the directory together.
+    """
+
+    def __init__(
+        self, directory: Path | str = "data", *, origins: Sequence[str] = ("*",), shared: bool = False
+    ) -> None:
+        self.directory = Path(directory)
+        self._cors = Cors(origins)
+        self._is_shared = shared
+        self._opening = asyncio.Lock()
+        self._backend: Backend | None = None
+        self._edge: Edge | None = None
+        self._lock: DataLock | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """The open resources. Raises `RuntimeError` before the start."""
+        if self._backend is None:
+            raise RuntimeError("The app is not open yet.")
+        return self._backend
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "http":
+            edge = self._edge or await self._open()
+            await edge.answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def start(self) -> None:
+        """Open the data directory. Raises `StartRefused` with the reason when that cannot be."""
+        await self._open()
+
+    async def stop(self) -> None:
+        """Finish what waits, then close."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        if self._backend is not None:
+            await close_backend(self._backend)
+        if self._lock is not None:
+            self._lock.release()
+        self._edge = self._backend = self._lock = self._watching = None
+
+    async def _open(self) -> Edge:
+        async with self._opening:
+            if self._edge is None:
+                self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
+                try:
+                    self._backend = await open_backend(self.directory)
+                except BaseException:
+                    await self.stop()
+                    raise
+                self._edge = Edge(self._backend, Router(ROUTES), self._cors)
+                self._watching = asyncio.create_task(watch(self._backend))
+        return self._edge
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The lifespan protocol."""
+        await receive()
+        try:
+            await self.start()
+        except Problem as problem:
+            await send({"type": "lifespan.startup.failed", "message": problem.message()})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def watch(backend: Backend) -> None:
+    """Follow the change log for what other processes change: collections and settings."""
+    engine = backend.engine
+    seen = await last_change_id(engine.read)
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            latest = await last_change_id(engine.read)
+            if latest != seen and await _reload(backend, await kinds_since(engine, seen)):
+                seen = latest
+        except Problem as problem:
+            _log.warning("The change log cannot be read: %s", problem)
+
+
+async def _reload(backend: Backend, kinds: set[str]) -> bool:
+    """Read anew what was changed; False when this process changed it too in the meantime, which is newer."""
+    catalog, settings = backend.catalog, backend.settings
+    new_catalog = await load_catalog(backend.engine) if "collection" in kinds else catalog
+    new_settings = await load_settings(backend.engine) if "settings" in kinds else settings
+    if backend.catalog is not catalog or backend.settings is not settings:
+        return False
+    backend.catalogs.current = new_catalog
+    backend.settings_holder.current = new_settings
+    return True

@@ -1,0 +1,22 @@
+"""What the terminal shows when a server is up."""
+
+from __future__ import annotations
+
+import click
+
+from undercroft import __version__
+from undercroft.auth.setup_link import SECONDS, make_link, needs_setup
+from undercroft.backend import Backend
+from undercroft.config import Address
+
+
+async def announce(backend: Backend, address: Address) -> None:
+    """Print where the server is; when there is no superuser, also the one link that makes the first."""
+    url, folder = address.url, backend.directory.absolute()
+    click.echo(f"Undercroft {__version__} serves {url}/api/ from {folder}")
+    if not await needs_setup(backend):
+        return
+    token = await make_link(backend.engine)
+    click.echo(f"\nThere is no superuser yet. Make the first one here, within {SECONDS // 60} minutes:\n")
+    click.echo(f"  {url}/_/setup/{token}\n")
+    click.echo(f"or with: undercroft superuser create EMAIL PASSWORD --dir {folder}\n")

@@ -1,0 +1,25 @@
+"""Exit codes: one for each reason not to start, so that a script can tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from undercroft.errors import Problem
+
+FAILED: Final = 1
+CODES: Final[Mapping[str, int]] = {
+    "bad_config": 2,
+    "port_taken": 3,
+    "directory_in_use": 4,
+    "directory_read_only": 5,
+    "network_file_system": 6,
+    "newer_data_format": 7,
+    "sqlite_too_old": 8,
+    "cannot_listen": 9,
+}
+
+
+def exit_code(problem: Problem) -> int:
+    """The exit code for a problem; 1 for those that have none of their own."""
+    return CODES.get(problem.code, FAILED)

@@ -1,0 +1,199 @@
+"""Bodies: which parser reads them, and where they end."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undercroft.errors import BadRequest, TooLarge
+from undercroft.http.body import UnsupportedContentType, read_body
+from undercroft.http.json_text import BadBody
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+
+
+@dataclass
+class Sent:
+    """A request that sends its body in pieces."""
+
+    body: bytes
+    headers: list = field(default_factory=list)
+    piece: int = 65536
+    at: int = 0
+    is_cut_off: bool = False
+    asgi: dict = field(default_factory=lambda: {"http_version": "1.1"})
+
+    def header(self, name):
+        return dict(self.headers).get(name)
+
+    async def receive(self):
+        if self.is_cut_off and self.at >= len(self.body):
+            return {"type": "http.disconnect"}
+        chunk = self.body[self.at : self.at + self.piece]
+        self.at += self.piece
+        return {"type": "http.request", "body": chunk, "more_body": self.is_cut_off or self.at < len(self.body)}
+
+
+def sent(kind, body, **options):
+    headers = [(b"content-length", str(len(body)).encode())] + ([(b"content-type", kind.encode())] if kind else [])
+    return Sent(body, headers, **options)
+
+
+def part(head, content):
+    return b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + content + b"\r\n"
+
+
+async def test_json():
+    """`application/json` is one object, with or without a charset, in any letter case."""
+    body = await read_body(sent("Application/JSON; charset=utf-8", b'{"a": 1}'), 100)
+
+    assert (body.data, body.files, body.texts) == ({"a": 1}, {}, None)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "", MULTIPART])
+async def test_empty_body(kind):
+    """An empty body is an empty object, whatever the header says."""
+    assert (await read_body(sent(kind, b""), 100)).data == {}
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/octet-stream"])
+async def test_unknown_kinds(kind):
+    """Bodies of other kinds are refused."""
+    with pytest.raises(UnsupportedContentType):
+        await read_body(sent(kind, b"{}"), 100)
+
+
+async def test_urlencoded():
+    """Values of a form are inferred, and kept as they came beside."""
+    body = await read_body(sent(FORM, b"n=5&t=a&t=b&z=007"), 100)
+
+    assert body.data == {"n": 5, "t": ["a", "b"], "z": "007"}
+    assert body.texts == {"n": ["5"], "t": ["a", "b"], "z": ["007"]}
+
+
+async def test_json_payload_wins():
+    """`@jsonPayload` is merged over the form in order, without inference."""
+    raw = b'a=form&b=form&@jsonPayload={"a":"7"}&@jsonPayload={"c":[1]}&@jsonPayload={"c":"2"}'
+
+    assert (await read_body(sent(FORM, raw), 200)).data == {"a": "7", "b": "form", "c": "2"}
+
+
+async def test_bad_json_payload():
+    """A payload that is no object is refused."""
+    with pytest.raises(BadBody):
+        await read_body(sent(FORM, b"@jsonPayload=[1]"), 100)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65536])
+async def test_multipart(piece):
+    """Parts are values or files, however the bytes arrive."""
+    raw = (
+        part(b'name="t"', b"a") + part(b'name="t"', b"7") + part(b'name="f"; filename="x.txt"', b"hello") + b"--b--\r\n"
+    )
+    body = await read_body(sent(MULTIPART, raw, piece=piece), 1000)
+    upload = body.files["f"][0]
+
+    assert body.data == {"t": ["a", 7]}
+    assert (upload.filename, upload.size, upload.file.read()) == ("x.txt", 5, b"hello")
+    upload.file.close()
+
+
+async def test_large_files_wait_on_disk():
+    """A file of more than a mebibyte is not kept in memory."""
+    raw = part(b'name="f"; filename="x"', b"x" * 2_000_000) + b"--b--\r\n"
+    upload = (await read_body(sent(MULTIPART, raw), 3_000_000)).files["f"][0]
+
+    assert upload.size == 2_000_000
+    assert upload.file.name is not None
+    upload.file.close()
+
+
+async def test_bad_utf8_in_a_form():
+    """Bytes of a value that are no UTF-8 are replaced."""
+    assert (await read_body(sent(MULTIPART, part(b'name="t"', b"\xff") + b"--b--\r\n"), 500)).data == {"t": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        part(b'name="t"', b"x").removesuffix(b"\r\n"),
+        part(b'name="f"; filename="x"', b"x"),
+        b"--c--\r\n",
+        b"--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n",
+        b"--b\r\nno header\r\n\r\nx\r\n--b--\r\n",
+        b"--b\r\n" + b"x" * 10_000,
+        b"\r\n".join(b"--b\r\nContent-Disposition: form-data; name=t\r\n\r\nx" for _ in range(1001)) + b"\r\n--b--\r\n",
+    ],
+    ids=["cut off", "cut off file", "other boundary", "no form data", "no header", "long header", "many parts"],
+)
+async def test_malformed_multipart(raw):
+    """A malformed multipart body is refused."""
+    with pytest.raises(BadBody):
+        await read_body(sent(MULTIPART, raw), 200_000)
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=", f"{MULTIPART}{'x' * 300}"])
+async def test_bad_boundary(kind):
+    """Without a sensible boundary there are no parts."""
+    with pytest.raises(BadBody):
+        await read_body(sent(kind, b"--b--\r\n"), 500)
+
+
+async def test_announced_as_too_large():
+    """A body that says it is too large is refused unread."""
+    request = sent("application/json", b"{}" * 100)
+
+    with pytest.raises(TooLarge):
+        await read_body(request, 100)
+
+    assert request.at == 0
+
+
+async def test_grows_too_large():
+    """A body without a length is refused once it is too large."""
+    request = Sent(b'{"a":1}' * 100, [(b"transfer-encoding", b"chunked"), (b"content-type", b"application/json")], 10)
+
+    with pytest.raises(TooLarge):
+        await read_body(request, 100)
+
+    assert request.at <= 120
+
+
+@pytest.mark.parametrize("length", [b"-1", b"x", b"\xb2", b"1" * 30])
+async def test_strange_lengths(length):
+    """A length that is no number, or of no body there is, is refused."""
+    with pytest.raises((BadBody, TooLarge)):
+        await read_body(Sent(b"{}", [(b"content-length", length)]), 100)
+
+
+@pytest.mark.parametrize("kind", ["application/json", MULTIPART])
+async def test_client_goes_away(kind):
+    """A client that goes away in the middle leaves a bad body."""
+    with pytest.raises(BadBody):
+        await read_body(sent(kind, b'{"a":', is_cut_off=True), 100)
+
+
+async def test_no_length_no_body():
+    """Without a length or chunks there is no body, and nobody waits for one."""
+    assert (await read_body(Sent(b"{}"), 100)).data == {}
+
+
+@given(st.sampled_from(["application/json", FORM, MULTIPART]), st.binary(max_size=300), st.integers(1, 50))
+async def test_any_bytes_end_well(kind, raw, piece):
+    """Whatever is sent is a body or a bad request."""
+    try:
+        await read_body(sent(kind, raw, piece=piece), 1000)
+    except BadRequest:
+        return
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6), st.integers(1, 50))
+async def test_multipart_of_odd_parts(contents, piece):
+    """Multipart bodies with odd heads and contents end well too."""
+    raw = b"".join(b"--b\r\nContent-Disposition: form-data; name=" + content + b"\r\n\r\nx\r\n" for content in contents)
+    try:
+        await read_body(sent(MULTIPART, raw + b"--b--\r\n", piece=piece), 1000)
+    except BadRequest:
+        return
