@@ -16,6 +16,8 @@ from undercroft.errors import Problem
 COMMANDS: Final = {
     "serve": "undercroft.cli.serve",
     "superuser": "undercroft.cli.superuser",
+    "import": "undercroft.cli.importing",
+    "export": "undercroft.cli.exporting",
 }
 
 
