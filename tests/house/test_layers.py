@@ -36,7 +36,9 @@ DOES_IO = {
 }
 KNOWS_TYPES_ONLY = {"undercroft.database.dialect", "undercroft.database.engine"}
 
+SLOW = "takes half a second, and few ever need it"
 LAZY = {
+    "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.api import batch, health, records, settings, setup_page
+from undercroft.api import apple_secret, batch, health, records, settings, setup_page
 from undercroft.api.auth import impersonate, methods, password, refresh
 from undercroft.api.router import Route
 
@@ -23,6 +23,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/impersonate/{{id}}", impersonate.handler, "superuser"),
     Route("GET", "/api/settings", settings.read, "superuser"),
     Route("PATCH", "/api/settings", settings.change, "superuser"),
+    Route("POST", "/api/settings/apple/generate-client-secret", apple_secret.generate, "superuser"),
     Route("GET", "/api/health", health.health),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
