@@ -6,7 +6,7 @@ import time
 import pytest
 
 from undercroft.database.engine import QueryTimeout, SqlError
-from undercroft.errors import BadRequest
+from undercroft.errors import BadRequest, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +167,14 @@ async def test_a_stopped_read_holds_no_snapshot(engine, add, count_slowly):
     log, done = engine._writer._statements.connection.wal_checkpoint()
 
     assert log == done
+
+
+async def test_a_closed_engine_reads_nothing(engine):
+    """After the end a read is refused in a sentence."""
+    await engine.close()
+
+    with pytest.raises(Unavailable, match="closed"):
+        await engine.read("SELECT 1")
 
 
 async def test_a_point_read_is_cheap(engine, add):

@@ -25,6 +25,13 @@ class BadText(BadRequest):
     default = "A value holds text that is not valid Unicode, or a number that is too large."
 
 
+class DatabaseClosed(Unavailable):
+    """The engine was closed; the server is about to end."""
+
+    code = "database_closed"
+    default = "The database is closed."
+
+
 class StorageReadOnly(Unavailable):
     """The database file or its disk can only be read."""
 
@@ -56,6 +63,8 @@ _FAMILIES: dict[type[BaseException], Callable[[], Problem]] = {
     apsw.CorruptError: StorageCorrupt,
     apsw.NotADBError: StorageCorrupt,
     apsw.FormatError: StorageCorrupt,
+    apsw.ConnectionClosedError: DatabaseClosed,
+    apsw.CursorClosedError: DatabaseClosed,
     apsw.BusyError: Unavailable,
     apsw.LockedError: Unavailable,
     apsw.NoMemError: Unavailable,

@@ -58,7 +58,8 @@ class LoopReader:
     def _give_up(self, sql: str, error: BaseException) -> None:
         # A cursor that failed may still hold its snapshot, and with it the write-ahead log.
         self._cursor.close(True)
-        self._cursor = self._connection.cursor()
+        if not isinstance(error, apsw.CursorClosedError):
+            self._cursor = self._connection.cursor()
         if not isinstance(error, (apsw.InterruptError, apsw.BusyError)):
             raise read_problem(error, self._connection) from error
         self._remember(sql)

@@ -77,7 +77,11 @@ class Statements:
     def control(self, sql: str) -> None:
         """BEGIN, COMMIT and their like: no deadline, raises what the driver raises."""
         self._until = inf
-        self._execute(sql)
+        try:
+            self._execute(sql)
+        except FAULTS:
+            self._renew()
+            raise
 
     def end_savepoint(self, name: str, *, keep: bool) -> None:
         """Keep or undo what was done since; raises when SQLite has undone the whole transaction by itself."""
@@ -92,12 +96,16 @@ class Statements:
         self.connection.set_busy_timeout(0)
         with suppress(apsw.Error):
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self.connection.close()
+        # What a failing disk refuses at the end was durable in the log already.
+        with suppress(apsw.Error):
+            self.connection.close()
 
     def undo(self) -> None:
-        """Leave no transaction open."""
+        """Leave no transaction open; a connection that cannot even undo writes no more."""
         if self.in_transaction:
-            self.control("ROLLBACK")
+            with suppress(apsw.Error):
+                self.control("ROLLBACK")
+        self._has_failed = self._has_failed or self.in_transaction
 
     def _empty_log(self) -> None:
         # What the disk refused to make durable may lie in the log all the same, and

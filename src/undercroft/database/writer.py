@@ -25,11 +25,10 @@ import apsw
 
 from undercroft.database.engine import Operation, T, WriteQueueFull
 from undercroft.database.sqlite_answers import run_actions, settle
-from undercroft.database.sqlite_errors import problem_of
+from undercroft.database.sqlite_errors import DatabaseClosed, problem_of
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_session import Session
 from undercroft.database.sqlite_statements import OperationTransaction, Statements, drive
-from undercroft.errors import Unavailable
 
 
 class _Write:
@@ -85,8 +84,7 @@ class Writer:
 
     def _admit(self) -> None:
         if self._is_closed:
-            message = "The database is closed."
-            raise Unavailable(message)
+            raise DatabaseClosed
         if self._waiting >= self._options.write_queue:
             raise WriteQueueFull
         self._waiting += 1
