@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,10 +58,8 @@ def test_offsets_lead_back_to_the_text():
 @given(st.text(max_size=200))
 def test_any_text_is_lexed_or_refused(text):
     """No text makes the lexer fail in another way."""
-    try:
-        tokens(lex(text).shape)
-    except FilterError as error:
-        assert error.code == "invalid_filter"
+    with contextlib.suppress(FilterError):
+        assert tokens(lex(text).shape)[-1].kind == "end"
 
 
 @given(st.text(st.characters(exclude_characters="'\\\x01"), min_size=1, max_size=50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -115,17 +116,35 @@ def test_calls_are_nested_at_most_three_deep():
 
 
 PIECES = st.sampled_from(
-    ["a", "a.b", "a:each", "'x'", "''", "1", "=", "?=", "!~", "&&", "||", "(", ")", ",", "f(", " ", "//", "@request.auth.id", "\n", "-1", "\\"]
+    [
+        "a",
+        "a.b",
+        "a:each",
+        "'x'",
+        "''",
+        "1",
+        "=",
+        "?=",
+        "!~",
+        "&&",
+        "||",
+        "(",
+        ")",
+        ",",
+        "f(",
+        " ",
+        "//",
+        "@request.auth.id",
+        "\n",
+        "-1",
+        "\\",
+    ]
 )
 
 
 @given(st.lists(PIECES, max_size=40))
 def test_any_mix_of_pieces_is_parsed_or_refused(pieces):
     """Well-formed or not, a text gives a tree or a filter error."""
-    try:
-        node, lexed = parse_filter("".join(pieces))
-    except FilterError as error:
-        assert error.message().startswith("Invalid filter")
-    else:
+    with contextlib.suppress(FilterError):
+        node, _ = parse_filter("".join(pieces))
         assert list(comparisons(node))
-        assert len(lexed.literals) >= 0

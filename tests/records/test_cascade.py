@@ -1,0 +1,84 @@
+"""What a delete does to the records that point to the deleted one."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+async def tree(blog):
+    made = await blog.collection("roots", {"name": "title", "type": "text"})
+
+    def relation(name, **options):
+        return {"name": name, "type": "relation", "collectionId": made["id"], **options}
+
+    await blog.collection(
+        "leaves",
+        relation("plain"),
+        relation("owned", cascadeDelete=True),
+        relation("needed", required=False),
+        relation("some", maxSelect=5),
+        relation("some_owned", maxSelect=5, cascadeDelete=True),
+        {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
+    )
+    await blog.collection("strict", relation("root", required=True))
+    return blog
+
+
+async def test_optional_references_are_taken_out(tree):
+    """A record that pointed to the deleted one stays, without the id."""
+    root, other = await tree.add("roots"), await tree.add("roots")
+    leaf = await tree.add("leaves", plain=root["id"], some=[root["id"], other["id"]])
+
+    assert (await tree.delete("roots", root["id"])).status == 204
+
+    left = (await tree.view("leaves", leaf["id"])).json
+    assert (left["plain"], left["some"]) == ("", [other["id"]])
+    assert left["updated"] >= leaf["updated"]
+
+
+async def test_owned_records_go_with_the_last_reference(tree):
+    """Cascade deletes a referrer once it has no reference left, not before."""
+    root, other = await tree.add("roots"), await tree.add("roots")
+    leaf = await tree.add("leaves", some_owned=[root["id"], other["id"]])
+
+    await tree.delete("roots", root["id"])
+    assert (await tree.view("leaves", leaf["id"])).json["some_owned"] == [other["id"]]
+    await tree.delete("roots", other["id"])
+    assert (await tree.view("leaves", leaf["id"])).status == 404
+
+
+async def test_required_references_stand_in_the_way(tree):
+    """The delete fails whole when a required relation would be left empty."""
+    root = await tree.add("roots")
+    owned = await tree.add("leaves", owned=root["id"])
+    await tree.add("strict", root=root["id"])
+
+    answer = await tree.delete("roots", root["id"])
+
+    assert (answer.status, answer.error.code) == (400, "delete_refused")
+    assert (await tree.view("leaves", owned["id"])).json["owned"] == root["id"]
+
+
+async def test_circles_end(blog):
+    """Records that own each other, or themselves, are deleted once."""
+    made = await blog.collection("rings", {"name": "title", "type": "text"})
+    next_ = {"name": "next", "type": "relation", "collectionId": made["id"], "cascadeDelete": True}
+    await blog.change("rings", fields=[*made["fields"], next_])
+    one = await blog.add("rings")
+    two = await blog.add("rings", next=one["id"])
+    await blog.update("rings", one["id"], {"next": two["id"]})
+    alone = await blog.add("rings")
+    await blog.update("rings", alone["id"], {"next": alone["id"]})
+
+    assert (await blog.delete("rings", one["id"])).status == 204
+    assert await blog.ids("rings") == [alone["id"]]
+    assert (await blog.delete("rings", alone["id"])).status == 204
+    assert await blog.ids("rings") == []
+
+
+async def test_relations_must_exist(tree):
+    """A relation to a record that is not there is refused on write."""
+    answer = await tree.create("leaves", {"plain": "nothingthere123"})
+
+    assert answer.error.data["plain"]["code"] == "validation_missing_rel_records"
