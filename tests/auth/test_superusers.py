@@ -101,7 +101,7 @@ async def test_update(backend: Backend):
 
 async def test_update_nobody(backend: Backend):
     """Who is not there cannot be changed."""
-    with pytest.raises(UnknownSuperuser, match="nobody@example.com"):
+    with pytest.raises(UnknownSuperuser, match=r"nobody@example\.com"):
         await update_superuser(backend, "nobody@example.com", PASSWORD)
 
 
