@@ -31,6 +31,18 @@ class Catalog:
         """The collection with that id, or that name in any letter case."""
         return self._by_id.get(name_or_id) or self._by_name.get(name_or_id.lower())
 
+    def by_name(self, name: str) -> Collection | None:
+        """The collection with that name in any letter case."""
+        return self._by_name.get(name.lower())
+
+    def put(self, *collections: Collection) -> Catalog:
+        """A catalog in which these collections take the place of those with their ids."""
+        return Catalog((self._by_id | {collection.id: collection for collection in collections}).values(), self.version)
+
+    def without(self, *collection_ids: str) -> Catalog:
+        """A catalog without the collections of these ids."""
+        return Catalog((kept for kept in self if kept.id not in collection_ids), self.version)
+
     def collection(self, name_or_id: str) -> Collection:
         """Like `find`; raises `UnknownCollection` when there is none."""
         found = self.find(name_or_id)
@@ -49,3 +61,8 @@ class CatalogHolder:
 
     def __init__(self, catalog: Catalog | None = None) -> None:
         self.current = catalog or Catalog()
+
+    def swap(self, catalog: Catalog) -> None:
+        """Make a catalog the current one, unless that is newer."""
+        if catalog.version >= self.current.version:
+            self.current = catalog

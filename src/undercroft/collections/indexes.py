@@ -92,6 +92,12 @@ def unique_column(index: Index) -> str:
     return index.columns[0].name.lower()
 
 
+def mentioned(index: Index) -> set[str]:
+    """Every name in an index, in lower case: columns, and words of its expressions."""
+    texts = [f'"{c.name}"' if not c.is_expression else c.name for c in index.columns] + [index.where]
+    return {token.name.lower() for text in texts for token in tokenize(text) or () if token.name}
+
+
 def move_index(text: str, table: str) -> str:
     """The statement for the table of that name: as it is when it is for it already, else normalised."""
     index = parse_index(text)

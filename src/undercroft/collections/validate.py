@@ -16,7 +16,7 @@ from undercroft.errors import REQUIRED, FieldError
 
 _NAME = r"^\w+$"
 _BAD_FORMAT = FieldError("validation_match_invalid", "Must be in a valid format.")
-_ID_TAKEN = FieldError("validation_invalid_or_existing_id", "The model id is invalid or already exists.")
+ID_TAKEN = FieldError("validation_invalid_or_existing_id", "The model id is invalid or already exists.")
 _NAME_TAKEN = FieldError("validation_collection_name_exists", "Collection name must be unique (case insensitive).")
 _NAME_IS_ID = FieldError(
     "validation_collection_name_id_duplicate", "The name must not match an existing collection id."
@@ -27,7 +27,7 @@ _NAME_IS_TABLE = FieldError(
 _NAME_FIXED = FieldError("validation_collection_system_name_change", "System collection name cannot be changed.")
 _VIA = FieldError("validation_found_via", 'The value cannot contain "_via_".')
 _TYPE_FIXED = FieldError("validation_collection_type_change", "Collection type cannot be changed.")
-_UNKNOWN_TYPE = FieldError("validation_in_invalid", "Must be a valid value.")
+UNKNOWN_TYPE = FieldError("validation_in_invalid", "Must be a valid value.")
 _SYSTEM_FIXED = FieldError("validation_collection_system_flag_change", "System collection state cannot be changed.")
 
 
@@ -56,12 +56,12 @@ def check_id(collection_id: str, catalog: Catalog | None = None) -> FieldError |
         return error
     if not matches(_NAME, collection_id):
         return _BAD_FORMAT
-    return _ID_TAKEN if catalog and any(other.id == collection_id for other in catalog) else None
+    return ID_TAKEN if catalog and any(other.id == collection_id for other in catalog) else None
 
 
 def _check_type(change: Change) -> FieldError | None:
     if change.new.type not in get_args(CollectionType):
-        return _UNKNOWN_TYPE
+        return UNKNOWN_TYPE
     return _TYPE_FIXED if change.old and change.old.type != change.new.type else None
 
 

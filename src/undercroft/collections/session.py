@@ -1,0 +1,181 @@
+"""Changing collections inside one transaction.
+
+A session reads the catalog as the transaction sees it, and from then on keeps it:
+every step judges a change against it, alters tables, writes the definition and
+ends in an entry of the change log. Whatever raises undoes the whole session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
+
+from undercroft.collections.catalog import Catalog
+from undercroft.collections.change import Change, RuleCheck
+from undercroft.collections.check_indexes import build_error
+from undercroft.collections.collection import Collection
+from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
+from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
+from undercroft.collections.validate import check_change
+from undercroft.collections.view_shape import ViewShape, same_fields
+from undercroft.collections.views import plain_query, read_view, speaks_of
+from undercroft.database.changes import Change as Entry
+from undercroft.database.changes import Read, append_change, last_change_id
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import SqlError, Transaction, UniqueViolation
+from undercroft.errors import BadRequest, Invalid
+
+Verb = Literal["create", "update", "delete"]
+_SAMPLE = 10
+
+
+class SchemaRefused(BadRequest):
+    """The database, or a view that reads from the collection, stands against the change."""
+
+    code = "schema_refused"
+
+
+@dataclass(slots=True)
+class Session:
+    """One transaction that changes collections; make it with `begin`."""
+
+    tx: Transaction
+    dialect: Dialect
+    check_rule: RuleCheck
+    catalog: Catalog
+    tables: frozenset[str]
+
+    @classmethod
+    async def begin(cls, tx: Transaction, dialect: Dialect, check_rule: RuleCheck) -> Session:
+        """A session in an open transaction."""
+        catalog = await read_catalog(tx.run, dialect)
+        names = {str(name).lower() for (name,) in await tx.run(dialect.list_tables())}
+        return cls(tx, dialect, check_rule, catalog, frozenset(names - {c.name.lower() for c in catalog}))
+
+    async def judge(self, old: Collection | None, new: Collection) -> Collection:
+        """The collection as it will be saved; the fields of a view come from its query. Raises `Invalid`."""
+        shape = ViewShape()
+        if new.is_view and new.view_query:
+            shape = await self.shape_of(new)
+            new = replace(new, fields=shape.fields)
+        change = Change(new, old, self.catalog.put(new), self.check_rule, self.tables, shape.reason)
+        errors = check_change(change)
+        if errors:
+            raise Invalid(errors, f"Failed to {_verb(old)} collection.")
+        return new
+
+    async def put(self, old: Collection | None, new: Collection) -> None:
+        """Make or change the table or view of a judged collection, and write its definition."""
+        try:
+            await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
+        except SqlError as error:
+            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error}") from error
+        if old is not None:
+            await self._require_dependants(old, "update")
+        await self._write(old, new)
+        self.catalog = self.catalog.put(new)
+        await self._log(new, "create" if old is None else "update")
+
+    async def remove(self, old: Collection) -> None:
+        """End the table or view of a collection and its definition. Raises `SchemaRefused`."""
+        await self.tx.run(drop_view(old.name, self.dialect) if old.is_view else drop_table(old, self.dialect))
+        await self.tx.run(f'DELETE FROM "{TABLE}" WHERE "id" = {self.dialect.placeholder(1)}', [old.id])
+        self.catalog = self.catalog.without(old.id)
+        await self._require_dependants(old, "delete")
+        await self._log(old, "delete")
+
+    async def refresh_views(self) -> None:
+        """Give views whose columns are something else now the fields that follow from them."""
+        for view in [collection for collection in self.catalog if collection.is_view]:
+            shape = read_view(plain_query(view.view_query), self.catalog)
+            known = {collection.name.lower() for collection in self.catalog} | self.tables
+            if not shape.reason and shape.tables <= known and not same_fields(shape.fields, view.fields):
+                changed = replace(view, fields=shape.fields)
+                await self._write(view, changed)
+                self.catalog = self.catalog.put(changed)
+                await self._log(changed, "update")
+
+    async def finish(self) -> Catalog:
+        """The catalog as it will be once the transaction is durable."""
+        return Catalog(self.catalog, await last_change_id(self.tx.run))
+
+    async def shape_of(self, view: Collection) -> ViewShape:
+        """What the query of a view yields, or the reason why the database or its ids refuse it."""
+        query = plain_query(view.view_query)
+        shape = read_view(query, self.catalog)
+        return shape if shape.reason else await check_ids(self.tx.run, query, shape)
+
+    async def _put_table(self, old: Collection | None, new: Collection) -> None:
+        plan = plan_table(old, new, self.dialect)
+        views = await self.tx.run(self.dialect.list_views()) if plan.replaces_columns else []
+        away = [drop_view(str(name), self.dialect) for name, _ in views]
+        back = [str(statement) for _, statement in views]
+        for statement in [*away, *plan.statements, *back]:
+            await self.tx.run(statement)
+        await self._build_indexes(plan, _verb(old))
+
+    async def _build_indexes(self, plan: TablePlan, verb: Verb) -> None:
+        for new in plan.indexes:
+            try:
+                await self.tx.run(new.sql)
+            except (SqlError, UniqueViolation) as error:
+                errors = {str(new.position): build_error(new.index, str(error))}
+                raise Invalid({"indexes": errors}, f"Failed to {verb} collection.") from error
+
+    async def _put_view(self, old: Collection | None, new: Collection) -> None:
+        if old is not None:
+            await self.tx.run(drop_view(old.name, self.dialect))
+        plain = replace(new, view_query=plain_query(new.view_query))
+        shape = read_view(plain.view_query, self.catalog)
+        await self.tx.run(create_view(plain, self.dialect, casts_id=shape.casts_id))
+
+    async def _require_dependants(self, old: Collection, verb: Verb) -> None:
+        """Refuse a change that leaves a view without what it reads from."""
+        for view in self.catalog:
+            if view.id == old.id or not speaks_of(view, old.name):
+                continue
+            try:
+                await self.tx.run(f"SELECT 1 FROM {self.dialect.quote(view.name)} LIMIT 0")
+            except SqlError as error:
+                text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                raise SchemaRefused(text) from error
+
+    async def _write(self, old: Collection | None, new: Collection) -> None:
+        marks = [self.dialect.placeholder(n) for n in range(1, len(COLUMNS) + 2)]
+        names = [self.dialect.quote(name) for name in COLUMNS]
+        if old is None:
+            sql = f'INSERT INTO "{TABLE}" ({", ".join(names)}) VALUES ({", ".join(marks[:-1])})'
+            await self.tx.run(sql, to_row(new))
+            return
+        sets = ", ".join(f"{name} = {mark}" for name, mark in zip(names, marks, strict=False))
+        await self.tx.run(f'UPDATE "{TABLE}" SET {sets} WHERE "id" = {marks[-1]}', [*to_row(new), old.id])
+
+    async def _log(self, collection: Collection, action: Verb) -> None:
+        await append_change(self.tx, self.dialect, Entry("collection", collection.id, "", action))
+
+
+async def read_catalog(read: Read, dialect: Dialect) -> Catalog:
+    """All collections as the database has them."""
+    columns = ", ".join(dialect.quote(name) for name in COLUMNS)
+    rows = await read(f'SELECT {columns} FROM "{TABLE}" ORDER BY "created", "id"', ())
+    return Catalog(map(from_row, rows), await last_change_id(read))
+
+
+async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:
+    """The shape, or one with the reason why the database or the first ids of the query refuse it."""
+    try:
+        rows = await read(f'SELECT "id" FROM (\n{query}\n) LIMIT {_SAMPLE}', ())
+    except SqlError as error:
+        return ViewShape(reason=str(error))
+    found = [value for (value,) in rows]
+    if any(value is None or value == "" for value in found):
+        return replace(shape, reason="the query could return records with empty or invalid ids")
+    if len(set(map(str, found))) < len(found):
+        return replace(shape, reason="the query could return records with non-unique ids")
+    return shape
+
+
+def _verb(old: Collection | None) -> Verb:
+    return "create" if old is None else "update"

@@ -1,0 +1,170 @@
+"""Loading and saving collections: the operations behind the endpoints.
+
+Each runs in one transaction; when it is durable, its catalog becomes the current one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from undercroft.collections.catalog import Catalog, CatalogHolder
+from undercroft.collections.change import RuleCheck
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.relation import RelationField
+from undercroft.collections.prepare import prepare_change, prepare_new
+from undercroft.collections.session import SchemaRefused, Session, check_ids, read_catalog
+from undercroft.collections.system import initial_collections
+from undercroft.collections.transfer import ImportFailed, Pair, plan_import, refused
+from undercroft.collections.view_shape import ViewShape
+from undercroft.collections.views import plain_query, read_view
+from undercroft.database.engine import Engine, Transaction
+from undercroft.dates import now
+from undercroft.errors import BadRequest, Invalid, NotFound
+
+T = TypeVar("T")
+
+
+class DeleteRefused(BadRequest):
+    """The collection is needed: by the system, or by relations of others."""
+
+    code = "collection_delete_refused"
+    default = "Failed to delete collection."
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where collections are kept, and how rules are judged."""
+
+    engine: Engine
+    holder: CatalogHolder
+    check_rule: RuleCheck
+
+
+async def load_catalog(engine: Engine) -> Catalog:
+    """All collections as the database has them."""
+    return await read_catalog(engine.read, engine.dialect)
+
+
+async def ensure_system_collections(engine: Engine) -> None:
+    """Make the collections that every data directory begins with, where there are none yet."""
+
+    async def operation(tx: Transaction) -> None:
+        session = await Session.begin(tx, engine.dialect, lambda *_: None)
+        if any(session.catalog):
+            return
+        moment = now()
+        for collection in initial_collections():
+            await session.put(None, replace(collection, created=moment, updated=moment))
+
+    await engine.write(operation)
+
+
+async def create_collection(store: Store, body: Mapping[str, Any]) -> Collection:
+    """Make a collection. Raises `BadDefinition`, `Invalid` and `SchemaRefused`."""
+
+    async def operation(session: Session) -> Collection:
+        new = await session.judge(None, prepare_new(body, session.catalog))
+        await session.put(None, new)
+        return new
+
+    return await _run(store, operation)
+
+
+async def update_collection(store: Store, name: str, body: Mapping[str, Any]) -> Collection:
+    """Change a collection. Raises `NotFound`, `BadDefinition`, `Invalid` and `SchemaRefused`."""
+
+    async def operation(session: Session) -> Collection:
+        old = _find(session, name)
+        new = await session.judge(old, prepare_change(old, body))
+        await session.put(old, new)
+        return new
+
+    return await _run(store, operation)
+
+
+async def delete_collection(store: Store, name: str) -> Collection:
+    """Delete a collection with its records. Raises `NotFound`, `DeleteRefused` and `SchemaRefused`."""
+
+    async def operation(session: Session) -> Collection:
+        old = _find(session, name)
+        if old.system:
+            raise DeleteRefused
+        referring = _referring(session.catalog, old)
+        if referring:
+            names = ", ".join(referring)
+            raise DeleteRefused(f"Failed to delete collection probably due to existing reference in {names}.")
+        await session.remove(old)
+        return old
+
+    return await _run(store, operation)
+
+
+async def import_collections(store: Store, items: Sequence[Mapping[str, Any]], *, delete_missing: bool) -> None:
+    """Save many definitions at once. Raises `ImportFailed`."""
+
+    async def operation(session: Session) -> None:
+        plan = plan_import(items, session.catalog, delete_missing=delete_missing)
+        for collection in plan.removed:
+            await session.remove(collection)
+        session.catalog = session.catalog.put(*(pair.new for pair in plan.tables))
+        for pair in [*plan.tables, *plan.views]:
+            await _import_one(session, pair)
+
+    try:
+        await _run(store, operation)
+    except SchemaRefused as error:
+        raise ImportFailed(f"Failed to import the collections configuration. Raw error:\n{error}") from error
+
+
+async def dry_run_view(engine: Engine, catalog: Catalog, query: str) -> ViewShape:
+    """What a view with that query would show; nothing is saved."""
+    plain = plain_query(query)
+    shape = read_view(plain, catalog)
+    return shape if shape.reason else await check_ids(engine.read, plain, shape)
+
+
+async def _import_one(session: Session, pair: Pair) -> None:
+    try:
+        new = await session.judge(pair.old, pair.new)
+    except Invalid as error:
+        raise refused(pair.new, error.data) from error
+    try:
+        await session.put(pair.old, new)
+    except Invalid as error:
+        raise Invalid(error.data, "Failed to import collections.") from error
+
+
+async def _run(store: Store, operation: Callable[[Session], Awaitable[T]]) -> T:
+    """Run an operation in a transaction of its own and make its catalog the current one."""
+
+    async def whole(tx: Transaction) -> T:
+        session = await Session.begin(tx, store.engine.dialect, store.check_rule)
+        result = await operation(session)
+        await session.refresh_views()
+        catalog = await session.finish()
+        tx.after_commit(partial(store.holder.swap, catalog))
+        return result
+
+    return await store.engine.write(whole)
+
+
+def _find(session: Session, name: str) -> Collection:
+    found = session.catalog.find(name)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _referring(catalog: Catalog, collection: Collection) -> list[str]:
+    """Names of the other collections with a relation to one."""
+    return [
+        other.name
+        for other in catalog
+        if other.id != collection.id
+        and any(isinstance(field, RelationField) and field.collection_id == collection.id for field in other.fields)
+    ]
