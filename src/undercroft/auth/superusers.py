@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Protocol
 
 from undercroft.auth.password import WithPasswords
 from undercroft.collections.collection import Collection
@@ -14,9 +14,14 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
 from undercroft.errors import FieldError, Invalid, NotFound
+from undercroft.files.local import LocalStore
 from undercroft.ids import record_id
-from undercroft.records.accounts import keep_a_superuser, new_token_key
+from undercroft.query.plan import Plans
+from undercroft.query.scope import GUEST
+from undercroft.records.access import Access
+from undercroft.records.accounts import new_token_key
 from undercroft.records.record import find_record, to_row
+from undercroft.records.write import Writer
 
 
 class UnknownSuperuser(NotFound):
@@ -28,7 +33,17 @@ class UnknownSuperuser(NotFound):
         super().__init__(f"No superuser has the e-mail address {email!r}.")
 
 
-TAKEN = FieldError("validation_not_unique", "Value must be unique.")
+class WithRecords(WithPasswords, Protocol):
+    """What records are written with."""
+
+    @property
+    def plans(self) -> Plans: ...
+
+    @property
+    def files(self) -> LocalStore: ...
+
+
+TAKEN: Final = FieldError("validation_not_unique", "Value must be unique.")
 
 
 async def create_superuser(backend: WithPasswords, email: str, password: str) -> str:
@@ -81,18 +96,20 @@ async def upsert_superuser(backend: WithPasswords, email: str, password: str) ->
         await create_superuser(backend, email, password)
 
 
-async def delete_superuser(backend: WithPasswords, email: str) -> None:
-    """End a superuser. Raises `UnknownSuperuser`, and `LastSuperuser` for the only one."""
+async def delete_superuser(backend: WithRecords, email: str) -> None:
+    """End a superuser and what hangs on them.
+
+    Raises `UnknownSuperuser`, `LastSuperuser` for the only one, and `DeleteRefused`
+    when a record must not be without them.
+    """
     collection, dialect = backend.catalog.superusers, backend.engine.dialect
-    sql = f"DELETE FROM {dialect.quote(collection.name)} WHERE {dialect.quote('id')} = {dialect.placeholder(1)}"
 
     async def delete(tx: Transaction) -> None:
         record = await find_record(tx.run, dialect, collection, {"email": email})
         if record is None:
             raise UnknownSuperuser(email)
-        await keep_a_superuser(tx.run, dialect, collection, record["id"])
-        await tx.run(sql, [record["id"]])
-        await append_change(tx, dialect, Change("record", collection.id, record["id"], "delete"))
+        access = Access(tx.run, backend.plans, backend.catalog, GUEST)
+        await Writer(access, tx, backend.files).remove(collection, record)
 
     await backend.engine.write(delete)
 
