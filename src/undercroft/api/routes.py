@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.api import apple_secret, batch, health, records, settings, setup_page
+from undercroft.api import apple_secret, batch, collection_tools, collections, health, records, settings, setup_page
 from undercroft.api.auth import impersonate, methods, password, refresh
 from undercroft.api.router import Route
 
 _C: Final = "/api/collections/{collection}"
 
 ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/api/collections", collections.list_, "superuser"),
+    Route("POST", "/api/collections", collections.create, "superuser"),
+    Route("PUT", "/api/collections/import", collection_tools.import_, "superuser"),
+    Route("GET", "/api/collections/meta/scaffolds", collection_tools.scaffolds, "superuser"),
+    Route("GET", "/api/collections/meta/oauth2-providers", collection_tools.providers, "superuser"),
+    Route("POST", "/api/collections/meta/dry-run-view", collection_tools.dry_run, "superuser"),
+    Route("GET", _C, collections.view, "superuser"),
+    Route("PATCH", _C, collections.update, "superuser"),
+    Route("DELETE", _C, collections.delete, "superuser"),
+    Route("DELETE", f"{_C}/truncate", collections.empty, "superuser"),
     Route("GET", f"{_C}/records", records.list_),
     Route("GET", f"{_C}/records/{{id}}", records.view),
     Route("POST", f"{_C}/records", records.create),

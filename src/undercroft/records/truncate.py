@@ -1,0 +1,36 @@
+"""Emptying a collection: every record deleted as one delete would, in one transaction."""
+
+from __future__ import annotations
+
+from undercroft.collections.collection import Collection
+from undercroft.errors import BadRequest
+from undercroft.records.record import from_row, select_columns
+from undercroft.records.write import Writer
+
+
+class ViewNotTruncated(BadRequest):
+    """A view has no records of its own."""
+
+    code = "view_not_truncated"
+    default = "View collections cannot be truncated since they don't store their own records."
+
+
+class TruncateRefused(BadRequest):
+    """A record cannot be deleted, so none is."""
+
+    code = "truncate_refused"
+    default = "Failed to truncate collection (most likely due to required cascade delete record references)."
+
+
+async def truncate(writer: Writer, collection: Collection) -> None:
+    """Delete all records with what hangs on them. Raises `ViewNotTruncated` and `TruncateRefused`."""
+    if collection.is_view:
+        raise ViewNotTruncated
+    access = writer.access
+    columns, table = select_columns(collection, access.dialect), access.dialect.quote(collection.name)
+    # One at a time, because a delete may take others of the same collection with it.
+    while rows := await access.run(f"SELECT {columns} FROM {table} LIMIT 1", []):
+        try:
+            await writer.remove(collection, from_row(collection, rows[0]))
+        except BadRequest as error:
+            raise TruncateRefused from error
