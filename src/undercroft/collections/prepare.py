@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection, CollectionType
-from undercroft.collections.completion import complete
+from undercroft.collections.completion import complete, free_collection_id
 from undercroft.collections.definitions import merge_definition
 from undercroft.collections.fields.registry import BadDefinition
 from undercroft.collections.options import AuthOptions
-from undercroft.collections.scaffolds import fresh_token, scaffold
+from undercroft.collections.scaffolds import fresh_token, scaffold, system_indexes
 from undercroft.collections.validate import ID_TAKEN, UNKNOWN_TYPE
 from undercroft.dates import now
 from undercroft.errors import Invalid, NotFound
@@ -31,6 +31,8 @@ def prepare_new(body: Mapping[str, Any], catalog: Catalog) -> Collection:
     wanted = merge_definition(scaffold(kind), {**body, "type": kind})  # type: ignore[arg-type]
     if wanted.id in known:
         raise Invalid({"id": ID_TAKEN}, "Failed to create collection.")
+    if wanted.is_auth and "indexes" not in body:
+        wanted = replace(wanted, indexes=_default_indexes(wanted, known))
     moment = now()
     return replace(complete(wanted, known.__contains__), created=wanted.created or moment, updated=moment)
 
@@ -43,6 +45,11 @@ def prepare_change(old: Collection, body: Mapping[str, Any]) -> Collection:
     changed = complete(merged, lambda _: False)
     changed = replace(changed, created=merged.created or old.created, updated=now())
     return _rekeyed(old, changed)
+
+
+def _default_indexes(new: Collection, known: set[str]) -> tuple[str, ...]:
+    """The system indexes of an auth collection, named by the id it has or would have been given."""
+    return tuple(system_indexes(free_collection_id(new, known.__contains__), new.name).values())
 
 
 def _rekeyed(old: Collection, new: Collection) -> Collection:

@@ -86,7 +86,7 @@ def _check_name_is_free(change: Change) -> FieldError | None:
         return _NAME_TAKEN
     if any(other.id.lower() == name for other in change.others):
         return _NAME_IS_ID
-    return _NAME_IS_TABLE if name in change.tables or name.startswith("sqlite_") else None
+    return _NAME_IS_TABLE if name in change.tables else None
 
 
 def _check_view_query(change: Change) -> FieldError | None:

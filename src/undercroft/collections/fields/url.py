@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from undercroft.collections.fields.base import JSON, Stored, ValueField
 from undercroft.collections.fields.casts import as_text
@@ -52,7 +51,10 @@ class UrlField(ValueField, frozen=True, kw_only=True):
 
 
 def _host(text: str) -> str:
-    try:
-        return urlsplit(text).netloc.rpartition("@")[2]
-    except ValueError:
+    """`host[:port]` of an address with a scheme; `""` without one."""
+    scheme, mark, rest = text.partition("://")
+    if not mark or any(sign in scheme for sign in "/?#"):
         return ""
+    for end in "/?#":
+        rest = rest.partition(end)[0]
+    return rest.rpartition("@")[2]
