@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from undercroft.database import sqlite_reader
 from undercroft.database.engine import QueryTimeout, SqlError
 from undercroft.errors import BadRequest, Unavailable
 
@@ -114,7 +115,7 @@ async def test_a_slow_statement_is_known_for_a_moment(engine, count_slowly):
 
 async def test_short_reads_pass_slow_ones(opened, count_slowly):
     """However many slow reads wait, a short one is answered at once."""
-    async with opened(reader_threads=1) as engine:
+    async with opened(quick_threads=1, patient_threads=1) as engine:
         slow = [asyncio.ensure_future(engine.read(count_slowly, (400_000,))) for _ in range(5)]
         await asyncio.sleep(0)
 
@@ -126,9 +127,36 @@ async def test_short_reads_pass_slow_ones(opened, count_slowly):
         assert await asyncio.gather(*slow) == [[(400_000,)]] * 5
 
 
+async def test_reads_of_milliseconds_pass_reads_of_seconds(engine, count_slowly):
+    """What is too long for the loop, but not long, does not wait behind what takes for ever."""
+    endless = [asyncio.ensure_future(engine.read(count_slowly, (10**12,))) for _ in range(4)]
+    await asyncio.sleep(0.5)
+
+    async with asyncio.timeout(2):
+        assert await engine._threads.read(f"{count_slowly} -- again", (20_000,)) == [(20_000,)]
+
+    assert not any(task.done() for task in endless)
+    for task in endless:
+        task.cancel()
+
+
+async def test_a_busy_machine_makes_no_statement_slow(engine, add, monkeypatch):
+    """Time that passes while the thread waits for the processor is not held against a short statement."""
+    await engine.write(add("a"))
+    clock = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(sqlite_reader, "perf_counter", lambda: float(next(clock)))
+    sql = "SELECT id FROM notes WHERE id = ?"
+    answers = [engine._reader.try_read(sql, ("a",)) for _ in range(2)]
+
+    monkeypatch.undo()
+    answers += [engine._reader.try_read(sql, ("a",)) for _ in range(3)]
+
+    assert answers == [[("a",)]] * 5
+
+
 async def test_a_read_has_a_deadline(opened, count_slowly):
     """A statement past its deadline is stopped, and its thread serves the next."""
-    async with opened(read_deadline=0.2, reader_threads=1) as engine:
+    async with opened(read_deadline=0.2, quick_threads=1, patient_threads=1) as engine:
         started = time.perf_counter()
         with pytest.raises(QueryTimeout):
             await engine.read(count_slowly, (10**12,))
@@ -139,7 +167,7 @@ async def test_a_read_has_a_deadline(opened, count_slowly):
 
 async def test_the_deadline_counts_waiting(opened, count_slowly):
     """A read that waits for a thread longer than its deadline is answered all the same."""
-    async with opened(read_deadline=0.3, reader_threads=1) as engine:
+    async with opened(read_deadline=0.3, quick_threads=1, patient_threads=1) as engine:
         reads = [engine.read(count_slowly, (10**12,)) for _ in range(4)]
         started = time.perf_counter()
         answers = await asyncio.gather(*reads, return_exceptions=True)
@@ -150,7 +178,7 @@ async def test_the_deadline_counts_waiting(opened, count_slowly):
 
 async def test_a_caller_that_goes_away_stops_its_read(opened, count_slowly):
     """Nobody waits for the rows, so the thread is free for the next."""
-    async with opened(reader_threads=1) as engine:
+    async with opened(quick_threads=1, patient_threads=1) as engine:
         task = asyncio.ensure_future(engine.read(count_slowly, (10**12,)))
         await asyncio.sleep(0.1)
         task.cancel()

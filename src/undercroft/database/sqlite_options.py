@@ -11,7 +11,10 @@ class SqliteOptions:
     """Limits and sizes of one engine; times in seconds.
 
     `step_budget` is how long a read may hold the event loop before it moves to a
-    thread. A batch of writes ends at `batch_count` operations or after
+    thread, `quick_steps` how many of SQLite's steps it may take on a quick thread before
+    it moves to a patient one; few threads, because each takes the interpreter's lock
+    from the event loop for every row. What was slow is known as such for
+    `slow_memory`. A batch of writes ends at `batch_count` operations or after
     `batch_time`, so that the first of many does not wait for the last.
     """
 
@@ -21,7 +24,9 @@ class SqliteOptions:
     statement_cache: int = 512
     step_budget: float = 0.002
     slow_memory: float = 1.0
-    reader_threads: int = 4
+    quick_threads: int = 1
+    quick_steps: int = 1_000_000
+    patient_threads: int = 2
     read_deadline: float = 30.0
     write_deadline: float = 30.0
     write_queue: int = 1000
