@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -93,8 +94,8 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name in Config.__struct_fields__:
             options[name] = [part.strip() for part in text.split(",")] if name == "origins" else text
-        elif hint := did_you_mean(name, Config.__struct_fields__):
-            raise BadConfig(f"{variable} in the environment is no option.{hint}")
+        elif near := get_close_matches(name, Config.__struct_fields__, 1):
+            raise BadConfig(f"{variable} is no option. Did you mean {PREFIX}{near[0].upper()}?")
     return options
 
 

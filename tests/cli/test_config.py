@@ -48,7 +48,7 @@ def test_variables_of_others_are_ignored(tmp_path):
         ("workers = 0", {}, ["workers", "undercroft.toml"]),
         ("workers = 'many'", {}, ["workers", "undercroft.toml"]),
         ("dev = [", {}, ["undercroft.toml", "cannot be read"]),
-        ("", {"UNDERCROFT_WORKRES": "2"}, ["UNDERCROFT_WORKRES", "'workers'"]),
+        ("", {"UNDERCROFT_WORKRES": "2"}, ["UNDERCROFT_WORKRES", "UNDERCROFT_WORKERS"]),
         ("", {"UNDERCROFT_WORKERS": "x"}, ["workers", "environment"]),
         ("", {"UNDERCROFT_HTTP": "8090"}, ["HOST:PORT"]),
     ],

@@ -42,7 +42,9 @@ def serving(port: int, *arguments: str, folder: Path) -> Iterator[subprocess.Pop
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def wait_for(port: int, process: subprocess.Popen[str]) -> None:

@@ -95,7 +95,8 @@ def _conversion(column: str, *, is_view: bool) -> str:
     if column == "bool":
         return "({0} == 1)"
     if column == "json":
-        return "view({0})" if is_view else "(None if {0} is None else raw({0}))"
+        # A column of that kind turns the text of a number into the number.
+        return "view({0})" if is_view else "(raw({0}) if {0}.__class__ is str else number({0}))"
     if column in ("list", "geo"):
         empty = "'[]'" if column == "list" else '\'{{"lon":0,"lat":0}}\''
         return f"raw({{0}} or {empty})"
