@@ -148,7 +148,7 @@ FORGERIES: dict[str, Callable[[Target], str]] = {
     "id missing": lambda t: without(t, "id"),
     "id a list": lambda t: resigned(t, id=[t.claims["id"]]),
     "collection missing": lambda t: without(t, "collectionId"),
-    "another collection": lambda t: resigned(t, collectionId="pbc_3142635823"),
+    "another collection": lambda t: resigned(t, collectionId="_pb_users_auth_"),
     "claims a list": lambda t: sign([t.claims], t.key),
     "claims no JSON": lambda t: sign(b"{", t.key),
     "claims no UTF-8": lambda t: sign(to_json(t.claims).replace(b"auth", b"\xff\xfe"), t.key),
