@@ -33,13 +33,14 @@ _SEARCHABLE: Final[Mapping[str, ColumnKind]] = {
     "system": "bool",
     "type": "text",
 }
+_AS_MADE: Final = "@rowid"
 
 
 async def list_(request: Request) -> Response:
     """GET /api/collections"""
     engine, params = request.backend.engine, list_params(request.query)
-    where, values, order = compile_flat(params.filter, params.sort, _SEARCHABLE, engine.dialect)
-    rest = (f" WHERE {where}" if where else "") + (f" ORDER BY {order}" if order else "")
+    where, values, order = compile_flat(params.filter, params.sort or _AS_MADE, _SEARCHABLE, engine.dialect)
+    rest = (f" WHERE {where}" if where else "") + f" ORDER BY {order}"
     ids = [str(found) for (found,) in await engine.read(f'SELECT "id" FROM "{TABLE}" AS "r"{rest}', values)]
     start = (params.page - 1) * params.per_page
     total = -1 if params.skip_total else len(ids)

@@ -70,14 +70,11 @@ def _check_otp(options: AuthOptions) -> dict[str, Any]:
 def _check_mfa(change: Change, options: AuthOptions) -> dict[str, Any]:
     if not options.mfa.enabled:
         return {}
+    if duration := _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP):
+        return {"duration": duration}
     ways = (options.password_auth.enabled, options.otp.enabled, options.oauth2.enabled)
-    return drop_empty(
-        {
-            "enabled": _TOO_FEW_WAYS if sum(ways) < 2 else None,
-            "duration": _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP),
-            "rule": rule_text_error(change, options.mfa.rule),
-        }
-    )
+    too_few = _TOO_FEW_WAYS if sum(ways) < 2 else None
+    return drop_empty({"enabled": too_few, "rule": rule_text_error(change, options.mfa.rule)})
 
 
 def _check_identity_fields(collection: Collection, options: AuthOptions) -> FieldError | None:

@@ -30,7 +30,7 @@ def check_fields(change: Change) -> FieldError | dict[str, Any] | None:
     fields = change.new.fields
     if not fields:
         return REQUIRED
-    if not isinstance(change.new.field("id"), TextField):
+    if not any(field.name == "id" and isinstance(field, TextField) for field in fields):
         return _NO_ID
     if _loses_system_field(change):
         return _SYSTEM

@@ -133,10 +133,10 @@ def _render_column(column: IndexColumn, quote: Callable[[str], str]) -> str:
 
 
 def tokenize(text: str) -> list[Token] | None:
-    """The tokens of a statement without spaces and comments; None when it has other text or a semicolon inside."""
-    tokens, at, end = [], 0, len(text.rstrip().rstrip(";").rstrip())
-    while at < end:
-        found = _TOKEN.match(text, at, end)
+    """The tokens of a statement without spaces and comments; None when it has a semicolon or other strange text."""
+    tokens, at = [], 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
         if found is None:
             return None
         if found.lastgroup != "space":
@@ -149,10 +149,10 @@ class _Reader:
     """Reads one statement from left to right."""
 
     def __init__(self, text: str) -> None:
-        tokens = tokenize(text)
+        self.text = text.rstrip().removesuffix(";")
+        tokens = tokenize(self.text)
         if tokens is None:
             raise _NoIndexError
-        self.text = text
         self.tokens = tokens
         self.at = 0
 

@@ -130,6 +130,7 @@ class Session:
         plain = replace(new, view_query=plain_query(new.view_query))
         shape = read_view(plain.view_query, self.catalog)
         await self.tx.run(create_view(plain, self.dialect, casts_id=shape.casts_id))
+        await self._probe(new)
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""
@@ -137,10 +138,14 @@ class Session:
             if view.id == old.id or not speaks_of(view, old.name):
                 continue
             try:
-                await self.tx.run(f"SELECT 1 FROM {self.dialect.quote(view.name)} LIMIT 0")
+                await self._probe(view)
             except SqlError as error:
                 text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
                 raise SchemaRefused(text) from error
+
+    async def _probe(self, view: Collection) -> None:
+        """Ask nothing of a view, which fails when it cannot be read."""
+        await self.tx.run(f"SELECT 1 FROM {self.dialect.quote(view.name)} LIMIT 0")
 
     async def _write(self, old: Collection | None, new: Collection) -> None:
         marks = [self.dialect.placeholder(n) for n in range(1, len(COLUMNS) + 2)]

@@ -44,7 +44,9 @@ def plan_import(items: Sequence[Mapping[str, Any]], catalog: Catalog, *, delete_
     pairs: list[Pair] = []
     known = catalog
     for item in items:
-        pair = _pair(item, known, delete_missing=delete_missing)
+        pair = _pair(item, _match(item, catalog), known, delete_missing=delete_missing)
+        if any(other.new.id == pair.new.id for other in pairs):
+            raise ImportFailed(f'The collection "{pair.new.name}" ({pair.new.id}) is listed twice.')
         pairs.append(pair)
         known = known.put(pair.new)
     wanted = {pair.new.id for pair in pairs}
@@ -62,8 +64,7 @@ def refused(collection: Collection, errors: Mapping[str, Any]) -> ImportFailed:
     return ImportFailed(f'Data validations failed for collection "{collection.name}" ({collection.id}):\n{lines}')
 
 
-def _pair(item: Mapping[str, Any], catalog: Catalog, *, delete_missing: bool) -> Pair:
-    old = _match(item, catalog)
+def _pair(item: Mapping[str, Any], old: Collection | None, catalog: Catalog, *, delete_missing: bool) -> Pair:
     try:
         if old is None:
             return Pair(None, prepare_new(item, catalog))

@@ -20,6 +20,7 @@ from undercroft.collections.fields.number import NumberField
 from undercroft.collections.fields.primary_key import PATTERN
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.fields.text import TextField
+from undercroft.collections.indexes import tokenize
 from undercroft.collections.view_shape import ViewShape
 
 _NUMBERS: Final = frozenset({"DOUBLE", "FLOAT", "DECIMAL"})
@@ -29,6 +30,7 @@ _NO_ID: Final = "missing required id column (you can use `(ROW_NUMBER() OVER()) 
 _WILDCARD: Final = (
     "wildcard columns (*) are not supported - manually type the collection field names you want the view query to have"
 )
+_UNREADABLE: Final = "the query has a syntax error, or is nested too deeply"
 _NO_SELECT: Final = "only a single SELECT is supported; put a UNION or VALUES into a subquery"
 
 
@@ -39,7 +41,7 @@ class _BadViewError(ValueError):
 def shape_of(query: str, catalog: Catalog) -> ViewShape:
     """What a view query yields, in a catalog that says what its columns are."""
     try:
-        select = _parse(query)
+        select = _parse(query, catalog)
     except _BadViewError as error:
         return ViewShape(reason=str(error))
     sources = _sources(select, catalog)
@@ -54,12 +56,11 @@ def shape_of(query: str, catalog: Catalog) -> ViewShape:
     return ViewShape(fields, "", _may_be_no_text(select.expressions[names.index("id")], sources), tables)
 
 
-def _parse(query: str) -> exp.Select:
+def _parse(query: str, catalog: Catalog) -> exp.Select:
     """The one SELECT of a query. Raises `_BadViewError`."""
-    try:
-        statements = sqlglot.parse(query, read="sqlite")
-    except (SqlglotError, RecursionError) as error:
-        raise _BadViewError(_first_line(error)) from error
+    statements = _read(query) or _read(_quote_names(query, catalog))
+    if statements is None:
+        raise _BadViewError(_UNREADABLE)
     if len(statements) > 1:
         raise _BadViewError(_SEVERAL)
     select = statements[0]
@@ -70,8 +71,22 @@ def _parse(query: str) -> exp.Select:
     return select
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0].rstrip(".") or "the query is nested too deeply"
+def _read(query: str) -> list[exp.Expr | None] | None:
+    try:
+        return sqlglot.parse(query, read="sqlite")
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def _quote_names(query: str, catalog: Catalog) -> str:
+    """The query with the names of collections in quotes, for those that are words of SQL elsewhere."""
+    tokens = tokenize(query) or []
+    parts, at = [], 0
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.kind == "word" and catalog.by_name(token.text) and (after is None or after.text != "("):
+            parts += [query[at : token.start], f'"{token.text}"']
+            at = token.end
+    return "".join([*parts, query[at:]])
 
 
 def _sources(select: exp.Select, catalog: Catalog) -> Mapping[str, Collection | None]:
@@ -92,7 +107,7 @@ def _tables(select: exp.Select) -> frozenset[str]:
 
 
 def _field(item: exp.Expr, sources: Mapping[str, Collection | None]) -> Field:
-    name = item.alias_or_name or item.sql(dialect="sqlite")
+    name = item.alias_or_name if isinstance(item, exp.Alias | exp.Column) else item.sql(dialect="sqlite")
     if name == "id":
         return _id_field()
     origin = _origin(item, sources)

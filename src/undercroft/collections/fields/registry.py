@@ -10,6 +10,7 @@ import msgspec
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.boolean import BoolField
+from undercroft.collections.fields.casts import as_number
 from undercroft.collections.fields.date import DateField
 from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.email import EmailField
@@ -72,6 +73,8 @@ def dump_field(field: Field) -> dict[str, Any]:
 
 
 def _plain(option: Any) -> Any:
+    if isinstance(option, float):
+        return as_number(option)
     return list(option) if isinstance(option, tuple) else option
 
 
