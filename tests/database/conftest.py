@@ -1,8 +1,6 @@
 """A real engine on a file of its own."""
 
 import contextlib
-import os
-import secrets
 
 import pytest
 
@@ -11,28 +9,6 @@ from undercroft.database.sqlite_options import SqliteOptions
 
 COUNT_SLOWLY = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
     SELECT count(*) FROM n"""
-
-
-SEEDS = []
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
-def seed():
-    """What chance starts from; printed, and set with UNDERCROFT_SEED to run the same again."""
-    chosen = int(os.environ.get("UNDERCROFT_SEED") or secrets.randbelow(10**9))
-    SEEDS.append(chosen)
-    print(f"UNDERCROFT_SEED={chosen}")  # noqa: T201 - pytest shows it when the test fails
-    return chosen
-
-
-def pytest_terminal_summary(terminalreporter):
-    for chosen in SEEDS:
-        terminalreporter.write_line(f"UNDERCROFT_SEED={chosen}")
 
 
 @pytest.fixture

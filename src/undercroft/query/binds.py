@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Inputs:
     literals: Sequence[str | float] = ()
     named: Mapping[str, Value] = field(default_factory=dict)
 
+
+_SPECIAL = re.compile(r"\\[\\%_]|[\\%_]")
 
 Source = Callable[[Inputs], Value]
 
@@ -64,15 +67,17 @@ def like_pattern(value: Any) -> Value:
     if value is None:
         return None
     text = number_text(value) if isinstance(value, float) else str(value)
-    if _has_wildcard(text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+    return text if _has_wildcard(text) else f"%{_SPECIAL.sub(_escape, text)}%"
 
 
 def number_text(value: float) -> str:
     """A number as people write it: no `.0` behind whole numbers."""
     return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """A special character escaped, unless it already was."""
+    return found[0] if len(found[0]) > 1 else "\\" + found[0]
 
 
 def _has_wildcard(text: str) -> bool:

@@ -22,6 +22,8 @@ from undercroft.query.errors import FilterError
 MARK = "\x01"
 TEXT_MARK, EMPTY_MARK, NUMBER_MARK = MARK + "t", MARK + "e", MARK + "n"
 
+_REFUSED = (MARK, "\0")
+
 _LITERALS = re.compile(
     r"""(?P<text>'(?:\\'|[^'])*+'|"(?:\\"|[^"])*+")
       | (?P<comment>//[^\n]*)
@@ -62,8 +64,9 @@ class Lexed:
 
 def lex(text: str) -> Lexed:
     """Take the literals out of a filter. Raises `FilterError` for a control character."""
-    if MARK in text:
-        raise FilterError("The filter holds a control character", text.index(MARK))
+    for character in _REFUSED:
+        if character in text:
+            raise FilterError("The filter holds a control character", text.index(character))
     literals: list[str | float] = []
 
     def take(found: re.Match[str]) -> str:
