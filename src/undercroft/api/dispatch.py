@@ -76,7 +76,7 @@ class Edge:
 
     async def _handle(self, request: Request) -> Response:
         method, path = request.method, escaped_path(request.asgi)
-        if request.asgi["http_version"] == "1.1" and request.header(b"host") is None:
+        if request.asgi["http_version"] == "1.1" and not request.header(b"host"):
             return _NO_HOST  # RFC 9112, 3.2
         if method == "OPTIONS":
             return self._cors.preflight(request)
