@@ -14,6 +14,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -67,6 +68,12 @@ def start(port: int) -> subprocess.Popen[bytes]:
     server = subprocess.Popen(command, stdout=subprocess.PIPE)
     if server.stdout is None or not server.stdout.readline():
         sys.exit(server.wait())
+    while server.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
     return server
 
 

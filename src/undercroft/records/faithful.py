@@ -8,6 +8,7 @@ here first and puts the row aside.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from undercroft.collections.fields.autodate import AutodateField
@@ -22,6 +23,11 @@ from undercroft.errors import FieldError
 
 _NO: Final = frozenset({"0", "f", "false", "n", "no", "off"})
 _NOTHING: Final[tuple[Any, ...]] = (None, "")
+_ALWAYS_KEPT: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("text", "editor", "email", "url", "select", "relation"), (str,)),
+    "bool": (bool,),
+    "number": (float, bool),
+}
 _WORDS: Final = {
     "bool": "true or false",
     "date": "a date",
@@ -33,7 +39,7 @@ _WORDS: Final = {
 
 def loss(field: Field, given: Any) -> FieldError | None:
     """Why storing the given value would lose it, or None."""
-    if isinstance(field, JsonField) or given in _NOTHING:
+    if isinstance(field, JsonField) or given in _NOTHING or type(given) in _ALWAYS_KEPT.get(field.type, ()):
         return None
     stored = parse_date(given) if isinstance(field, AutodateField) and isinstance(given, str) else field.cast(given)
     if stored == field.zero:

@@ -51,22 +51,24 @@ class FieldMapping:
 
     def apply(self, row: Mapping[str, Any]) -> Iterator[tuple[Target, Any]]:
         """Each target with its value."""
-        taken = {source for source, _ in self.chosen}
         for source, target in self.chosen:
             value = dig(row, source)
             if value is not _ABSENT:
                 yield target, value
         for column, value in row.items():
-            if column in taken:
-                continue
-            found = self._target(column)
+            found = self._known[column] if column in self._known else self._target(column)
             if found is not None:
                 yield found, value
-            elif not any(source.startswith(f"{column}.") for source in taken):
+            elif not self._is_taken(column):
                 self.unused[column] += 1
 
+    def _is_taken(self, column: str) -> bool:
+        return any(source == column or source.startswith(f"{column}.") for source, _ in self.chosen)
+
     def _target(self, column: str) -> Target | None:
-        if column not in self._known:
+        if any(source == column for source, _ in self.chosen):
+            self._known[column] = None
+        elif column not in self._known:
             found = self.collection.by_name.get(column) or _by_similar_name(self.collection, column)
             is_chosen = any(target.field is found for _, target in self.chosen)
             is_usable = found is not None and not isinstance(found, FileField) and not is_chosen

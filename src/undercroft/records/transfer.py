@@ -97,7 +97,8 @@ class Importer:
 
         async def operation(transaction: Transaction) -> None:
             refused.clear()
-            outcomes = [(row, await self._try(transaction, row)) for row in ready]
+            writer = Writer(self.access.through(transaction.run), transaction, self.files)
+            outcomes = [(row, await self._try(writer, row)) for row in ready]
             refused.extend(_reject(row.source, problem) for row, problem in outcomes if problem)
             if self.is_dry:
                 raise DryRun
@@ -106,27 +107,28 @@ class Importer:
             await self.engine.write(operation)
         return refused
 
-    async def _try(self, transaction: Transaction, row: _Ready) -> BadRequest | None:
+    async def _try(self, writer: Writer, row: _Ready) -> BadRequest | None:
         """Store one row in a savepoint; what was wrong with it."""
-        await transaction.run("SAVEPOINT imported_row")
+        run = writer.transaction.run
+        await run("SAVEPOINT imported_row")
         problem: BadRequest | None = None
         try:
-            await self._create(transaction, row)
+            record_id = await writer.create(self.collection, row.prepared)
+            if row.dates:
+                await self._set_dates(writer, record_id, row.dates)
         except BadRequest as refusal:
             problem = refusal
-            await transaction.run("ROLLBACK TO imported_row")
-        await transaction.run("RELEASE imported_row")
+            await run("ROLLBACK TO imported_row")
+        await run("RELEASE imported_row")
         return problem
 
-    async def _create(self, transaction: Transaction, row: _Ready) -> None:
-        writer = Writer(self.access.through(transaction.run), transaction, self.files)
-        record_id = await writer.create(self.collection, row.prepared)
-        if row.dates:
-            quote, placeholder = self.access.dialect.quote, self.access.dialect.placeholder
-            sets = ", ".join(f"{quote(name)} = {placeholder(n)}" for n, name in enumerate(row.dates, 1))
-            where = f"{quote('id')} = {placeholder(len(row.dates) + 1)}"
-            sql = f"UPDATE {quote(self.collection.name)} SET {sets} WHERE {where}"
-            await transaction.run(sql, [*row.dates.values(), record_id])
+    async def _set_dates(self, writer: Writer, record_id: str, dates: Mapping[str, str]) -> None:
+        """Put the dates of the file in place of those that a create sets."""
+        quote, placeholder = self.access.dialect.quote, self.access.dialect.placeholder
+        sets = ", ".join(f"{quote(name)} = {placeholder(n)}" for n, name in enumerate(dates, 1))
+        where = f"{quote('id')} = {placeholder(len(dates) + 1)}"
+        sql = f"UPDATE {quote(self.collection.name)} SET {sets} WHERE {where}"
+        await writer.transaction.run(sql, [*dates.values(), record_id])
 
     async def _prepare(self, row: SourceRow) -> _Ready:
         if row.problem:
@@ -152,8 +154,8 @@ class Importer:
             else:
                 body[target.field.name] = _adapt(target.field, value)
         if not self.is_lenient:
-            found = {name: loss(self.collection.by_name[name], value) for name, value in body.items()}
-            errors |= {name: error for name, error in found.items() if error}
+            fields = self.collection.by_name
+            errors |= {name: error for name, value in body.items() if (error := loss(fields[name], value))}
         if errors:
             raise Invalid(errors)
         return body
