@@ -131,8 +131,8 @@ async def test_one_plan_serves_callers_who_differ(blog):
 
 async def test_rules_on_other_collections_ask_the_same_row(blog):
     """Conditions on `@collection.NAME` that use any-of meet on one row."""
-    await notes(blog, listRule="@collection.grants.who ?= @request.auth.id && @collection.grants.what ?= title")
     await blog.collection("grants", text("who"), text("what"))
+    await notes(blog, listRule="@collection.grants.who ?= @request.auth.id && @collection.grants.what ?= title")
     note = await blog.add("notes", title="plan")
     await blog.add("grants", who=blog.ann_id, what="plan")
     await blog.add("grants", who=blog.ben_id, what="else")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -51,18 +52,18 @@ async def create(request: Request) -> Response:
     """POST /api/collections/{collection}/records"""
     collection = collection_of(request)
     refuse_view(collection)
-    body = await read_body(request, collection)
-    guard("create", collection, request.rule_scope())
-    return await _write(request, collection, None, body)
+    with closing(await read_body(request, collection)) as body:
+        guard("create", collection, request.rule_scope())
+        return await _write(request, collection, None, body)
 
 
 async def update(request: Request) -> Response:
     """PATCH /api/collections/{collection}/records/{id}"""
     collection = collection_of(request)
     refuse_view(collection)
-    body = await read_body(request, collection)
-    guard("update", collection, request.rule_scope())
-    return await _write(request, collection, request.params["id"], body)
+    with closing(await read_body(request, collection)) as body:
+        guard("update", collection, request.rule_scope())
+        return await _write(request, collection, request.params["id"], body)
 
 
 async def delete(request: Request) -> Response:

@@ -37,6 +37,12 @@ class Body:
     files: Mapping[str, list[Upload]] = field(default_factory=dict)
     texts: Mapping[str, list[str]] | None = None
 
+    def close(self) -> None:
+        """Let go of the uploaded files."""
+        for uploads in self.files.values():
+            for upload in uploads:
+                upload.file.close()
+
 
 async def read_body(request: Request, limit: int) -> Body:
     """The body of a request, at most `limit` bytes; an empty one is an empty object.
