@@ -1,6 +1,8 @@
 """The real server under eight writers, killed without warning and ended in order."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import subprocess
@@ -102,27 +104,33 @@ def writing(site, promises):
 
 def keep_writing(site, promises, done):
     while not done.is_set():
-        with contextlib.suppress(httpx.TransportError), httpx.Client(base_url=site.url, timeout=30) as client:
-            write_until(client, promises, done)
-        time.sleep(0.02)
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+            write_until(connection, promises, done)
+        time.sleep(0.1)
 
 
-def write_until(client, promises, done):
-    own = create(client, promises, "own")
+def write_until(connection, promises, done):
+    own = create(connection, promises, "own")
     number = 0
     while not done.is_set():
         number += 1
-        create(client, promises, "x" * (number % 6 * 900))
-        answer = client.patch(f"{NOTES}/{own}", json={"count+": 1})
-        assert answer.status_code == 200, answer.text
-        promises.counts[own] = answer.json()["count"]
+        create(connection, promises, "x" * (number % 6 * 900))
+        promises.counts[own] = send(connection, "PATCH", f"{NOTES}/{own}", {"count+": 1})["count"]
 
 
-def create(client, promises, text):
-    answer = client.post(NOTES, json={"text": text})
-    assert answer.status_code == 200, answer.text
-    promises.texts[answer.json()["id"]] = text
-    return answer.json()["id"]
+def create(connection, promises, text):
+    name = send(connection, "POST", NOTES, {"text": text})["id"]
+    promises.texts[name] = text
+    return name
+
+
+def send(connection, method, path, body):
+    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = answer.read()
+    assert answer.status == 200, content
+    return json.loads(content)
 
 
 def test_no_acknowledged_write_is_lost(site, seed):
