@@ -62,8 +62,7 @@ async def log_in(backend: WithPasswords, collection: Collection, given: Credenti
 async def find_account(backend: Accounts, collection: Collection, given: Credentials) -> dict[str, Any] | None:
     """The record that one of the identity fields names, whoever asks."""
     for name in fields_to_try(collection, given):
-        statement = _select_by(backend.engine.dialect, collection, name)
-        sql, _ = backend.engine.dialect.render(statement)
+        sql = _login_sql(backend.engine.dialect, collection, name)
         if rows := await backend.engine.read(sql, [given.identity]):
             return from_row(collection, rows[0])
     return None
@@ -77,6 +76,14 @@ def fields_to_try(collection: Collection, given: Credentials) -> list[str]:
     others = [name for name in names if name != "email"]
     may_be_email = "email" in names and is_email(given.identity)
     return ["email", *others] if may_be_email else others
+
+
+def _login_sql(dialect: Dialect, collection: Collection, name: str) -> str:
+    """The statement that finds an account by a field; made once for a collection."""
+    made: dict[Any, str] = collection.__dict__.setdefault("_login_sql", {})
+    if (dialect, name) not in made:
+        made[dialect, name], _ = dialect.render(_select_by(dialect, collection, name))
+    return made[dialect, name]
 
 
 def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseElement:
