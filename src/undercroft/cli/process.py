@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -41,6 +42,7 @@ def run_process(config: Config, address: Address, *, is_worker: bool = False) ->
 async def _serve(config: Config, address: Address, *, is_worker: bool) -> int:
     app = App(Path(config.dir), origins=config.origins, shared=is_worker)
     await app.start()
+    gc.freeze()  # what is there now stays, so no collection needs to look at it again
     try:
         server = _make_server(app, address)
         stopping = _on_parent() if is_worker else _on_signals()

@@ -16,6 +16,7 @@ from undercroft.http.excerpt import excerpt
 
 _LONGEST: Final = 10_000
 _PAGE: Final = frozenset(("items", "page", "perPage", "totalItems", "totalPages"))
+_EXPLAINED_PAGE: Final = _PAGE | {"explain"}
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 
@@ -61,7 +62,7 @@ def parse_fields(text: str) -> Picks:
 
 def pick(value: Any, picks: Picks) -> Any:
     """What of an answer is kept."""
-    if isinstance(value, dict) and value.keys() == _PAGE:
+    if isinstance(value, dict) and value.keys() in (_PAGE, _EXPLAINED_PAGE):
         return {**value, "items": _keep(value["items"], picks)}
     return _keep(value, picks)
 
