@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar
 
 
-class Problem(Exception):  # noqa: N818 - the family name; every member says what it is
+class Problem(Exception):
     """Something the caller is told about, in one sentence made from facts."""
 
     code: ClassVar[str] = "problem"

@@ -31,7 +31,7 @@ class UnusablePassword(BadRequest):
     default = f"A password is text of at most {LONGEST} bytes."
 
 
-class BcryptMissing(RuntimeError):  # noqa: N818 - named like every other situation
+class BcryptMissing(RuntimeError):
     """A stored hash is bcrypt's, and the package that reads those is not installed."""
 
     def __init__(self) -> None:

@@ -79,7 +79,8 @@ async def changes_since(engine: Engine, position: int, limit: int = 1000) -> lis
 
 async def kinds_since(engine: Engine, position: int) -> set[str]:
     """What besides records was changed after a position."""
-    sql = f"""SELECT DISTINCT "kind" FROM "_changes" WHERE "id" > {engine.dialect.placeholder(1)} AND "kind" <> 'record'"""
+    place = engine.dialect.placeholder(1)
+    sql = f"""SELECT DISTINCT "kind" FROM "_changes" WHERE "id" > {place} AND "kind" <> 'record'"""
     return {str(kind) for (kind,) in await engine.read(sql, (position,))}
 
 

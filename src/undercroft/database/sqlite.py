@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Operation, Row, T, Transaction, Value
 from undercroft.database.sqlite_connection import open_loop_reader, open_thread_reader, open_writer
 from undercroft.database.sqlite_dialect import SqliteDialect
@@ -30,7 +31,7 @@ class SqliteEngine:
     """One open SQLite database; make it with `open`."""
 
     def __init__(self, writer: Writer, reader: LoopReader, threads: ReaderThreads) -> None:
-        self.dialect = SqliteDialect()
+        self.dialect: Dialect = SqliteDialect()
         self._writer = writer
         self._reader = reader
         self._threads = threads
