@@ -15,6 +15,7 @@ from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.casts import as_text, as_texts
 from undercroft.collections.fields.file import FileField
+from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.fields.text import TextField
 from undercroft.database.engine import Value
 from undercroft.errors import FieldError
@@ -98,7 +99,9 @@ class _Maker:
     def touched(self) -> Iterator[Field]:
         names = {_field_name(key) for key in (*self.body, *self.files)}
         for candidate in self.collection.fields:
-            if candidate.name in names and (self.is_superuser or not candidate.hidden or candidate.name == "password"):
+            # A stored password is a hash: a modifier would take it for the new plain text.
+            sent = self.body if isinstance(candidate, PasswordField) else names
+            if candidate.name in sent and (self.is_superuser or not candidate.hidden or candidate.name == "password"):
                 yield candidate
 
     def value(self, target: Field, current: Any) -> Any:
