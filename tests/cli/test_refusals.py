@@ -30,6 +30,16 @@ def test_port_taken(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_port_of_another_server(tmp_path):
+    """Two servers with data of their own do not share a port by accident."""
+    port = free_port()
+    (tmp_path / "first").mkdir()
+    with serving(port, folder=tmp_path / "first"):
+        code, _ = refused(tmp_path, "--http", f"127.0.0.1:{port}")
+
+    assert code == 3
+
+
 def test_address_of_another_machine(tmp_path):
     """An address that is not ours is refused."""
     code, text = refused(tmp_path, "--http", "192.0.2.1:8090")

@@ -1,5 +1,8 @@
 """The app inside others: mounted, with and without a lifespan."""
 
+import subprocess
+import sys
+
 import anyio
 import httpx
 import pytest
@@ -53,6 +56,14 @@ async def test_shared_directory(tmp_path):
     await wait_until(lambda: second.backend.settings.meta.app_name == "Ours")
     await first.stop()
     await second.stop()
+
+
+def test_app_of_the_package():
+    """`undercroft.App` is the app, and the package itself waits for nothing."""
+    code = "import sys, undercroft; assert 'apsw' not in sys.modules; print(undercroft.App.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "undercroft.app\n"
 
 
 async def test_websockets_are_closed(tmp_path):

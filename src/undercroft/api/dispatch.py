@@ -41,10 +41,9 @@ class NothingThere(NotFound):
 
 
 class Edge:
-    """Answers requests. `active` counts those under way."""
+    """Answers requests."""
 
     def __init__(self, backend: Backend, router: Router, cors: Cors) -> None:
-        self.active = 0
         self._backend = backend
         self._router = router
         self._cors = cors
@@ -55,13 +54,9 @@ class Edge:
         request = Request(scope, receive, self._backend)
         request.id = self._tracer.name(request)
         began = perf_counter()
-        self.active += 1
-        try:
-            response = await self._respond(request)
-            common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
-            await response.send(send, common, without_body=request.method == "HEAD")
-        finally:
-            self.active -= 1
+        response = await self._respond(request)
+        common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
+        await response.send(send, common, without_body=request.method == "HEAD")
         if self._tracer.is_on:
             self._tracer.write(request, response, began)
 

@@ -18,6 +18,7 @@ from granian.server.embed import Server
 
 from undercroft.app import App
 from undercroft.cli.announce import announce
+from undercroft.cli.listen import CannotListen
 from undercroft.config import Address, Config
 from undercroft.telemetry.console import Console
 
@@ -50,11 +51,18 @@ async def _serve(config: Config, address: Address, *, is_worker: bool) -> int:
             await announce(app.backend, address)
         serving = asyncio.create_task(server.serve())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            raise CannotListen(address, _reason(serving))
         server.stop()  # type: ignore[no-untyped-call]  # granian writes no types here
         await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
-        return 0 if stopping.done() else 1
+        return 0
     finally:
         await app.stop()
+
+
+def _reason(serving: asyncio.Task[None]) -> str:
+    """Why the server ended by itself: the first line of what it says."""
+    return (str(serving.exception() or "").splitlines() or ["the server ended"])[0]
 
 
 def _make_server(app: App, address: Address) -> Server:
