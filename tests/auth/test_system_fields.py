@@ -11,6 +11,9 @@ OWN = {
     "tokenKey": "k" * 50,
     "tokenKey:autogenerate": "k",
     "password:autogenerate": "x",
+    "password+": "x",
+    "+password": "x",
+    "password-": "x",
     "collectionId": "pbc_3142635823",
 }
 
