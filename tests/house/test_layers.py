@@ -29,6 +29,7 @@ ROOMS = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 PURE = ("query", "encryption", "collections")
 NOT_PURE = {
     "undercroft.collections.store": "loads and saves the definitions",
+    "undercroft.collections.session": "changes tables and definitions inside a transaction",
 }
 DOES_IO = {
     *("apsw", "asyncio", "granian", "httpx", "httpx2", "io", "os", "pathlib", "select", "shutil", "signal"),
@@ -38,6 +39,7 @@ KNOWS_TYPES_ONLY = {"undercroft.database.dialect", "undercroft.database.engine"}
 
 SLOW = "takes half a second, and few ever need it"
 LAZY = {
+    "undercroft.collections.views": {"undercroft.collections.view_reader": "the SQL parser is large"},
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }

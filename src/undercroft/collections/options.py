@@ -12,6 +12,8 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Template(_Options, frozen=True):
+    """The subject and the HTML body of a mail."""
+
     subject: str = ""
     body: str = ""
 
@@ -24,11 +26,15 @@ class TokenOptions(_Options, frozen=True):
 
 
 class PasswordAuth(_Options, frozen=True):
+    """Logging in with a password, and the fields that name the account."""
+
     enabled: bool = True
     identity_fields: tuple[str, ...] = ("email",)
 
 
 class OAuth2Provider(_Options, frozen=True):
+    """A provider of OAuth2, with the keys this application has there."""
+
     name: str = ""
     client_id: str = ""
     client_secret: str = ""
@@ -41,6 +47,8 @@ class OAuth2Provider(_Options, frozen=True):
 
 
 class MappedFields(_Options, frozen=True):
+    """Which fields are filled from what a provider knows of a new account."""
+
     id: str = ""
     name: str = ""
     username: str = ""
@@ -48,18 +56,24 @@ class MappedFields(_Options, frozen=True):
 
 
 class OAuth2(_Options, frozen=True):
+    """Logging in through others."""
+
     enabled: bool = False
     providers: tuple[OAuth2Provider, ...] = ()
     mapped_fields: MappedFields = MappedFields()
 
 
 class Mfa(_Options, frozen=True):
+    """Asking for a second way to log in; the rule says of whom."""
+
     enabled: bool = False
     duration: int = 600
     rule: str = ""
 
 
 class Otp(_Options, frozen=True):
+    """Logging in with a code sent by mail."""
+
     enabled: bool = False
     duration: int = 180
     length: int = 8
@@ -67,6 +81,8 @@ class Otp(_Options, frozen=True):
 
 
 class AuthAlert(_Options, frozen=True):
+    """Telling an account of logins from somewhere new."""
+
     enabled: bool = True
     email_template: Template = Template()
 
