@@ -7,8 +7,10 @@ Text in this form sorts as the moments it names do.
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _FORMS = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?)?",
@@ -17,7 +19,14 @@ _FORMS = re.compile(
 
 def now() -> str:
     """This moment."""
-    return render_date(datetime.now(UTC))
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    """Date text of a second since 1970, without its fraction; asked for again and again within it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def render_date(moment: datetime) -> str:

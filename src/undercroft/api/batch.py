@@ -23,8 +23,9 @@ from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.query.scope import Scope
 from undercroft.records.access import Access
+from undercroft.records.draft import Draft
 from undercroft.records.prepare import Desk, Prepared, prepare_write
-from undercroft.records.read import show_record
+from undercroft.records.read import show_stored
 from undercroft.records.record import find_record
 from undercroft.records.write import Writer, discard_staged
 
@@ -205,14 +206,14 @@ async def _do(writer: Writer, step: Step) -> dict[str, Any]:
     if step.action == "delete" or step.prepared is None:
         await writer.delete(step.collection, step.record_id)
         return {"body": None, "status": 204}
-    written = await _create_or_update(writer, step, step.prepared)
-    shown = await show_record(writer.access, step.collection, written, step.query.get("expand", ""))
+    draft = await _create_or_update(writer, step, step.prepared)
+    shown = await show_stored(writer.access, step.collection, draft.columns(), step.query.get("expand", ""))
     fields = step.query.get("fields", "")
     body = pick(msgspec.json.decode(msgspec.json.encode(shown)), parse_fields(fields)) if fields else shown
     return {"body": body, "status": 200}
 
 
-async def _create_or_update(writer: Writer, step: Step, prepared: Prepared) -> str:
+async def _create_or_update(writer: Writer, step: Step, prepared: Prepared) -> Draft:
     access, record_id = writer.access, step.record_id
     exists = step.action == "update"
     if step.action == "upsert" and record_id:
@@ -222,5 +223,4 @@ async def _create_or_update(writer: Writer, step: Step, prepared: Prepared) -> s
     # An update by upsert is a PATCH to whoever asks.
     if step.action == "upsert":
         writer.access = access.asking(replace(access.scope, method="PATCH"))
-    await writer.update(step.collection, record_id, prepared)
-    return record_id
+    return await writer.update(step.collection, record_id, prepared)

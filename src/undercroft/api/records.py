@@ -18,8 +18,9 @@ from undercroft.http.body import DEFAULT_LIMIT, Body
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
 from undercroft.records.access import Access
+from undercroft.records.draft import Draft
 from undercroft.records.prepare import Desk, Prepared, prepare_write
-from undercroft.records.read import guard, list_records, show_record, view_record
+from undercroft.records.read import guard, list_records, show_stored, view_record
 from undercroft.records.write import Writer, discard_staged, refuse_view
 
 MIB: Final = 1024 * 1024
@@ -88,26 +89,25 @@ async def _write(request: Request, collection: Collection, record_id: str | None
     desk = Desk(access, backend.passwords, backend.files)
     prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
     try:
-        written = await write_record(request, access, collection, record_id, prepared)
+        draft = await write_record(request, access, collection, record_id, prepared)
     finally:
         discard_staged(backend.files, list(prepared.staged))
-    record = await show_record(access, collection, written, request.query.get("expand", ""))
+    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
     return json_bytes(_encode(record))
 
 
 async def write_record(
     request: Request, access: Access, collection: Collection, record_id: str | None, prepared: Prepared
-) -> str:
-    """One create or update in a transaction of its own; the id of the record."""
+) -> Draft:
+    """One create or update in a transaction of its own; the record as it was stored."""
     writers: list[Writer] = []
 
-    async def operation(transaction: Transaction) -> str:
+    async def operation(transaction: Transaction) -> Draft:
         writer = Writer(access.through(transaction.run), transaction, request.backend.files)
         writers.append(writer)
         if record_id is None:
             return await writer.create(collection, prepared)
-        await writer.update(collection, record_id, prepared)
-        return record_id
+        return await writer.update(collection, record_id, prepared)
 
     try:
         return await request.backend.engine.write(operation)
@@ -137,6 +137,13 @@ async def read_body(request: Request, collection: Collection) -> Body:
 
 def body_limit(collection: Collection) -> int:
     """Bytes a body may have: 32 MiB and what the large fields may hold."""
+    known: int | None = collection.__dict__.get("_body_limit")
+    if known is None:
+        known = collection.__dict__["_body_limit"] = _body_limit(collection)
+    return known
+
+
+def _body_limit(collection: Collection) -> int:
     extra = 0
     for field in collection.fields:
         if isinstance(field, FileField | EditorField | JsonField):

@@ -9,6 +9,7 @@ import msgspec
 
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.file import FileField
+from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.collections.options import AuthOptions
 
@@ -56,6 +57,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def file_fields(self) -> tuple[FileField, ...]:
         """The fields that hold files."""
         return tuple(field for field in self.fields if isinstance(field, FileField))
+
+    @cached_property
+    def has_passwords(self) -> bool:
+        """Whether any field is kept as a hash."""
+        return any(isinstance(field, PasswordField) for field in self.fields)
 
     @property
     def is_auth(self) -> bool:

@@ -5,7 +5,7 @@ Made once a request and on the hot path, so everything that costs is lazy.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -75,18 +75,35 @@ class Request:
         """
         return await read_body(self, limit)
 
-    def rule_scope(self, context: Context = "default", body: Mapping[str, Any] | None = None) -> Scope:
+    def rule_scope(self, context: Context = "default") -> Scope:
         """This request as rules see it."""
-        return Scope(
-            identity=self.identity,
-            context=context,
-            method=self.method,
-            query=self.query,
-            headers=self.rule_headers,
-            body=body or {},
-        )
+        if context != "default":
+            return self._default_scope.within(context)
+        return self._default_scope
+
+    @cached_property
+    def _default_scope(self) -> Scope:
+        return Scope(self.identity, "default", self.method, self.query, RuleHeaders(self))
 
     @cached_property
     def rule_headers(self) -> Mapping[str, str]:
         """Headers by the names rules use: lower case, snake case, without Host."""
         return {name.replace("-", "_"): value for name, value in self.headers.items() if name != "host"}
+
+
+class RuleHeaders(Mapping[str, str]):
+    """The headers of a request as rules name them; read when a rule first asks."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __getitem__(self, name: str) -> str:
+        return self._request.rule_headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._request.rule_headers)
+
+    def __len__(self) -> int:
+        return len(self._request.rule_headers)

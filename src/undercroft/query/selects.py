@@ -53,6 +53,13 @@ class Question:
 
 def visible_columns(collection: Collection, *, is_superuser: bool) -> tuple[str, ...]:
     """The names of what a kind of caller may see, in the order of the wire: by key."""
+    known: dict[bool, tuple[str, ...]] = collection.__dict__.setdefault("_visible", {})
+    if is_superuser not in known:
+        known[is_superuser] = _visible_columns(collection, is_superuser=is_superuser)
+    return known[is_superuser]
+
+
+def _visible_columns(collection: Collection, *, is_superuser: bool) -> tuple[str, ...]:
     secret = SECRET_FIELDS if collection.is_auth else frozenset()
     names = [field.name for field in collection.fields if is_superuser or not field.hidden]
     return tuple(sorted(name for name in names if name not in secret))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from undercroft.collections.catalog import Catalog
 from undercroft.database.dialect import Dialect
@@ -26,12 +26,12 @@ class Access:
 
     def within(self, context: Context) -> Access:
         """The same access in another context."""
-        return replace(self, scope=self.scope.within(context))
+        return Access(self.run, self.plans, self.catalog, self.scope.within(context))
 
     def through(self, run: Run) -> Access:
         """The same access through another way to run statements, such as an open transaction."""
-        return replace(self, run=run)
+        return Access(run, self.plans, self.catalog, self.scope)
 
     def asking(self, scope: Scope) -> Access:
         """The same access for another caller or request."""
-        return replace(self, scope=scope)
+        return Access(self.run, self.plans, self.catalog, scope)

@@ -73,7 +73,7 @@ async def prepare_write(
 ) -> Prepared:
     """Prepare a create (`record_id` None) or an update."""
     submission = Submission(body, await _stage(desk, uploads) if uploads else {})
-    if not any(isinstance(f, PasswordField) for f in collection.fields):
+    if not collection.has_passwords:
         return Prepared(submission)
     before = await _before(desk.access, collection, record_id)
     if record_id is not None and before is None:

@@ -15,7 +15,7 @@ from undercroft.query.errors import FilterError, FilterTooLarge, SuperuserFilter
 from undercroft.query.lexer import lex, original_offset
 from undercroft.query.parser import MAX_CLIENT_BYTES
 from undercroft.query.scope import Scope
-from undercroft.query.selects import Question, plan_for
+from undercroft.query.selects import Question, plan_for, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
 from undercroft.records.codec import Codec, Record, codec_of
@@ -78,6 +78,19 @@ async def show_record(
     loaded = await _load(access, collection, Question("one", collection.id, rule), (), {"id": record_id})
     if not loaded.records:
         raise NotFound
+    await expand_records(access, loaded, expand)
+    return loaded.records[0]
+
+
+async def show_stored(access: Access, collection: Collection, columns: Mapping[str, Value], expand: str = "") -> Record:
+    """A record that was just stored, as the caller sees it, without reading it again.
+
+    Only accounts are read again: who sees their address is for the database to say.
+    """
+    if collection.is_auth:
+        return await show_record(access, collection, str(columns["id"]), expand)
+    names = visible_columns(collection, is_superuser=access.scope.is_superuser)
+    loaded = load_rows(codec_of(collection, names), [tuple(columns[name] for name in names)])
     await expand_records(access, loaded, expand)
     return loaded.records[0]
 

@@ -113,9 +113,9 @@ class Importer:
         await run("SAVEPOINT imported_row")
         problem: BadRequest | None = None
         try:
-            record_id = await writer.create(self.collection, row.prepared)
+            draft = await writer.create(self.collection, row.prepared)
             if row.dates:
-                await self._set_dates(writer, record_id, row.dates)
+                await self._set_dates(writer, draft.values["id"], row.dates)
         except BadRequest as refusal:
             problem = refusal
             await run("ROLLBACK TO imported_row")

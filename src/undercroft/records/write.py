@@ -71,8 +71,8 @@ class Writer:
     files: LocalStore
     attached: list[tuple[str, str, str]] = field(default_factory=list)
 
-    async def create(self, collection: Collection, prepared: Prepared) -> str:
-        """Store a new record; its id.
+    async def create(self, collection: Collection, prepared: Prepared) -> Draft:
+        """Store a new record, and return it as it was stored.
 
         Raises `SuperusersOnly`, `CreateRefused` and `Invalid`.
         """
@@ -80,12 +80,11 @@ class Writer:
         rule = guard("create", collection, self.access.scope)
         draft = make_draft(collection, None, prepared.submission, is_superuser=self.access.scope.is_superuser)
         plains = _hide_passwords(draft, prepared)
-        access = self.access.asking(scope_with_body(self.access, draft))
-        if rule is not None and not await draft_satisfies(access, collection, rule, _rule_columns(draft)):
+        if rule is not None and not await self._may_create(draft, rule):
             raise CreateRefused
         _apply_account(draft, prepared, "Failed to create record.")
         _generate(draft)
-        errors = await validate(access, draft, plains)
+        errors = await validate(self.access, draft, plains)
         if collection.is_auth and "id" not in errors:
             errors |= await self._taken_id(collection, draft)
         if errors:
@@ -94,10 +93,13 @@ class Writer:
         record_id: str = draft.values["id"]
         self._attach(draft, record_id)
         await self._log(collection, record_id, "create")
-        return record_id
+        return draft
 
-    async def update(self, collection: Collection, record_id: str, prepared: Prepared) -> None:
-        """Change a record. Raises `SuperusersOnly`, `NotFound`, `Invalid` and `ChangedMeanwhile`."""
+    async def update(self, collection: Collection, record_id: str, prepared: Prepared) -> Draft:
+        """Change a record, and return it as it was stored.
+
+        Raises `SuperusersOnly`, `NotFound`, `Invalid` and `ChangedMeanwhile`.
+        """
         refuse_view(collection)
         rule = guard("update", collection, self.access.scope)
         before = await find_record(self.access.run, self.access.dialect, collection, {"id": record_id})
@@ -105,16 +107,16 @@ class Writer:
             raise NotFound
         draft = make_draft(collection, before, prepared.submission, is_superuser=self.access.scope.is_superuser)
         plains = _hide_passwords(draft, prepared)
-        access = self.access.asking(scope_with_body(self.access, draft))
-        if rule is not None and not await satisfies(access, collection, rule, record_id):
+        if rule is not None and not await self._may_update(draft, rule, record_id):
             raise NotFound
         _apply_account(draft, prepared, "Failed to update record.")
-        errors = await validate(access, draft, plains)
+        errors = await validate(self.access, draft, plains)
         if errors:
             raise Invalid(errors, "Failed to update record.")
         await self._update(draft)
         self._attach(draft, record_id)
         await self._log(collection, record_id, "update")
+        return draft
 
     async def delete(self, collection: Collection, record_id: str) -> None:
         """Remove a record and what hangs on it. Raises `SuperusersOnly`, `NotFound` and `DeleteRefused`."""
@@ -140,6 +142,14 @@ class Writer:
         """Take files back out that were attached in a transaction that failed."""
         for collection_id, record_id, name in self.attached:
             self.files.remove(collection_id, record_id, [name])
+
+    async def _may_create(self, draft: Draft, rule: str) -> bool:
+        access = self.access.asking(scope_with_body(self.access, draft))
+        return await draft_satisfies(access, draft.collection, rule, _rule_columns(draft))
+
+    async def _may_update(self, draft: Draft, rule: str, record_id: str) -> bool:
+        access = self.access.asking(scope_with_body(self.access, draft))
+        return await satisfies(access, draft.collection, rule, record_id)
 
     async def _taken_id(self, collection: Collection, draft: Draft) -> dict[str, FieldError]:
         access = self.access
@@ -202,6 +212,8 @@ def discard_staged(files: LocalStore, staged: Mapping[str, Any] | list[NewFile])
 def _hide_passwords(draft: Draft, prepared: Prepared) -> dict[str, str]:
     """Put hashes in place of plain passwords; the plain ones that were submitted."""
     plains: dict[str, str] = {}
+    if not draft.collection.has_passwords:
+        return plains
     for secret in draft.collection.fields:
         if isinstance(secret, PasswordField) and secret.name in draft.changed:
             plains[secret.name] = draft.values[secret.name]

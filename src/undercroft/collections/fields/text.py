@@ -71,6 +71,8 @@ class TextField(ValueField, frozen=True, kw_only=True):
         return None
 
     def _check_form(self, value: str) -> FieldError | None:
+        if self.pattern == primary_key.PATTERN and primary_key.is_plain(value):
+            return None
         if self.pattern and not matches(self.pattern, value):
             return FieldError("validation_invalid_format", "Invalid value format.")
         if self.primary_key and self.pattern != primary_key.PATTERN:
