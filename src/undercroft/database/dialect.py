@@ -121,6 +121,13 @@ class Dialect(Protocol):
         """Great-circle kilometres on a sphere of 6,371 km; NULL when a part is no number."""
         ...
 
+    def walk_hint(self, table: str, index: str) -> str:
+        """What stands behind a table to make a statement follow one of its indexes; `""` where none is needed.
+
+        The empty index name means that of the primary key.
+        """
+        ...
+
     def random_order(self) -> Expression:
         """An expression to sort by that shuffles."""
         ...

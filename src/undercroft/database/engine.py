@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
 from undercroft.errors import BadRequest, Unavailable
@@ -54,6 +54,23 @@ class WriteQueueFull(Unavailable):
 
     code = "write_queue_full"
     default = "Too many writes are waiting. Try again in a moment."
+
+
+class Choice(str):
+    """A statement, and in `walk` another that gives the same rows for the same values.
+
+    The other one goes through the table in the order that was asked for, and so is quick
+    when many rows match and few are wanted. Which is better depends on the values;
+    an engine whose planner weighs the limit may ignore it.
+    """
+
+    __slots__ = ("walk",)
+    walk: str
+
+    def __new__(cls, sql: str, walk: str) -> Self:
+        made = super().__new__(cls, sql)
+        made.walk = walk
+        return made
 
 
 class Transaction(Protocol):

@@ -180,6 +180,13 @@ class SqliteDialect:
         half_angle = func.asin(func.sqrt(func.min(literal_column("1.0"), chord)))
         return literal_column(f"2 * {_EARTH_RADIUS}") * half_angle
 
+    def walk_hint(self, table: str, index: str) -> str:
+        """What stands behind a table to make a statement follow one of its indexes; `""` where none is needed.
+
+        SQLite decides without knowing how few rows a LIMIT leaves.
+        """
+        return f"INDEXED BY {self.quote(index or f'sqlite_autoindex_{table}_1')}"
+
     def random_order(self) -> Expression:
         """An expression to sort by that shuffles."""
         return func.random()
@@ -199,6 +206,10 @@ class _Quoting(SQLiteIdentifierPreparer):
 
 
 class _Compiler(SQLiteCompiler):
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        del table
+        return text
+
     def limit_clause(self, select: Select[Any], **kw: Any) -> str:
         limit = "-1" if select._limit_clause is None else self.process(select._limit_clause, **kw)  # noqa: SLF001 - the compiler's own hook reads it
         offset = select._offset_clause  # noqa: SLF001 - likewise

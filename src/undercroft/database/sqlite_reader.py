@@ -19,7 +19,7 @@ from time import perf_counter
 
 import apsw
 
-from undercroft.database.engine import Row, SqlError, Value
+from undercroft.database.engine import Choice, Row, SqlError, Value
 from undercroft.database.sqlite_errors import FAULTS, problem_of
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_slow import SlowTexts
@@ -27,6 +27,9 @@ from undercroft.database.sqlite_slow import SlowTexts
 _STEPS = 1000
 _STEPS_ALLOWED = 8 * _STEPS
 _PROOF = 3
+_GLANCE = 3 * _STEPS  # for the planner's choice, where there is another statement
+_WALK = 16 * _STEPS  # for the other
+_REMEMBERED = 1000
 
 
 class LoopReader:
@@ -37,7 +40,8 @@ class LoopReader:
         self._cursor = connection.cursor()
         self._budget = options.step_budget
         self._until = 0.0
-        self._steps = 0
+        self._steps_left = 0
+        self._sorting: dict[str, bool] = {}
         self._slow = SlowTexts(options.slow_memory)
         self._suspects: Counter[str] = Counter()
         connection.set_progress_handler(self._is_over_budget, _STEPS)
@@ -47,12 +51,14 @@ class LoopReader:
         started = perf_counter()
         if self._slow.knows(sql, started):
             return None
-        self._until = started + self._budget
-        self._steps = 0
+        if sql.__class__ is Choice and (chosen := self._choose(sql, values)) is not None:
+            return chosen
+        self._allow(_STEPS_ALLOWED, started + self._budget)
         try:
             rows: list[Row] = self._cursor.execute(sql, values).fetchall()
         except FAULTS as error:
-            self._give_up(sql, error)
+            self._recover(error)
+            self._slow.remember(sql)
             return None
         if perf_counter() > self._until:
             self._suspect(sql)
@@ -60,12 +66,50 @@ class LoopReader:
             self._suspects.pop(sql, None)
         return rows
 
+    def _choose(self, choice: str, values: Sequence[Value]) -> list[Row] | None:
+        """The rows, when one of two equivalent statements has them soon: first the planner's own choice."""
+        rows = self._glance(choice, values, _GLANCE)
+        if rows is not None or not isinstance(choice, Choice) or not self._sorts(choice, values):
+            return rows
+        if self._slow.knows(choice.walk, perf_counter()):
+            return None
+        rows = self._glance(choice.walk, values, _WALK)
+        if rows is None:
+            self._slow.remember(choice.walk)
+        return rows
+
+    def _glance(self, sql: str, values: Sequence[Value], steps: int) -> list[Row] | None:
+        """The rows, or None when the statement takes more steps than that."""
+        self._allow(steps, 0.0)
+        try:
+            rows: list[Row] = self._cursor.execute(sql, values).fetchall()
+        except FAULTS as error:
+            self._recover(error)
+            return None
+        return rows
+
+    def _sorts(self, sql: str, values: Sequence[Value]) -> bool:
+        """Whether the planner means to collect all rows and sort them; asked once a statement."""
+        known = self._sorting.get(sql)
+        if known is None:
+            self._allow(_STEPS_ALLOWED, perf_counter() + self._budget)
+            steps = self._cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+            if len(self._sorting) >= _REMEMBERED:
+                self._sorting.clear()
+            known = self._sorting[sql] = any("FOR ORDER BY" in str(step[3]) for step in steps)
+        return known
+
     def close(self) -> None:
         self._connection.close()
 
+    def _allow(self, steps: int, until: float) -> None:
+        """Let the next statement run for so many steps, and then until a moment."""
+        self._steps_left = steps
+        self._until = until
+
     def _is_over_budget(self) -> bool:
-        self._steps += _STEPS
-        return self._steps > _STEPS_ALLOWED and perf_counter() > self._until
+        self._steps_left -= _STEPS
+        return self._steps_left < 0 and perf_counter() > self._until
 
     def _suspect(self, sql: str) -> None:
         self._suspects[sql] += 1
@@ -73,14 +117,14 @@ class LoopReader:
             del self._suspects[sql]
             self._slow.remember(sql)
 
-    def _give_up(self, sql: str, error: BaseException) -> None:
+    def _recover(self, error: BaseException) -> None:
+        """Make ready for the next statement. Raises what was wrong, unless the statement was only stopped."""
         # A cursor that failed may still hold its snapshot, and with it the write-ahead log.
         self._cursor.close(True)
         if not isinstance(error, apsw.CursorClosedError):
             self._cursor = self._connection.cursor()
         if not isinstance(error, (apsw.InterruptError, apsw.BusyError)):
             raise read_problem(error) from error
-        self._slow.remember(sql)
 
 
 def read_problem(error: BaseException) -> BaseException:

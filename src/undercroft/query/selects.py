@@ -11,7 +11,9 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
+from undercroft.collections.indexes import parse_indexes
 from undercroft.database.dialect import Dialect, Expression
+from undercroft.database.engine import Choice
 from undercroft.query.binds import Binds
 from undercroft.query.build import Build, Place
 from undercroft.query.compiler import compile_apart, compile_filter, compile_rule, filter_resolver
@@ -75,6 +77,10 @@ def make_plan(catalog: Catalog, dialect: Dialect, question: Question, scope: Sco
     maker = _Maker(catalog, dialect, question, scope)
     statement, columns = maker.make()
     sql, order = dialect.render(statement)
+    hint = maker.walk_hint()
+    if hint:
+        walking = statement.with_hint(maker.place.table, hint)
+        sql = Choice(sql, dialect.render(walking)[0])
     sources = maker.build.binds.sources
     return Plan(sql, tuple(sources[name] for name in order), columns, tuple(maker.build.looks))
 
@@ -115,6 +121,15 @@ class _Maker:
     def _test(self, conditions: Sequence[Expression]) -> Select[Any]:
         found: Select[Any] = select(literal_column("1")).select_from(self.build.joins.rows)
         return found.where(*conditions).limit(literal_column("1"))
+
+    def walk_hint(self) -> str:
+        """How to follow the sort through its index, when there is one and it is a question of choice."""
+        question, collection = self.question, self.collection
+        is_chosen = question.kind == "page" and (question.rule or question.shape is not None)
+        if not is_chosen or not question.sort or self.build.joins.is_multiple or collection.is_view:
+            return ""
+        index = _index_for(collection, question.sort[0].name)
+        return "" if index is None else self.build.dialect.walk_hint(collection.name, index)
 
     def _conditions(self) -> list[Expression]:
         question, build = self.question, self.build
@@ -210,6 +225,17 @@ class _Maker:
         return statement.add_columns(self._parent_id()).with_only_columns(
             self._parent_id().label("parent"), *statement.selected_columns
         )
+
+
+def _index_for(collection: Collection, name: str) -> str | None:
+    """The index that has all records in the order of a field; empty for the primary key, None without one."""
+    if name == "id":
+        return ""
+    for index in parse_indexes(collection.indexes):
+        first = index.columns[0]
+        if first.name == name and not first.collate and not index.where:
+            return index.name
+    return None
 
 
 def _draft(collection: Collection, dialect: Dialect, binds: Binds) -> CTE:
