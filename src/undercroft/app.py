@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from undercroft.api.dispatch import Edge
 from undercroft.api.router import Router
@@ -17,7 +15,7 @@ from undercroft.auth.passwords import PasswordPool
 from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
-from undercroft.database.changes import kinds_since, last_change_id
+from undercroft.database.changes import last_change_id
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
@@ -27,12 +25,10 @@ from undercroft.errors import Problem
 from undercroft.files.local import LocalStore
 from undercroft.http.request import Message, Receive, Send
 from undercroft.middleware.cors import Cors
+from undercroft.middleware.freshness import Freshness
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.store import load_settings
-
-POLL_SECONDS: Final = 0.25
-_log = logging.getLogger("undercroft")
 
 
 async def open_backend(directory: Path) -> Backend:
@@ -87,7 +83,7 @@ class App:
         self._backend: Backend | None = None
         self._edge: Edge | None = None
         self._lock: DataLock | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def backend(self) -> Backend:
@@ -112,15 +108,15 @@ class App:
 
     async def stop(self) -> None:
         """Finish what waits, then close."""
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._following is not None:
+            self._following.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watching
+                await self._following
         if self._backend is not None:
             await close_backend(self._backend)
         if self._lock is not None:
             self._lock.release()
-        self._edge = self._backend = self._lock = self._watching = None
+        self._edge = self._backend = self._lock = self._following = None
 
     async def _open(self) -> Edge:
         async with self._opening:
@@ -131,8 +127,9 @@ class App:
                 except BaseException:
                     await self.stop()
                     raise
-                self._edge = Edge(self._backend, Router(ROUTES), self._cors)
-                self._watching = asyncio.create_task(watch(self._backend))
+                freshness = Freshness(self._backend, await last_change_id(self._backend.engine.read))
+                self._edge = Edge(self._backend, Router(ROUTES), self._cors, freshness)
+                self._following = asyncio.create_task(freshness.follow())
         return self._edge
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -147,29 +144,3 @@ class App:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def watch(backend: Backend) -> None:
-    """Follow the change log for what other processes change: collections and settings."""
-    engine = backend.engine
-    seen = await last_change_id(engine.read)
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        try:
-            latest = await last_change_id(engine.read)
-            if latest != seen and await _reload(backend, await kinds_since(engine, seen)):
-                seen = latest
-        except Problem as problem:
-            _log.warning("The change log cannot be read: %s", problem)
-
-
-async def _reload(backend: Backend, kinds: set[str]) -> bool:
-    """Read anew what was changed; False when this process changed it too in the meantime, which is newer."""
-    catalog, settings = backend.catalog, backend.settings
-    new_catalog = await load_catalog(backend.engine) if "collection" in kinds else catalog
-    new_settings = await load_settings(backend.engine) if "settings" in kinds else settings
-    if backend.catalog is not catalog or backend.settings is not settings:
-        return False
-    backend.catalogs.current = new_catalog
-    backend.settings_holder.current = new_settings
-    return True

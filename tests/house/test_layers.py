@@ -39,7 +39,10 @@ KNOWS_TYPES_ONLY = {"undercroft.database.dialect", "undercroft.database.engine"}
 
 SLOW = "takes half a second, and few ever need it"
 LAZY = {
-    "undercroft.collections.views": {"undercroft.collections.view_reader": "the SQL parser is large"},
+    "undercroft.collections.views": {
+        "undercroft.collections.view_reader": "the SQL parser is large",
+        "undercroft.collections.view_renames": "the SQL parser is large",
+    },
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }

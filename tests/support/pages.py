@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ SHOWN_PORT = "8090"
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _SERVERS = ("undercroft serve", "uvicorn ", "python serve")
 _END = "--end-of-answer--"
+_PATIENCE = 60  # seconds for one command
 
 
 @dataclass
@@ -137,9 +139,12 @@ class Shell:
         self.bash.stdin.write(f"{self._real(command)}\nprintf '\\n{_END} %d\\n' $?\n")
         self.bash.stdin.flush()
         lines: list[str] = []
+        watchdog = threading.Timer(_PATIENCE, self.bash.kill)
+        watchdog.start()
         while not (line := self.bash.stdout.readline()).startswith(_END):
-            assert line, f"the shell ended at: {command}"
+            assert line, f"the shell ended, or waited for more, at: {command}"
             lines.append(line)
+        watchdog.cancel()
         answer = self._shown("".join(lines))
         assert (int(line.split()[-1]) != 0) == is_to_fail, f"$ {command}\n{answer}"
         return answer

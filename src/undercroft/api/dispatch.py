@@ -21,6 +21,7 @@ from undercroft.http.response import JSON_TYPE, Response
 from undercroft.middleware.authenticate import authenticate, check_demand
 from undercroft.middleware.cors import Cors
 from undercroft.middleware.errors import respond, respond_unexpected
+from undercroft.middleware.freshness import Freshness
 from undercroft.middleware.tracing import Tracer
 
 _SAFE: Final = ("GET", "HEAD")
@@ -43,10 +44,11 @@ class NothingThere(NotFound):
 class Edge:
     """Answers requests."""
 
-    def __init__(self, backend: Backend, router: Router, cors: Cors) -> None:
+    def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
         self._backend = backend
         self._router = router
         self._cors = cors
+        self._freshness = freshness
         self._tracer = Tracer()
 
     async def answer(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -79,9 +81,11 @@ class Edge:
         if found is None:
             return self._miss(request, path)
         route, request.params = found
-        request.identity = await authenticate(request)
+        request.identity = identity = await authenticate(request)
+        if identity is not None and identity.is_superuser:
+            await self._freshness.catch_up()
         if route.auth != "any":
-            check_demand(request.identity, route.auth)
+            check_demand(identity, route.auth)
         has_fields = b"fields=" in request.asgi["query_string"]
         if has_fields and method not in _SAFE:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written

@@ -7,6 +7,7 @@ ends in an entry of the change log. Whatever raises undoes the whole session.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,7 @@ from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
 from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
-from undercroft.collections.views import plain_query, read_view, speaks_of
+from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of
 from undercroft.database.changes import Change as Entry
 from undercroft.database.changes import Read, append_change, last_change_id
 from undercroft.database.dialect import Dialect
@@ -109,12 +110,28 @@ class Session:
 
     async def _put_table(self, old: Collection | None, new: Collection) -> None:
         plan = plan_table(old, new, self.dialect)
-        views = await self.tx.run(self.dialect.list_views()) if plan.replaces_columns else []
-        away = [drop_view(str(name), self.dialect) for name, _ in views]
-        back = [str(statement) for _, statement in views]
-        for statement in [*away, *plan.statements, *back]:
-            await self.tx.run(statement)
+        if old is not None and plan.moves_names:
+            await self._put_beside_views(old, new, plan)
+        else:
+            await self._run(plan.statements)
         await self._build_indexes(plan, _verb(old))
+
+    async def _put_beside_views(self, old: Collection, new: Collection, plan: TablePlan) -> None:
+        """Change a table while no view looks, and give the views its new names."""
+        made = {str(name): str(sql) for name, sql in await self.tx.run(self.dialect.list_views())}
+        await self._run(drop_view(name, self.dialect) for name in made)
+        await self._run(plan.statements)
+        for view in [collection for collection in self.catalog if collection.is_view]:
+            followed = rename_in_view(view, old, new, self.catalog, self.dialect)
+            if followed is not view:
+                made[view.name] = self._create_view(followed, self.catalog.put(new))
+                await self._write(view, followed)
+                self.catalog = self.catalog.put(followed)
+        await self._run(made.values())
+
+    async def _run(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            await self.tx.run(statement)
 
     async def _build_indexes(self, plan: TablePlan, verb: Verb) -> None:
         for new in plan.indexes:
@@ -127,10 +144,12 @@ class Session:
     async def _put_view(self, old: Collection | None, new: Collection) -> None:
         if old is not None:
             await self.tx.run(drop_view(old.name, self.dialect))
-        plain = replace(new, view_query=plain_query(new.view_query))
-        shape = read_view(plain.view_query, self.catalog)
-        await self.tx.run(create_view(plain, self.dialect, casts_id=shape.casts_id))
+        await self.tx.run(self._create_view(new, self.catalog))
         await self._probe(new)
+
+    def _create_view(self, view: Collection, catalog: Catalog) -> str:
+        plain = replace(view, view_query=plain_query(view.view_query))
+        return create_view(plain, self.dialect, casts_id=read_view(plain.view_query, catalog).casts_id)
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""

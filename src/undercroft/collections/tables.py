@@ -29,11 +29,11 @@ class NewIndex:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """What to run, in this order. With `replaces_columns`, views must be out of the way."""
+    """What to run, in this order. With `moves_names`, views must be out of the way."""
 
     statements: tuple[str, ...] = ()
     indexes: tuple[NewIndex, ...] = ()
-    replaces_columns: bool = False
+    moves_names: bool = False
 
 
 def plan_table(old: Collection | None, new: Collection, dialect: Dialect) -> TablePlan:
@@ -97,7 +97,11 @@ class _Alteration:
             *(self.alter(f"ADD COLUMN {_column(field.name, field, self.dialect)}") for field in self.added()),
         ]
         built = [new for new in _new_indexes(self.new, self.dialect) if new.index.name.lower() not in kept]
-        return TablePlan(tuple(statements), tuple(built), bool(self.converted()))
+        return TablePlan(tuple(statements), tuple(built), self.moves_names())
+
+    def moves_names(self) -> bool:
+        """Whether a name goes, or means another column for a while."""
+        return bool(self.old.name != self.new.name or self.dropped() or self.renamed() or self.converted())
 
     def added(self) -> list[Field]:
         return [field for field in self.new.fields if field.id not in self.old.by_id]

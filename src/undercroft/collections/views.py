@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.indexes import tokenize
 from undercroft.collections.view_shape import ViewShape
+from undercroft.database.dialect import Dialect
 
 _SEVERAL: Final = "multiple statements are not supported"
 _LONGEST: Final = 50_000
@@ -27,6 +30,19 @@ def read_view(query: str, catalog: Catalog) -> ViewShape:
     from undercroft.collections.view_reader import shape_of  # noqa: PLC0415 - see above
 
     return shape_of(query, catalog)
+
+
+def rename_in_view(
+    view: Collection, old: Collection, new: Collection, catalog: Catalog, dialect: Dialect
+) -> Collection:
+    """A view whose query follows the renames of a collection that it reads from."""
+    if not speaks_of(view, old.name):
+        return view
+    from undercroft.collections.view_renames import Renames, follow  # noqa: PLC0415 - as above
+
+    query = plain_query(view.view_query)
+    followed = follow(query, Renames(old, new, catalog, dialect))
+    return view if followed == query else replace(view, view_query=followed)
 
 
 def speaks_of(collection: Collection, name: str) -> bool:
