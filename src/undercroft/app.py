@@ -33,12 +33,19 @@ from undercroft.settings.store import load_settings
 
 async def open_backend(directory: Path) -> Backend:
     """Everything a data directory holds, ready for use, brought up to this program's format."""
+    backend, _ = await _open_at(directory)
+    return backend
+
+
+async def _open_at(directory: Path) -> tuple[Backend, int]:
+    """A backend, and the position in the change log that it is at least as new as."""
     _make_directory(directory)
     engine = await SqliteEngine.open(directory)
     try:
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
-        return Backend(
+        position = await last_change_id(engine.read)
+        backend = Backend(
             directory=directory,
             engine=engine,
             catalogs=CatalogHolder(await load_catalog(engine)),
@@ -50,6 +57,7 @@ async def open_backend(directory: Path) -> Backend:
     except BaseException:
         await engine.close()
         raise
+    return backend, position
 
 
 def _make_directory(directory: Path) -> None:
@@ -123,11 +131,11 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    self._backend = await open_backend(self.directory)
+                    self._backend, position = await _open_at(self.directory)
                 except BaseException:
                     await self.stop()
                     raise
-                freshness = Freshness(self._backend, await last_change_id(self._backend.engine.read))
+                freshness = Freshness(self._backend, position)
                 self._edge = Edge(self._backend, Router(ROUTES), self._cors, freshness)
                 self._following = asyncio.create_task(freshness.follow())
         return self._edge

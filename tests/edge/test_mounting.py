@@ -58,6 +58,24 @@ async def test_shared_directory(tmp_path):
     await second.stop()
 
 
+async def test_superusers_wait_for_nothing(tmp_path):
+    """What a superuser changes in one process is there at once when their next request reaches another."""
+    first, second = App(tmp_path, shared=True), App(tmp_path, shared=True)
+    await first.start()
+    await second.start()
+    one, other = TestClient(first), TestClient(second)
+    token = await one.superuser()
+    await other.get("/api/settings", as_=token)
+    for number in range(3):
+        await one.post("/api/collections", {"name": f"posts{number}", "type": "base"}, as_=token)
+        await one.patch("/api/settings", {"meta": {"appName": f"Site {number}"}}, as_=token)
+
+        assert (await other.get(f"/api/collections/posts{number}/records", as_=token)).status == 200
+        assert (await other.get("/api/settings", as_=token)).json["meta"]["appName"] == f"Site {number}"
+    await first.stop()
+    await second.stop()
+
+
 def test_app_of_the_package():
     """`undercroft.App` is the app, and the package itself waits for nothing."""
     code = "import sys, undercroft; assert 'apsw' not in sys.modules; print(undercroft.App.__module__)"

@@ -77,11 +77,12 @@ async def changes_since(engine: Engine, position: int, limit: int = 1000) -> lis
     return [_logged(row) for row in await engine.read(sql, (position, limit))]
 
 
-async def kinds_since(engine: Engine, position: int) -> set[str]:
-    """What besides records was changed after a position."""
+async def newest_since(engine: Engine, position: int) -> dict[str, int]:
+    """What besides records was changed after a position: the newest entry of each kind."""
     place = engine.dialect.placeholder(1)
-    sql = f"""SELECT DISTINCT "kind" FROM "_changes" WHERE "id" > {place} AND "kind" <> 'record'"""
-    return {str(kind) for (kind,) in await engine.read(sql, (position,))}
+    sql = f"""SELECT "kind", max("id") FROM "_changes"
+        WHERE "id" > {place} AND "kind" <> 'record' GROUP BY 1"""
+    return {str(kind): int(newest or 0) for kind, newest in await engine.read(sql, (position,))}
 
 
 def _logged(row: Row) -> LoggedChange:
