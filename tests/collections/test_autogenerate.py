@@ -1,0 +1,45 @@
+"""Random text for patterns."""
+
+import pytest
+import re2
+
+from undercroft.collections.fields.autogenerate import UnsupportedPatternError, generate
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[a-z0-9]{15}",
+        "[a-zA-Z0-9]{50}",
+        "fixed",
+        r"\d{3}x+(a|b)?.",
+        "[^a-z]{5}",
+        "(ab|cd){2,4}-[a-]{3}",
+        r"^[\]a]{3}\.\n$",
+        "(?:x|yy|)z*",
+        "",
+    ],
+)
+def test_text_is_as_the_pattern_says(pattern):
+    """What comes out matches the pattern it was made from, every time."""
+    expected = re2.compile(f"^(?:{pattern})$")
+
+    assert all(expected.search(generate(pattern)) for _ in range(50))
+
+
+@pytest.mark.parametrize("pattern", ["(?<a>b)", r"\b", "a{3", "[z-a]", "[]", "(a", "a)", "*", "a{5,2}", "a\\"])
+def test_what_cannot_be_read_backwards_is_refused(pattern):
+    """Patterns beyond the small language say so."""
+    with pytest.raises(UnsupportedPatternError):
+        generate(pattern)
+
+
+def test_text_is_bounded():
+    """Repeats of repeats end."""
+    with pytest.raises(UnsupportedPatternError):
+        generate("((((((a{9}){9}){9}){9}){9}){9}")
+
+
+def test_two_texts_differ():
+    """Fifteen characters of thirty-six are never the same twice."""
+    assert len({generate("[a-z0-9]{15}") for _ in range(200)}) == 200
