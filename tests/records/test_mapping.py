@@ -38,6 +38,11 @@ def test_by_name():
     assert applied(row) == ([("longName", "", "a"), ("country", "", "b")], {"area": 1, "photo": 1})
 
 
+def test_foreign_ids_are_no_ids():
+    """Only `id` itself becomes the record id: `_id` and `ID` of elsewhere are asked for or left out."""
+    assert applied({"_id": "x", "ID": "y", "id": "z"}) == ([("id", "", "z")], {"_id": 1, "ID": 1})
+
+
 def test_by_wish():
     """A wish wins over the name, and the field it takes is taken once."""
     assert applied({"longName": "a", "title": "b"}, "title=longName") == ([("longName", "", "b")], {"longName": 1})

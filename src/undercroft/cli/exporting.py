@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
@@ -100,7 +99,7 @@ async def _write(backend: Backend, collection: Collection, order: Order, target:
         task = progress.add_task(collection.name, total=None)
         stream.write(target.head())
         async for total, records in export_pages(system_access(backend), collection, order.filter):
-            stream.write(target.body(msgspec.json.decode(msgspec.json.encode(records))))
+            stream.write(target.body(records))
             count += len(records)
             progress.update(task, completed=count, total=total)
         stream.write(target.tail())

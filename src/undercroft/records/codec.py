@@ -17,11 +17,12 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from undercroft.collections.collection import Collection
+from undercroft.collections.fields.casts import EXACT
 from undercroft.database.engine import Row, Value
 
 Record = Any  # a generated struct with the keys of one collection
 _PLAIN = ("collectionId", "collectionName")
-_GO_EXPONENT = 1e21  # from here on the peers' JSON writes an exponent, as Python's does from 1e16 on
+_EXPONENT_FROM = 1e21  # the wire writes digits out below; Python writes an exponent from 1e16 on
 
 
 class Codec:
@@ -65,7 +66,7 @@ def _make_reader(
     collection: Collection, columns: tuple[str, ...], keys: Sequence[str], struct: type[msgspec.Struct]
 ) -> Callable[[Row], Record]:
     known = {"S": struct, "U": UNSET, "raw": Raw, "number": number_value, "view": view_json, "ID": collection.id}
-    known["NAME"] = collection.name
+    known |= {"NAME": collection.name, "EXACT": EXACT}
     parts = [_part(collection, columns, key) for key in keys]
     # The text is made of positions and names from this module only, nothing that a caller wrote.
     reader: Callable[[Row], Record] = eval(f"lambda r: S({', '.join(parts)})", known)  # noqa: S307 - see above
@@ -91,7 +92,8 @@ def _part(collection: Collection, columns: tuple[str, ...], key: str) -> str:
 
 def _conversion(column: str, *, is_view: bool) -> str:
     if column == "number":
-        return "number({0} or 0)" if is_view else "({0} if {0}.__class__ is int else number({0}))"
+        exact = "({0} if {0}.__class__ is int and -EXACT < {0} < EXACT else number({0}))"
+        return "number({0} or 0)" if is_view else exact
     if column == "bool":
         return "({0} == 1)"
     if column == "json":
@@ -104,10 +106,13 @@ def _conversion(column: str, *, is_view: bool) -> str:
 
 
 def number_value(value: float) -> Any:
-    """A number as the wire writes it: whole numbers without a fraction, digits written out below 1e21."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < _GO_EXPONENT:
-        return Raw(format(Decimal(repr(value)), "f").removesuffix(".0"))
-    return value
+    """A number as the wire writes it: that of a 64-bit float, whole ones without a fraction."""
+    if isinstance(value, int) and -EXACT < value < EXACT:
+        return value
+    as_float = float(value)
+    if not as_float.is_integer() or abs(as_float) >= _EXPONENT_FROM:
+        return as_float
+    return Raw(format(Decimal(repr(as_float)), "f").removesuffix(".0"))
 
 
 def view_json(value: Value) -> Any:

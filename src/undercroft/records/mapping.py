@@ -1,7 +1,7 @@
 """Which column of a file goes to which field.
 
-A column goes to the field of its name, whatever the case; `SOURCE=FIELD` says
-otherwise. A source may reach into objects (`address.city`). A target may be a
+A column goes to the field of its name, whatever the case, but the id only to `id`;
+`SOURCE=FIELD` says otherwise. A source may reach into objects (`address.city`). A target may be a
 part of a point (`place.lat`), or a field of the record that a relation points to
 (`country.iso`): then the value is looked up there.
 """
@@ -121,7 +121,7 @@ def _find_field(collection: Collection, name: str) -> Field:
 
 def _by_similar_name(collection: Collection, column: str) -> Field | None:
     plain = _plain(column)
-    return next((each for each in collection.fields if _plain(each.name) == plain), None)
+    return next((each for each in collection.fields if each.name != "id" and _plain(each.name) == plain), None)
 
 
 def _plain(name: str) -> str:

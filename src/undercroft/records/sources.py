@@ -94,6 +94,7 @@ def _csv_rows(reader: Any, header: list[str], lines: _Lines) -> Iterator[SourceR
         try:
             cells = next(reader)
         except StopIteration:
+            lines.text.detach()  # or it would close the file, which is its opener's
             return
         except csv.Error as error:
             yield SourceRow(place, {}, f"Not valid CSV: {error}.", _printable("".join(lines.taken)))

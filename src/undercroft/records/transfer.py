@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
@@ -200,13 +202,16 @@ def system_scope(catalog: Catalog) -> Scope:
     return Scope(identity=Identity(catalog.superusers, {"id": ""}))
 
 
-async def export_pages(access: Access, collection: Collection, text: str = "") -> AsyncIterator[tuple[int, list[Any]]]:
+async def export_pages(
+    access: Access, collection: Collection, text: str = ""
+) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
     """All records that match a filter, by id: pages of records, with how many there are in all."""
     page = await list_records(access, collection, ListParams(per_page=BATCH, filter=text, sort="id"))
     total = page.total_items
     while page.items:
-        yield total, list(page.items)
-        last = page.items[-1].id
+        records: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(page.items))
+        yield total, records
+        last = records[-1]["id"]
         rest = f'({text}\n) && id > "{last}"' if text else f'id > "{last}"'
         page = await list_records(access, collection, ListParams(1, BATCH, True, rest, "id"))
 
