@@ -98,7 +98,8 @@ def _conversion(column: str, *, is_view: bool) -> str:
         return "({0} == 1)"
     if column == "json":
         # A column of that kind turns the text of a number into the number.
-        return "view({0})" if is_view else "(raw({0}) if {0}.__class__ is str else number({0}))"
+        stored = "(raw({0}) if {0}.__class__ is str else None if {0} is None else number({0}))"
+        return "view({0})" if is_view else stored
     if column in ("list", "geo"):
         empty = "'[]'" if column == "list" else '\'{{"lon":0,"lat":0}}\''
         return f"raw({{0}} or {empty})"
