@@ -7,10 +7,11 @@ import io
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any
 
 import click
 import msgspec
@@ -111,8 +112,8 @@ async def run_import(order: Order) -> Outcome:
     async with open_data(order.directory) as backend:
         importer = _importer(backend, order)
         began = time.perf_counter()
-        with _open(order.file) as raw:
-            outcome = await _import(importer, raw, order)
+        with _open(order.file) as stream:
+            outcome = await _import(importer, stream, order)
         _report(order, outcome, importer, time.perf_counter() - began)
     return outcome
 
@@ -125,10 +126,9 @@ def _importer(backend: Backend, order: Order) -> Importer:
     return Importer(backend.engine, access, backend.files, backend.passwords, mapping, order.is_lenient, order.is_dry)
 
 
-async def _import(importer: Importer, raw: BinaryIO, order: Order) -> Outcome:
-    stream = io.BufferedReader(cast("io.RawIOBase", raw), buffer_size=_PEEK)
+async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Order) -> Outcome:
     kind = order.format or guess_format(order.file.name, stream.peek(_PEEK))
-    rows = read_rows(cast("BinaryIO", stream), kind, order.delimiter)
+    rows = read_rows(stream, kind, order.delimiter)
     outcome, rejects = Outcome(), _Rejects(order.rejects)
     with _progress() as progress, rejects:
         task = progress.add_task(order.collection, total=_size(order.file), rows="0")
@@ -138,7 +138,7 @@ async def _import(importer: Importer, raw: BinaryIO, order: Order) -> Outcome:
             outcome.read += len(batch)
             outcome.rejected += len(refused)
             outcome.imported = importer.imported
-            _advance(progress, task, raw, outcome)
+            _advance(progress, task, stream, outcome)
     return outcome
 
 
@@ -146,13 +146,19 @@ def _take(rows: Iterator[SourceRow]) -> list[SourceRow]:
     return list(islice(rows, BATCH))
 
 
-def _open(file: Path) -> BinaryIO:
+@contextmanager
+def _open(file: Path) -> Iterator[io.BufferedReader[Any]]:
+    """The file, or standard input, which stays open."""
     if str(file) == "-":
-        return cast("BinaryIO", sys.stdin.buffer.raw) if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
+        piped: Any = sys.stdin.buffer
+        yield piped if isinstance(piped, io.BufferedReader) else io.BufferedReader(piped)
+        return
     try:
-        return cast("BinaryIO", file.open("rb", buffering=0))
+        raw = io.FileIO(file)
     except OSError as error:
         raise click.FileError(str(file), error.strerror) from error
+    with io.BufferedReader(raw, _PEEK) as stream:
+        yield stream
 
 
 def _size(file: Path) -> int | None:
@@ -166,7 +172,8 @@ def _progress() -> Progress:
     return Progress(*parts, console=console, disable=not console.is_terminal, transient=True)
 
 
-def _advance(progress: Progress, task: TaskID, raw: BinaryIO, outcome: Outcome) -> None:
+def _advance(progress: Progress, task: TaskID, stream: io.BufferedReader[Any], outcome: Outcome) -> None:
+    raw = stream.raw
     done = raw.tell() if raw.seekable() else None
     progress.update(task, completed=done, rows=f"{outcome.read:,}")
 

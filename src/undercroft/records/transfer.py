@@ -8,7 +8,7 @@ rejected with its reason. An export reads page after page, by id.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -58,7 +58,6 @@ class Rejected:
 class _Ready:
     """A row with its slow parts done."""
 
-    source: SourceRow
     prepared: Prepared
     dates: Mapping[str, str]
 
@@ -81,30 +80,28 @@ class Importer:
     def collection(self) -> Collection:
         return self.mapping.collection
 
-    async def store(self, rows: Iterable[SourceRow]) -> list[Rejected]:
-        """Import a batch of rows in one transaction; those that were rejected."""
-        rejected: list[Rejected] = []
-        ready: list[_Ready] = []
-        for row in rows:
+    async def store(self, rows: Sequence[SourceRow]) -> list[Rejected]:
+        """Import a batch of rows in one transaction; those that were rejected, in their order."""
+        problems: dict[int, BadRequest] = {}
+        ready: dict[int, _Ready] = {}
+        for number, row in enumerate(rows):
             try:
-                ready.append(await self._prepare(row))
+                ready[number] = await self._prepare(row)
             except BadRequest as problem:
-                rejected.append(_reject(row, problem))
-        refused = await self._write(ready)
-        self.imported += len(ready) - len(refused)
-        return [*rejected, *refused]
+                problems[number] = problem
+        problems |= await self._write(ready)
+        self.imported += len(rows) - len(problems)
+        return [_reject(rows[number], problem) for number, problem in sorted(problems.items())]
 
-    async def _write(self, ready: Sequence[_Ready]) -> list[Rejected]:
-        refused: list[Rejected] = []
-
+    async def _write(self, ready: Mapping[int, _Ready]) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
-            refused.clear()
             writer = Writer(self.access.through(transaction.run), transaction, self.files)
-            outcomes = [(row, await self._try(writer, row)) for row in ready]
-            refused.extend(_reject(row.source, problem) for row, problem in outcomes if problem)
+            outcomes = [(number, await self._try(writer, row)) for number, row in ready.items()]
+            refused.update({number: problem for number, problem in outcomes if problem})
             if self.is_dry:
                 raise DryRun
 
+        refused: dict[int, BadRequest] = {}
         with suppress(DryRun):
             await self.engine.write(operation)
         return refused
@@ -138,11 +135,11 @@ class Importer:
         body = await self._body(row)
         dates = {each.name: parse_date(body.pop(each.name)) for each in self._dates_in(body)}
         if not any(isinstance(each, PasswordField) for each in self.collection.fields):
-            return _Ready(row, Prepared(Submission(body)), dates)
+            return _Ready(Prepared(Submission(body)), dates)
         if self.collection.is_auth and "password" in body:
             body["passwordConfirm"] = body["password"]
         desk = Desk(self.access, _KeepHashes(self.hasher), self.files)
-        return _Ready(row, await prepare_write(desk, self.collection, None, body, {}), dates)
+        return _Ready(await prepare_write(desk, self.collection, None, body, {}), dates)
 
     async def _body(self, row: SourceRow) -> dict[str, Any]:
         """The row by field, as the API takes it. Raises `Invalid` for values that would be lost."""
