@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
+from undercroft.collections.catalog import Catalog
 from undercroft.collections.completion import complete
 from undercroft.collections.definitions import dump_definition, merge_definition
 from undercroft.collections.fields.registry import BadDefinition
 from undercroft.collections.prepare import prepare_change, prepare_new
-from undercroft.collections.catalog import Catalog
 from undercroft.collections.scaffolds import scaffold
 from undercroft.collections.stored import from_row, to_row
 from undercroft.collections.system import initial_collections

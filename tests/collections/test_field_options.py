@@ -15,7 +15,10 @@ from undercroft.collections.fields.registry import TYPES, BadDefinition, dump_fi
             {"type": "text", "autogeneratePattern": "[a-z]{3}", "min": 5},
             {"autogeneratePattern": "validation_invalid_autogenerate_pattern_value"},
         ),
-        ({"type": "text", "autogeneratePattern": r"\b"}, {"autogeneratePattern": "validation_invalid_autogenerate_pattern"}),
+        (
+            {"type": "text", "autogeneratePattern": r"\b"},
+            {"autogeneratePattern": "validation_invalid_autogenerate_pattern"},
+        ),
         ({"type": "number", "min": 5, "max": 3}, {"max": "validation_min_number_constraint"}),
         ({"type": "number", "min": 1.5, "onlyInt": True}, {"min": "validation_only_int_constraint"}),
         (

@@ -10,6 +10,7 @@ from undercroft.database.sqlite_dialect import SqliteDialect
     ("text", "moved"),
     [
         ("CREATE INDEX i ON box (a)", "CREATE INDEX i ON box (a)"),
+        ("CREATE INDEX i ON `` (a)", "CREATE INDEX `i` ON `box` (`a`)"),
         ("create unique index i on BOX (lower(a))", "CREATE UNIQUE INDEX `i` ON `box` (lower(a))"),
         (
             "CREATE INDEX IF NOT EXISTS i ON x (a, \"b\" COLLATE NOCASE DESC) WHERE a != 'x;y'",
@@ -29,7 +30,9 @@ def test_an_index_moves_to_its_collection(text, moved):
         "",
         "nope",
         "CREATE INDEX ON box (a)",
+        "CREATE INDEX `` ON box (a)",
         "CREATE INDEX i ON box ()",
+        "CREATE INDEX i ON box (``)",
         "CREATE INDEX i ON box (a,)",
         "CREATE INDEX i ON box (a) nonsense",
         "CREATE INDEX i ON box (a) WHERE",

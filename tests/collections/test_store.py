@@ -110,7 +110,7 @@ async def test_single_values_become_lists_and_back(store):
     await update_collection(store, "box", {"fields": [BOX["fields"][0], many]})
     assert await rows(store, "SELECT s FROM box") == [('["y"]',)]
 
-    await store.engine.write(lambda tx: tx.run("UPDATE box SET s = '[\"y\",\"x\"]'"))
+    await store.engine.write(lambda tx: tx.run('UPDATE box SET s = \'["y","x"]\''))
     await update_collection(store, "box", {"fields": BOX["fields"]})
     assert await rows(store, "SELECT s FROM box") == [("x",)]
 

@@ -243,7 +243,10 @@ def test_relations_to_views_are_for_views():
     assert codes(errors) == {"fields": {"1": {"collectionId": "validation_relation_field_non_view_base_collection"}}}
 
 
-@pytest.mark.parametrize(("body", "errors"), [({"id": USERS}, {"id": "validation_invalid_or_existing_id"}), ({"type": "x"}, {"type": "validation_in_invalid"})])
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [({"id": USERS}, {"id": "validation_invalid_or_existing_id"}), ({"type": "x"}, {"type": "validation_in_invalid"})],
+)
 def test_what_nothing_can_be_made_of(body, errors):
     """Taken ids and unknown types end it before anything else is asked."""
     with pytest.raises(Invalid) as refused:

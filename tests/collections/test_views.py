@@ -150,7 +150,10 @@ def test_names_that_sql_uses_elsewhere():
             "select id, (select max(x.a) from box x) as m, u.name as a from users u",
             'select id, (select max(x."c") from "crate" x) as m, u.name as a from users u',
         ),
-        ("select id, (select a from (select 1 as a)) as x from box", 'select id, (select a from (select 1 as a)) as x from "crate"'),
+        (
+            "select id, (select a from (select 1 as a)) as x from box",
+            'select id, (select a from (select 1 as a)) as x from "crate"',
+        ),
         ("select id, name from users where name = 'box'", "select id, name from users where name = 'box'"),
     ],
 )

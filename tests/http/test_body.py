@@ -1,5 +1,6 @@
 """Bodies: which parser reads them, and where they end."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercroft.errors import BadRequest, TooLarge
+from undercroft.http import body
 from undercroft.http.body import UnsupportedContentType, read_body
 from undercroft.http.json_text import BadBody
 
@@ -47,9 +49,9 @@ def part(head, content):
 
 async def test_json():
     """`application/json` is one object, with or without a charset, in any letter case."""
-    body = await read_body(sent("Application/JSON; charset=utf-8", b'{"a": 1}'), 100)
+    read = await read_body(sent("Application/JSON; charset=utf-8", b'{"a": 1}'), 100)
 
-    assert (body.data, body.files, body.texts) == ({"a": 1}, {}, None)
+    assert (read.data, read.files, read.texts) == ({"a": 1}, {}, None)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "", MULTIPART])
@@ -67,10 +69,10 @@ async def test_unknown_kinds(kind):
 
 async def test_urlencoded():
     """Values of a form are inferred, and kept as they came beside."""
-    body = await read_body(sent(FORM, b"n=5&t=a&t=b&z=007"), 100)
+    read = await read_body(sent(FORM, b"n=5&t=a&t=b&z=007"), 100)
 
-    assert body.data == {"n": 5, "t": ["a", "b"], "z": "007"}
-    assert body.texts == {"n": ["5"], "t": ["a", "b"], "z": ["007"]}
+    assert read.data == {"n": 5, "t": ["a", "b"], "z": "007"}
+    assert read.texts == {"n": ["5"], "t": ["a", "b"], "z": ["007"]}
 
 
 async def test_json_payload_wins():
@@ -92,10 +94,10 @@ async def test_multipart(piece):
     raw = (
         part(b'name="t"', b"a") + part(b'name="t"', b"7") + part(b'name="f"; filename="x.txt"', b"hello") + b"--b--\r\n"
     )
-    body = await read_body(sent(MULTIPART, raw, piece=piece), 1000)
-    upload = body.files["f"][0]
+    read = await read_body(sent(MULTIPART, raw, piece=piece), 1000)
+    upload = read.files["f"][0]
 
-    assert body.data == {"t": ["a", 7]}
+    assert read.data == {"t": ["a", 7]}
     assert (upload.filename, upload.size, upload.file.read()) == ("x.txt", 5, b"hello")
     upload.file.close()
 
@@ -173,6 +175,19 @@ async def test_client_goes_away(kind):
     """A client that goes away in the middle leaves a bad body."""
     with pytest.raises(BadBody):
         await read_body(sent(kind, b'{"a":', is_cut_off=True), 100)
+
+
+async def test_too_slow(monkeypatch):
+    """A body that does not arrive is not waited for without end."""
+    monkeypatch.setattr(body, "READ_SECONDS", 0.05)
+    request = sent("application/json", b'{"a": 1}')
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    request.receive = receive
+    with pytest.raises(body.BodyTooSlow):
+        await read_body(request, 100)
 
 
 async def test_no_length_no_body():

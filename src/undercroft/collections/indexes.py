@@ -16,7 +16,7 @@ from undercroft.database.dialect import Dialect
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
-      |(?P<quoted>"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])
+      |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
       |(?P<text>'(?:[^']|'')*')
       |(?P<word>[^\W\d]\w*)
       |(?P<number>\d[\w.]*)
@@ -166,7 +166,7 @@ class _Reader:
             self.expect("EXISTS")
         name = self.qualified_name()
         self.expect("ON")
-        table = self.qualified_name()
+        table = "" if self.takes_no_name() else self.qualified_name()
         columns = tuple(map(self.column, self.column_lists()))
         where = self.rest() if self.take("WHERE") else ""
         if self.at < len(self.tokens) or not columns:
@@ -205,6 +205,12 @@ class _Reader:
         if not left:
             raise _NoIndexError
         return self.text[left[0].start : left[-1].end]
+
+    def takes_no_name(self) -> bool:
+        """Whether empty quotes come next: a scaffold's index is for a table that has no name yet."""
+        found = self.at < len(self.tokens) and self.tokens[self.at].text in ('""', "``", "[]")
+        self.at += found
+        return found
 
     def qualified_name(self) -> str:
         name = self.name()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import timeout
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 MIB: Final = 1024 * 1024
 DEFAULT_LIMIT: Final = 32 * MIB
+READ_SECONDS: Final = 300
+
+
+class BodyTooSlow(BadRequest):
+    """The body did not arrive within five minutes."""
+
+    code = "body_too_slow"
+    default = "The request body took too long to arrive."
 
 
 class UnsupportedContentType(BadRequest):
@@ -47,10 +56,18 @@ class Body:
 async def read_body(request: Request, limit: int) -> Body:
     """The body of a request, at most `limit` bytes; an empty one is an empty object.
 
-    Raises `TooLarge`, `BadBody` and `UnsupportedContentType`.
+    Raises `TooLarge`, `BodyTooSlow`, `BadBody` and `UnsupportedContentType`.
     """
     if not _may_have_body(request, limit):
         return Body()
+    try:
+        async with timeout(READ_SECONDS):
+            return await _read(request, limit)
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
+async def _read(request: Request, limit: int) -> Body:
     chunks = _chunks(request, limit)
     first = await anext(chunks, b"")
     if not first:

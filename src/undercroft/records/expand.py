@@ -66,13 +66,27 @@ def parse_expand(text: str) -> Tree:
 async def expand_records(access: Access, loaded: Loaded, text: str) -> None:
     """Put related records into the `expand` of each record."""
     if text and loaded.records:
-        await _expand_level(access.within("expand"), loaded, parse_expand(text))
+        inside = access.within("expand")
+        await _expand_level(inside, loaded, _possible(inside, loaded.codec.collection, parse_expand(text)))
+
+
+def _possible(access: Access, collection: Collection, tree: Tree) -> Tree:
+    """The paths that lead somewhere for this caller; one wrong segment ends the whole path."""
+    found: dict[str, Tree] = {}
+    for segment, below in tree.items():
+        hop = find_hop(access, collection, segment)
+        if hop is None or (hop.collection.view_rule is None and not access.scope.is_superuser):
+            continue
+        left = _possible(access, hop.collection, below)
+        if left or not below:
+            found[segment] = left
+    return found
 
 
 async def _expand_level(access: Access, loaded: Loaded, tree: Tree) -> None:
     for segment, below in tree.items():
         hop = find_hop(access, loaded.codec.collection, segment)
-        if hop is None or (hop.collection.view_rule is None and not access.scope.is_superuser):
+        if hop is None:
             continue
         try:
             await _expand_hop(access, loaded, hop, below)
