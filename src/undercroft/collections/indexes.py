@@ -193,7 +193,7 @@ class _Reader:
         if len(tokens) > 2 and tokens[-2].word == "COLLATE":
             collate = tokens.pop().name
             tokens.pop()
-        if not tokens:
+        if not tokens or (tokens[0].kind == "quoted" and not tokens[0].name):
             raise _NoIndexError
         if len(tokens) == 1 and tokens[0].name:
             return IndexColumn(tokens[0].name, collate, sort)
