@@ -9,6 +9,7 @@ from counts import SOURCE
 from network import free_port
 from nodejs import node_modules
 from pages import Block, Shell, read_blocks, same
+from problems import render_table
 
 ROOT = SOURCE.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -49,3 +50,8 @@ def test_links_lead_somewhere(page):
     lost = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
 
     assert lost == []
+
+
+def test_every_situation_is_documented():
+    """The table of errors is what `python tools/problems.py` prints."""
+    assert render_table() in (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")

@@ -56,6 +56,8 @@ class Binds:
 
 
 def literal_source(index: int) -> Source:
+    """The literal of that number in the caller's filter."""
+
     def source(inputs: Inputs) -> Value:
         return inputs.literals[index]
 

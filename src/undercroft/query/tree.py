@@ -57,11 +57,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All items hold."""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """One of the items holds."""
+
     items: tuple[Node, ...]
 
 

@@ -21,6 +21,7 @@ from undercroft.collections.fields.casts import EXACT
 from undercroft.database.engine import Row, Value
 
 Record = Any  # a generated struct with the keys of one collection
+_SIGNS = frozenset("-0123456789")  # how JSON numbers begin
 _PLAIN = ("collectionId", "collectionName")
 _EXPONENT_FROM = 1e21  # the wire writes digits out below; Python writes an exponent from 1e16 on
 
@@ -66,7 +67,7 @@ def _make_reader(
     collection: Collection, columns: tuple[str, ...], keys: Sequence[str], struct: type[msgspec.Struct]
 ) -> Callable[[Row], Record]:
     known = {"S": struct, "U": UNSET, "raw": Raw, "number": number_value, "view": view_json, "ID": collection.id}
-    known |= {"NAME": collection.name, "EXACT": EXACT}
+    known |= {"NAME": collection.name, "EXACT": EXACT, "SIGNS": _SIGNS, "bare": bare_number}
     parts = [_part(collection, columns, key) for key in keys]
     # The text is made of positions and names from this module only, nothing that a caller wrote.
     reader: Callable[[Row], Record] = eval(f"lambda r: S({', '.join(parts)})", known)  # noqa: S307 - see above
@@ -98,7 +99,7 @@ def _conversion(column: str, *, is_view: bool) -> str:
         return "({0} == 1)"
     if column == "json":
         # A column of that kind turns the text of a number into the number.
-        stored = "(raw({0}) if {0}.__class__ is str else None if {0} is None else number({0}))"
+        stored = "(raw({0}) if {0}.__class__ is str and {0}[0] not in SIGNS else None if {0} is None else bare({0}))"
         return "view({0})" if is_view else stored
     if column in ("list", "geo"):
         empty = "'[]'" if column == "list" else '\'{{"lon":0,"lat":0}}\''
@@ -114,6 +115,11 @@ def number_value(value: float) -> Any:
     if not as_float.is_integer() or abs(as_float) >= _EXPONENT_FROM:
         return as_float
     return Raw(format(Decimal(repr(as_float)), "f").removesuffix(".0"))
+
+
+def bare_number(value: str | float) -> Any:
+    """A JSON number that stands alone in its column, which may keep it as a number or as its text."""
+    return number_value(msgspec.json.decode(value) if isinstance(value, str) else value)
 
 
 def view_json(value: Value) -> Any:
