@@ -214,6 +214,15 @@ async def test_a_deleted_collection_is_gone(store):
         await delete_collection(store, "box")
 
 
+async def test_nothing_is_kept_of_deleted_accounts(store):
+    """A later collection with the same id inherits no login of others."""
+    made = await create_collection(store, {"name": "people", "type": "auth"})
+    await add(store, "_externalAuths", id="e", collectionRef=made.id, recordRef="r", provider="x", providerId="y")
+    await delete_collection(store, "people")
+
+    assert await rows(store, "SELECT id FROM _externalAuths") == []
+
+
 async def test_an_import_may_refer_to_itself(store):
     """Collections of one import may point at each other, and its views read from its tables."""
     await import_collections(

@@ -18,6 +18,7 @@ from undercroft.collections.change import Change, RuleCheck
 from undercroft.collections.check_indexes import build_error
 from undercroft.collections.collection import Collection
 from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
+from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
@@ -83,6 +84,8 @@ class Session:
         """End the table or view of a collection and its definition. Raises `SchemaRefused`."""
         await self.tx.run(drop_view(old.name, self.dialect) if old.is_view else drop_table(old, self.dialect))
         await self.tx.run(f'DELETE FROM "{TABLE}" WHERE "id" = {self.dialect.placeholder(1)}', [old.id])
+        if old.is_auth:
+            await self._forget_accounts(old)
         self.catalog = self.catalog.without(old.id)
         await self._require_dependants(old, "delete")
         await self._log(old, "delete")
@@ -161,6 +164,12 @@ class Session:
             except SqlError as error:
                 text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
                 raise SchemaRefused(text) from error
+
+    async def _forget_accounts(self, old: Collection) -> None:
+        """Remove what is kept beside accounts, lest it serve the accounts of a later collection with that id."""
+        for beside in filter(None, map(self.catalog.by_name, OF_ACCOUNTS)):
+            quote, mark = self.dialect.quote, self.dialect.placeholder(1)
+            await self.tx.run(f"DELETE FROM {quote(beside.name)} WHERE {quote('collectionRef')} = {mark}", [old.id])
 
     async def _probe(self, view: Collection) -> None:
         """Ask nothing of a view, which fails when it cannot be read."""

@@ -17,6 +17,7 @@ from undercroft.collections.options import AuthOptions, MappedFields
 from undercroft.collections.scaffolds import auth_options, fresh_token, scaffold
 
 USERS_ID: Final = "_pb_users_auth_"  # what SDK examples and existing exports call it
+OF_ACCOUNTS: Final = ("_mfas", "_otps", "_externalAuths", "_authOrigins")
 _OWN: Final = "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId"
 _SELF: Final = "id = @request.auth.id"
 _SUPERUSER_TOKEN_SECONDS: Final = 86_400
