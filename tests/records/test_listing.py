@@ -223,3 +223,25 @@ async def test_lists_in_the_order_of_an_index_are_the_same_lists(shelf):
         answer = await shelf.list("logs", filter="owner = 'b'", sort=sort, perPage=50, page=2, skipTotal=1)
         expected = sorted(row["n"] for row in rows if row["owner"] == "b")[::step][50:100]
         assert [item["n"] for item in answer.json["items"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        ("title", {"title"}),
+        (" id , title ", {"id", "title"}),
+        ("collectionId,title", {"collectionId", "title"}),
+        ("collectionName", {"collectionName"}),
+        ("nope", set()),
+        ("nope,meta", {"meta"}),
+        ("meta.n,id", {"meta", "id"}),
+        ("title:excerpt(1)", {"title"}),
+        ("*,title", {"title", "by", "helpers", "meta", "id", "collectionId", "collectionName"}),
+    ],
+)
+async def test_fields_pick_the_same_from_sql_and_from_the_answer(shelf, fields, keys):
+    """Plain keys are selected in SQL, others are picked from the answer; one cannot tell."""
+    items = (await shelf.list("books", fields=fields)).json["items"]
+
+    assert len(items) == 5
+    assert all(set(item) == keys for item in items)

@@ -60,6 +60,16 @@ def parse_fields(text: str) -> Picks:
     return root
 
 
+def plain_keys(text: str) -> frozenset[str] | None:
+    """The keys a `fields` parameter keeps, when it names nothing but whole keys of the first level; else None.
+
+    Raises `BadFields`.
+    """
+    picks = parse_fields(text).keys
+    is_plain = all(inner.whole and inner.cut is None and not inner.keys for inner in picks.values())
+    return frozenset(picks) if is_plain and "*" not in picks else None
+
+
 def pick(value: Any, picks: Picks) -> Any:
     """What of an answer is kept."""
     if isinstance(value, dict) and value.keys() in (_PAGE, _EXPLAINED_PAGE):

@@ -18,7 +18,7 @@ from undercroft.query.scope import Scope
 from undercroft.query.selects import Question, plan_for, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
-from undercroft.records.codec import Codec, Record, codec_of
+from undercroft.records.codec import PLAIN, Codec, Record, codec_of
 from undercroft.records.expand import expand_records
 from undercroft.records.loaded import Loaded
 
@@ -35,6 +35,8 @@ class ListParams:
     filter: str = ""
     sort: str = ""
     expand: str = ""
+    keys: frozenset[str] | None = None
+    """The keys that are wanted of each record, None for all; only without `expand`."""
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
@@ -54,9 +56,11 @@ async def list_records(access: Access, collection: Collection, params: ListParam
     """
     rule = guard("list", collection, access.scope)
     asked = _Asked(params, access.scope)
-    question = Question("page", collection.id, rule, asked.shape, asked.sort)
+    wanted = selected_columns(collection, params, access.scope)
+    question = Question("page", collection.id, rule, asked.shape, asked.sort, columns=wanted)
     limits: dict[str, Value] = {"limit": params.per_page, "offset": (params.page - 1) * params.per_page}
-    loaded = await asked.reporting(_load(access, collection, question, asked.literals, limits))
+    plain = PLAIN if wanted is None or params.keys is None else tuple(key for key in PLAIN if key in params.keys)
+    loaded = await asked.reporting(_load(access, collection, question, asked.literals, limits, plain=plain))
     total = -1
     if not params.skip_total:
         total = await _count(access, question, asked.literals, loaded, params)
@@ -111,10 +115,20 @@ async def _load(
     question: Question,
     literals: Sequence[str | float],
     named: Mapping[str, Value],
+    *,
+    plain: tuple[str, ...] = PLAIN,
 ) -> Loaded:
     plan = plan_for(access.plans, access.catalog, question, access.scope)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
-    return load_rows(codec_of(collection, plan.columns), rows)
+    return load_rows(codec_of(collection, plan.columns, plain), rows)
+
+
+def selected_columns(collection: Collection, params: ListParams, scope: Scope) -> tuple[str, ...] | None:
+    """The columns to select when only some keys are wanted; None selects what the caller may see."""
+    if params.keys is None or params.expand:
+        return None
+    visible = visible_columns(collection, is_superuser=scope.is_superuser)
+    return tuple(name for name in visible if name in params.keys) or None
 
 
 def load_rows(codec: Codec, rows: list[Row]) -> Loaded:
