@@ -19,6 +19,7 @@ from undercroft.database.changes import last_change_id
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
+from undercroft.database.move_state import refuse_unfinished
 from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.database.sqlite import SqliteEngine
 from undercroft.errors import Problem
@@ -42,6 +43,7 @@ async def _open_at(directory: Path) -> tuple[Backend, int]:
     _make_directory(directory)
     engine = await SqliteEngine.open(directory)
     try:
+        await refuse_unfinished(engine.read, engine.dialect)
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
         position = await last_change_id(engine.read)

@@ -31,7 +31,8 @@ def _second(seconds: int) -> str:
 
 def render_date(moment: datetime) -> str:
     """A moment with a time zone as date text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # strftime() writes the year 1 as "1".
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") + "Z"
 
 
 def parse_date(text: str) -> str:

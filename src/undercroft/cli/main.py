@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "superuser": "undercroft.cli.superuser",
     "import": "undercroft.cli.importing",
     "export": "undercroft.cli.exporting",
+    "move": "undercroft.cli.move",
 }
 
 

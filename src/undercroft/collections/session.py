@@ -19,10 +19,10 @@ from undercroft.collections.check_indexes import build_error
 from undercroft.collections.collection import Collection
 from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
 from undercroft.collections.system import OF_ACCOUNTS
-from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
+from undercroft.collections.tables import TablePlan, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
-from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of
+from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of, view_statement
 from undercroft.database.changes import Change as Entry
 from undercroft.database.changes import Read, append_change, last_change_id
 from undercroft.database.dialect import Dialect
@@ -127,7 +127,7 @@ class Session:
         for view in [collection for collection in self.catalog if collection.is_view]:
             followed = rename_in_view(view, old, new, self.catalog, self.dialect)
             if followed is not view:
-                made[view.name] = self._create_view(followed, self.catalog.put(new))
+                made[view.name] = view_statement(followed, self.catalog.put(new), self.dialect)
                 await self._write(view, followed)
                 self.catalog = self.catalog.put(followed)
         await self._run(made.values())
@@ -147,12 +147,8 @@ class Session:
     async def _put_view(self, old: Collection | None, new: Collection) -> None:
         if old is not None:
             await self.tx.run(drop_view(old.name, self.dialect))
-        await self.tx.run(self._create_view(new, self.catalog))
+        await self.tx.run(view_statement(new, self.catalog, self.dialect))
         await self._probe(new)
-
-    def _create_view(self, view: Collection, catalog: Catalog) -> str:
-        plain = replace(view, view_query=plain_query(view.view_query))
-        return create_view(plain, self.dialect, casts_id=read_view(plain.view_query, catalog).casts_id)
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""

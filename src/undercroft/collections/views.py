@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.indexes import tokenize
+from undercroft.collections.tables import create_view
 from undercroft.collections.view_shape import ViewShape
 from undercroft.database.dialect import Dialect
 
@@ -30,6 +31,12 @@ def read_view(query: str, catalog: Catalog) -> ViewShape:
     from undercroft.collections.view_reader import shape_of  # noqa: PLC0415 - see above
 
     return shape_of(query, catalog)
+
+
+def view_statement(view: Collection, catalog: Catalog, dialect: Dialect) -> str:
+    """The statement that makes the view of a collection."""
+    plain = replace(view, view_query=plain_query(view.view_query))
+    return create_view(plain, dialect, casts_id=read_view(plain.view_query, catalog).casts_id)
 
 
 def rename_in_view(

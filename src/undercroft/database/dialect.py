@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import ClauseElement
 
+from undercroft.database.limits import Limits
+
 ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
 """What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
 
@@ -134,4 +136,24 @@ class Dialect(Protocol):
 
     def insertion_order(self, table: FromClause) -> Expression:
         """An expression to sort by that follows insertion."""
+        ...
+
+    def limits(self) -> Limits:
+        """What the engine can hold."""
+        ...
+
+    def insertion_key(self) -> str:
+        """The column, in no definition, that grows with every row that is inserted; `""` where there is none."""
+        ...
+
+    def text_bytes(self, column: str) -> str:
+        """An expression that gives the text of a quoted column as bytes, for engines that keep broken text."""
+        ...
+
+    def set_counter(self, table: str, column: str) -> Sequence[str]:
+        """Statements after which a counting column goes on behind the highest number that was inserted."""
+        ...
+
+    def freeze(self, tables: Sequence[str]) -> Sequence[str]:
+        """Statements that, first in a transaction, keep others from writing to tables until it ends."""
         ...

@@ -24,6 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
 from undercroft.database.dialect import ColumnKind, Expression
+from undercroft.database.limits import Limits
 
 _COLUMN_TYPES: dict[ColumnKind, str] = {
     "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
@@ -103,8 +104,8 @@ class SqliteDialect:
         return f"CASE WHEN NOT json_valid({column}) THEN '' WHEN json_type({column}) = 'array' THEN {last} ELSE '' END"
 
     def list_tables(self) -> str:
-        """A statement that gives the names of all tables and views."""
-        return "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
+        """A statement that gives the names of all tables and views but SQLite's own."""
+        return "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*'"
 
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it."""
@@ -195,6 +196,28 @@ class SqliteDialect:
         """An expression to sort by that follows insertion."""
         rowid: ColumnElement[Any] = column("_rowid_", _selectable=table)
         return rowid
+
+    def limits(self) -> Limits:
+        """What the engine can hold: anything, of any kind, in any column."""
+        return Limits("SQLite")
+
+    def insertion_key(self) -> str:
+        """The column, in no definition, that grows with every row that is inserted."""
+        return "_rowid_"
+
+    def text_bytes(self, column: str) -> str:
+        """An expression that gives the text of a quoted column as bytes."""
+        return f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+
+    def set_counter(self, table: str, column: str) -> Sequence[str]:
+        """None: an inserted number moves the counter by itself."""
+        del table, column
+        return ()
+
+    def freeze(self, tables: Sequence[str]) -> Sequence[str]:
+        """None: one transaction at a time may write."""
+        del tables
+        return ()
 
 
 class _Quoting(SQLiteIdentifierPreparer):
