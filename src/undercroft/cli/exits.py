@@ -18,6 +18,7 @@ CODES: Final[Mapping[str, int]] = {
     "sqlite_too_old": 8,
     "cannot_listen": 9,
     "move_unfinished": 10,
+    "database_in_use": 11,
 }
 
 

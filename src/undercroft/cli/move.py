@@ -112,7 +112,7 @@ async def run_order(order: Order) -> Report:
             target=target,
             target_name=order.target.name,
             limits=target.dialect.limits(),
-            plan=plan_move(catalog, tables, source.dialect, target.dialect),
+            plan=plan_move(catalog, tables, target.dialect),
             formats=SYSTEM_MIGRATIONS,
             watcher=bar,
         )
@@ -135,10 +135,7 @@ def _order(
 @asynccontextmanager
 async def _reading(engine: Engine) -> AsyncIterator[Source]:
     """Reads of one moment, while nobody else writes."""
-    tables = [str(name) for (name,) in await engine.read(engine.dialect.list_tables())]
     async with engine.transaction(_WEEK) as transaction:
-        for statement in engine.dialect.freeze(tables):
-            await transaction.run(statement)
         yield Source(transaction.run, engine.dialect)
 
 

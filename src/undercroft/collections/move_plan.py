@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from undercroft.collections.catalog import Catalog
@@ -18,17 +17,15 @@ from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED, MovedColumn, Move
 _HOUSE: Final = frozenset(table.name for table in HOUSE_TABLES) | NOT_MOVED
 
 
-def plan_move(catalog: Catalog, tables: Iterable[str], source: Dialect, target: Dialect) -> MovePlan:
+def plan_move(catalog: Catalog, tables: Iterable[str], target: Dialect) -> MovePlan:
     """The plan for all collections, in an order in which each comes behind those it refers to.
 
     `tables` are the names of all tables of the source.
     """
-    key = source.insertion_key() or "id"
     ordered = [collection for collection in in_order(catalog) if not collection.is_view]
-    described = (*HOUSE_TABLES, *(_table(collection, target) for collection in ordered))
     known = _HOUSE | {collection.name for collection in catalog}
     return MovePlan(
-        tables=tuple(replace(table, key=key) for table in described),
+        tables=(*HOUSE_TABLES, *(_table(collection, target) for collection in ordered)),
         views=tuple(MovedView(view.name, view_statement(view, catalog, target)) for view in _views(catalog)),
         left=tuple(sorted(name for name in tables if name not in known)),
     )

@@ -33,10 +33,17 @@ def read_view(query: str, catalog: Catalog) -> ViewShape:
     return shape_of(query, catalog)
 
 
+def spell_view(query: str, catalog: Catalog, dialect: Dialect) -> str:
+    """A plain view query in the words of the engine."""
+    names = {each.name: {field.name: field.column for field in each.fields} for each in catalog}
+    return dialect.view_query(query, names)
+
+
 def view_statement(view: Collection, catalog: Catalog, dialect: Dialect) -> str:
     """The statement that makes the view of a collection."""
-    plain = replace(view, view_query=plain_query(view.view_query))
-    return create_view(plain, dialect, casts_id=read_view(plain.view_query, catalog).casts_id)
+    query = plain_query(view.view_query)
+    casts_id = read_view(query, catalog).casts_id
+    return create_view(view, spell_view(query, catalog, dialect), dialect, casts_id=casts_id)
 
 
 def rename_in_view(

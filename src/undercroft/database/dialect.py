@@ -6,11 +6,12 @@ ask for its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import NullType
 
 from undercroft.database.limits import Limits
 
@@ -18,6 +19,20 @@ ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "ge
 """What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
 
 Expression = ColumnElement[Any]
+Names = Mapping[str, Mapping[str, ColumnKind]]
+"""Tables by name, and the kinds of their columns."""
+
+
+class Kind(NullType):
+    """Says what a column or a bound value holds, to engines that compare by type.
+
+    A `NullType` otherwise, so that SQLAlchemy neither converts values nor guesses operators.
+    """
+
+    cache_ok = True
+
+    def __init__(self, kind: ColumnKind) -> None:
+        self.kind = kind
 
 
 class Dialect(Protocol):
@@ -49,6 +64,42 @@ class Dialect(Protocol):
 
     def plan_lines(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
         """What such a statement answered, as one line a step, indented by depth."""
+        ...
+
+    @property
+    def groups_strictly(self) -> bool:
+        """Whether all that a grouped statement selects or sorts by must follow from its keys or be an aggregate."""
+        ...
+
+    def drop_table(self, name: str) -> str:
+        """A statement that ends a table; views that read from it may end with it."""
+        ...
+
+    def drop_view(self, name: str) -> str:
+        """A statement that ends a view if there is one; views that read from it may end with it."""
+        ...
+
+    def view_query(self, query: str, names: Names) -> str:
+        """The query of a view, which is in SQLite's words, in the engine's own."""
+        ...
+
+    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
+        """What a view selects for a column of its query, so that it holds what fields of that kind do.
+
+        `casts_id` says that an id may be something else than text.
+        """
+        ...
+
+    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+        """A column of an index; its collation and direction are in SQLite's words."""
+        ...
+
+    def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
+        """An expression of an index in SQLite's words, in the engine's own."""
+        ...
+
+    def insertion_column(self) -> str:
+        """The definition of a hidden column that follows insertion, after a comma; `""` where rows know by themselves."""
         ...
 
     def column_type(self, kind: ColumnKind) -> str:
@@ -138,12 +189,12 @@ class Dialect(Protocol):
         """An expression to sort by that follows insertion."""
         ...
 
-    def limits(self) -> Limits:
-        """What the engine can hold."""
+    def tie_break(self, table: FromClause) -> Expression | None:
+        """What to sort by in the end where the engine would return equal rows in any order; None where it would not."""
         ...
 
-    def insertion_key(self) -> str:
-        """The column, in no definition, that grows with every row that is inserted; `""` where there is none."""
+    def limits(self) -> Limits:
+        """What the engine can hold."""
         ...
 
     def text_bytes(self, column: str) -> str:
@@ -154,6 +205,6 @@ class Dialect(Protocol):
         """Statements after which a counting column goes on behind the highest number that was inserted."""
         ...
 
-    def freeze(self, tables: Sequence[str]) -> Sequence[str]:
-        """Statements that, first in a transaction, keep others from writing to tables until it ends."""
+    def count_others(self) -> str:
+        """A statement: how many other programs of this kind use the database, as far as its server knows."""
         ...

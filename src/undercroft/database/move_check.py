@@ -62,10 +62,10 @@ class Trial:
             await self.tx.run(sql)
         except (SqlError, UniqueViolation) as error:
             await self.tx.run("ROLLBACK TO SAVEPOINT tried_part")
+            await self.tx.run("RELEASE SAVEPOINT tried_part")
             self.misfits.append(Misfit(table, "", part, "", f"is refused: {error}"))
             return False
-        finally:
-            await self.tx.run("RELEASE SAVEPOINT tried_part")
+        await self.tx.run("RELEASE SAVEPOINT tried_part")
         return True
 
 
@@ -120,6 +120,7 @@ async def try_definitions(target: Engine, plan: MovePlan, format_steps: Sequence
     found: list[Misfit] = []
 
     async def operation(tx: Transaction) -> None:
+        found.clear()
         for step in format_steps:
             await step.apply(tx, target.dialect)
         trial = Trial(tx, found)

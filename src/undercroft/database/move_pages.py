@@ -1,16 +1,18 @@
-"""Reading a table page by page, in the order in which its rows were inserted where the engine knows it."""
+"""Reading a table page by page, in the order in which its rows were inserted."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Final
 
 from undercroft.database.changes import Read
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Value
 from undercroft.database.moved import MovedTable
 
-PAGE = 1000
+PAGE: Final = 1000
+_KEY: Final = "_rowid_"  # in no definition; both engines number the rows of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ async def count_rows(source: Source, name: str) -> int:
 
 async def _read_page(source: Source, table: MovedTable, after: Value) -> list[Row]:
     dialect = source.dialect
-    key = dialect.quote(table.key)
+    key = dialect.quote(_KEY)
     where = "" if after is None else f" WHERE {key} > {dialect.placeholder(1)}"
     rest = f"FROM {dialect.quote(table.name)}{where} ORDER BY {key} LIMIT {PAGE}"
     values = () if after is None else (after,)

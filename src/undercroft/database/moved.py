@@ -33,13 +33,11 @@ class MovedIndex:
 class MovedTable:
     """A table, with the statement that makes it in the target; `""` when its data format does.
 
-    Rows are read in the order of `key`, which grows with insertion where there is such
-    a column; `id` names a row to people. `counter` is a column that counts upwards.
+    `counter` is a column that counts upwards.
     """
 
     name: str
     columns: tuple[MovedColumn, ...]
-    key: str = "id"
     create: str = ""
     indexes: tuple[MovedIndex, ...] = ()
     counter: str = ""

@@ -95,6 +95,7 @@ class Importer:
 
     async def _write(self, ready: Mapping[int, _Ready]) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
+            refused.clear()  # an engine may try an operation more than once
             writer = Writer(self.access.through(transaction.run), transaction, self.files)
             outcomes = [(number, await self._try(writer, row)) for number, row in ready.items()]
             refused.update({number: problem for number, problem in outcomes if problem})
