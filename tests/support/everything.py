@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from undercroft.collections.collection import Collection
-from undercroft.database.engine import Engine, Transaction
+from undercroft.collections.fields.base import Field
+from undercroft.database.engine import Engine, Transaction, Value
 from undercroft.dates import render_date
 from undercroft.testing import TestClient
 
@@ -167,12 +168,16 @@ def _letters(chance: Random, count: int) -> str:
     return "".join(chance.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=count))
 
 
+def _stored(field: Field, value: Any) -> Value:
+    return field.to_column(field.cast(value) if field.type == "json" else value)
+
+
 async def _insert(engine: Engine, collection: Collection, records: Iterator[dict[str, Any]]) -> None:
     dialect, fields = engine.dialect, collection.fields
     names = ", ".join(dialect.quote(field.name) for field in fields)
     places = ", ".join(dialect.placeholder(number + 1) for number in range(len(fields)))
     sql = f"INSERT INTO {dialect.quote(collection.name)} ({names}) VALUES ({places})"
-    rows = [[field.to_column(record.get(field.name, field.zero)) for field in fields] for record in records]
+    rows = [[_stored(field, record.get(field.name, field.zero)) for field in fields] for record in records]
 
     for start in range(0, len(rows), 1000):
 

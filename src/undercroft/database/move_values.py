@@ -47,6 +47,8 @@ def bound(column: MovedColumn, value: Value) -> Value:
         return bool(value)
     if column.kind == "json" and isinstance(value, int | float):
         return json_text(value)
+    if column.kind == "geo" and isinstance(value, str):
+        return _point(value)
     return value
 
 
@@ -76,6 +78,17 @@ def shorten(value: Value) -> str:
     text = f"x'{value.hex()}'" if isinstance(value, bytes) else str(value)
     line = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text[: _CUT + 1])
     return line if len(line) <= _CUT else line[: _CUT - 1] + "…"
+
+
+def _point(text: str) -> str:
+    """A point the way the API writes it, the longitude first, whichever way an engine keeps it."""
+    try:
+        point = _DECODER.decode(text)
+    except (Unfit, RecursionError, msgspec.DecodeError):
+        return text
+    if not isinstance(point, dict) or point.keys() != {"lon", "lat"}:
+        return text
+    return _POINTS.encode({"lon": point["lon"], "lat": point["lat"]}).decode()
 
 
 def _form(column: MovedColumn, value: Value) -> Any:
@@ -177,6 +190,7 @@ def _refuse_nul(kind: MovedKind, text: str) -> None:
 
 _DECODER = msgspec.json.Decoder(float_hook=_json_number)
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
+_POINTS = msgspec.json.Encoder(decimal_format="number")
 _NORMAL: Final[Mapping[MovedKind, Callable[[Value], Any]]] = {
     "id": _text,
     "text": _text,
