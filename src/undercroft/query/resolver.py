@@ -239,13 +239,12 @@ def relation_rule(build: Build, compile_at: Callable[[Place, str], Expression]) 
     """What happens where a caller's filter joins a related collection: its list rule must hold."""
 
     def check(place: Place) -> None:
-        rule = place.collection.list_rule
+        rule, alias = place.collection.list_rule, place.table.name
         if rule is None:
             raise FilterError(f"Only superusers can filter through {place.collection.name!r}")
-        if rule:
-            condition = or_(place.column("id").is_(None), compile_at(place, rule))
-            if not any(condition.compare(known) for known in build.conditions):
-                build.conditions.append(condition)
+        if rule and alias not in build.ruled:
+            build.ruled.add(alias)
+            build.conditions.append(or_(place.column("id").is_(None), compile_at(place, rule)))
 
     return check
 
