@@ -72,7 +72,7 @@ def make_draft(
 
 def visible_body(collection: Collection, body: Mapping[str, Any], *, is_superuser: bool) -> Mapping[str, Any]:
     """The body without keys of fields that are hidden from the caller; a password may always be sent."""
-    hidden = {f.name for f in collection.fields if f.hidden} - ({"password"} if collection.is_auth else set())
+    hidden = collection.hidden_names
     if is_superuser or not hidden:
         return body
     return {key: value for key, value in body.items() if _field_name(key) not in hidden}
