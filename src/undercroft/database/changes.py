@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from undercroft.database.dialect import Dialect
@@ -44,14 +45,18 @@ class LoggedChange:
 
 async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
     """Write the entry that ends a write; its position."""
-    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
-    columns = '"at", "kind", "collection", "record", "action"'
-    sql = f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
-    rows = await tx.run(sql, (now(), change.kind, change.collection, change.record, change.action))
+    rows = await tx.run(_insert_sql(dialect), (now(), change.kind, change.collection, change.record, change.action))
     position = _position(rows)
     if position % _PRUNED_EVERY == 0:
         await prune_changes(tx, dialect, position - KEPT)
     return position
+
+
+@lru_cache(maxsize=8)
+def _insert_sql(dialect: Dialect) -> str:
+    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
+    columns = '"at", "kind", "collection", "record", "action"'
+    return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
 
 
 async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:

@@ -95,6 +95,7 @@ class _Maker:
         self.is_superuser = is_superuser
         self.new_files: list[NewFile] = []
         self.errors: dict[str, FieldError] = {}
+        self._modified = {_field_name(key) for key in body if key[:1] == "+" or key[-1:] in "+-" or ":" in key}
 
     def touched(self) -> Iterator[Field]:
         names = {_field_name(key) for key in (*self.body, *self.files)}
@@ -108,6 +109,8 @@ class _Maker:
         name = target.name
         if name in self.body:
             current = target.cast(self.body[name])
+        if name not in self._modified:
+            return current
         for key, sign in ((f"+{name}", "<"), (f"{name}+", "+"), (f"{name}-", "-")):
             if key in self.body:
                 current = target.modify(sign, current, self.body[key])
