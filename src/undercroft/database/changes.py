@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from undercroft.database.dialect import Dialect
@@ -52,9 +51,9 @@ async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> in
     return position
 
 
-@lru_cache(maxsize=8)
 def _insert_sql(dialect: Dialect) -> str:
-    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
+    mark = dialect.placeholder
+    places = f"{mark(1)}, {mark(2)}, {mark(3)}, {mark(4)}, {mark(5)}"
     columns = '"at", "kind", "collection", "record", "action"'
     return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
 
