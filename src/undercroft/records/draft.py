@@ -125,8 +125,9 @@ class _Maker:
         kept = list(have)
         if name in self.body or name in self.files:
             kept = as_texts(self.body.get(name)) if name in self.body else []
-            self._refuse_unknown(name, [text for text in kept if text not in have])
-        removed = as_texts(self.body.get(f"{name}-"))
+            known = frozenset(have)
+            self._refuse_unknown(name, [text for text in kept if text not in known])
+        removed = frozenset(as_texts(self.body.get(f"{name}-")))
         kept = [text for text in kept if text not in removed]
         before, after = list(self.files.get(f"+{name}", ())), list(self.files.get(f"{name}+", ()))
         after = [*self.files.get(name, ()), *after]
