@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import timeout
+from asyncio import timeout, to_thread
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MIB: Final = 1024 * 1024
 DEFAULT_LIMIT: Final = 32 * MIB
 READ_SECONDS: Final = 300
+HEAVY: Final = MIB  # bodies from here on are read beside the event loop
 
 
 class BodyTooSlow(BadRequest):
@@ -78,7 +79,7 @@ async def _read(request: Request, limit: int) -> Body:
     if not whole:
         return Body()
     if name.startswith(b"application/json"):
-        return Body(parse_object(whole))
+        return Body(parse_object(whole) if len(whole) < HEAVY else await to_thread(parse_object, whole))
     if name.startswith(b"application/x-www-form-urlencoded"):
         return _from_form(read_urlencoded(whole))
     raise UnsupportedContentType
