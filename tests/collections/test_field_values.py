@@ -218,6 +218,14 @@ def test_the_database_gives_back_what_it_got(kind, sent):
     assert one.from_column(one.to_column(stored)) == stored
 
 
+def test_text_that_is_too_deep_stays_text():
+    """JSON in a text is read as deep as a body may be, so that nothing done with it later runs out of stack."""
+    shallow, deep = "[" * 200 + "]" * 200, "[" * 900 + "1" + "]" * 900
+
+    assert field("json").cast(shallow) != shallow
+    assert field("json").cast(deep) == deep
+
+
 def test_taking_many_texts_out_is_quick():
     """Taking a hundred thousand texts out of a list of a thousand does not compare each with each."""
     have, gone = [f"a{n}" for n in range(1000)], [f"b{n}" for n in range(100_000)]
