@@ -31,7 +31,7 @@ def _second(seconds: int) -> str:
 
 def render_date(moment: datetime) -> str:
     """A moment with a time zone as date text."""
-    # strftime() writes the year 1 as "1".
+    # Not strftime: it leaves out the zeros that years before 1000 begin with.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") + "Z"
 
 
