@@ -35,7 +35,12 @@ DOES_IO = {
     *("apsw", "asyncio", "granian", "httpx", "httpx2", "io", "os", "pathlib", "select", "shutil", "signal"),
     *("socket", "sqlite3", "starlette", "subprocess", "tempfile", "threading", "urllib", "uvloop"),
 }
-KNOWS_TYPES_ONLY = {"undercroft.database.dialect", "undercroft.database.engine"}
+KNOWS_TYPES_ONLY = {
+    "undercroft.database.dialect",
+    "undercroft.database.engine",
+    "undercroft.database.found",
+    "undercroft.database.moved",
+}
 
 SLOW = "takes half a second, and few ever need it"
 LAZY = {

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "import": "undercroft.cli.importing",
     "export": "undercroft.cli.exporting",
     "move": "undercroft.cli.move",
+    "adopt": "undercroft.cli.adopt",
 }
 
 

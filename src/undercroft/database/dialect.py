@@ -6,7 +6,8 @@ ask for its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, FromClause
@@ -33,6 +34,23 @@ class Kind(NullType):
 
     def __init__(self, kind: ColumnKind) -> None:
         self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaQuestions:
+    """How an engine is asked what tables look like: statements that each take the name of a table, and the kind of column that a type is.
+
+    `columns` gives name, type in lower case, whether it is NOT NULL, whether it has a
+    value when none is given, and its place in the primary key, from 1, or 0. `foreign_keys` gives a
+    name of the key, column, table referred to, column there, and what a deletion does.
+    `indexes` gives name, whether it is unique, whether some of it cannot be told here, and
+    column, in order. `kind` says what a column of a type holds; None when nothing of ours.
+    """
+
+    columns: str
+    foreign_keys: str
+    indexes: str
+    kind: Callable[[str], ColumnKind | None]
 
 
 class Dialect(Protocol):
@@ -207,4 +225,8 @@ class Dialect(Protocol):
 
     def count_others(self) -> str:
         """A statement: how many other programs of this kind use the database, as far as its server knows."""
+        ...
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
         ...

@@ -16,9 +16,10 @@ from sqlalchemy import FromClause, Function, column, literal_column, type_coerce
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from undercroft.database.dialect import ColumnKind, Expression, Kind, Names
+from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, SchemaQuestions
 from undercroft.database.limits import Limits
 from undercroft.database.postgresql_compiler import Spelling, quote_name
+from undercroft.database.postgresql_schema import QUESTIONS
 
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
     "id": """text COLLATE "C" PRIMARY KEY DEFAULT ('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14)) NOT NULL""",
@@ -239,6 +240,10 @@ class PostgresDialect:
         name, counted = self.quote(table), self.quote(column)
         sequence = f"pg_get_serial_sequence('{name}', '{column}')"
         return (f"SELECT setval({sequence}, greatest(max({counted}), 1), max({counted}) IS NOT NULL) FROM {name}",)
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
+        return QUESTIONS
 
     def count_others(self) -> str:
         """A statement: how many other connections programs of this kind have to the database."""

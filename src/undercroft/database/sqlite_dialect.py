@@ -23,8 +23,9 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
-from undercroft.database.dialect import ColumnKind, Expression, Names
+from undercroft.database.dialect import ColumnKind, Expression, Names, SchemaQuestions
 from undercroft.database.limits import Limits
+from undercroft.database.sqlite_schema import QUESTIONS
 
 _COLUMN_TYPES: dict[ColumnKind, str] = {
     "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
@@ -251,6 +252,10 @@ class SqliteDialect:
         """None: an inserted number moves the counter by itself."""
         del table, column
         return ()
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
+        return QUESTIONS
 
     def count_others(self) -> str:
         """A statement: none that it knows of; the lock on the directory tells."""
