@@ -9,6 +9,7 @@ import click
 from undercroft.backend import Backend
 from undercroft.cli.data import NoData, Place, open_data, place_options
 from undercroft.collections.adoption import Adoption, plan_collection, plan_view, why_not
+from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.store import Store, adopt_collection, create_collection
 from undercroft.database.found import FoundTable
@@ -82,8 +83,10 @@ async def _find(backend: Backend, table: str) -> FoundTable:
 
 
 async def _save(backend: Backend, adoption: Adoption) -> Collection:
-    dialect = backend.engine.dialect
-    store = Store(backend.engine, backend.catalogs, lambda *asked: check_rule(*asked, dialect))
+    def judge(collection: Collection, rule: str, catalog: Catalog) -> str | None:
+        return check_rule(collection, rule, catalog, backend.engine.dialect)
+
+    store = Store(backend.engine, backend.catalogs, judge)
     save = create_collection if adoption.body["type"] == "view" else adopt_collection
     try:
         return await save(store, adoption.body)

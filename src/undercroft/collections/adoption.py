@@ -66,7 +66,7 @@ def plan_view(table: FoundTable, name: str) -> Adoption:
     columns = [f"{key or 'ROW_NUMBER() OVER ()'} AS id", *_shown(shown, lone)]
     if not key:
         notes.append("it has no primary key, so its records are numbered as they come: their ids do not last.")
-    query = f'SELECT {", ".join(columns)} FROM {_quote(table.name)}'
+    query = f"SELECT {', '.join(columns)} FROM {_quote(table.name)}"
     return Adoption({"name": name, "type": "view", "viewQuery": query}, tuple(notes))
 
 

@@ -17,11 +17,11 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Operation, Row, T, Transaction, Value
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
 from undercroft.database.postgresql_dialect import PostgresDialect
-from undercroft.database.postgresql_errors import FAULTS, problem_of
+from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
 from undercroft.database.postgresql_functions import install
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_pool import Pool
-from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction
+from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction, StaleError
 from undercroft.errors import Problem
 
 
@@ -46,33 +46,35 @@ class PostgresEngine:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
         try:
             return await self._fetch(sql, values)
-        except DatabaseUnreachable:
-            # The server may have restarted: a new connection knows.
-            self._pool.distrust()
-            return await self._fetch(sql, values)
+        except (DatabaseUnreachable, StaleError):
+            # The server may have restarted, or columns have other types: a new connection knows.
+            return await self._fetch(sql, values, is_fresh=True)
 
     async def write(self, operation: Operation[T]) -> T:
         """Run one operation and return its result once it is durable."""
         hold: Hold = "ROW SHARE"
         problem: Problem = WriteConflict()
+        is_fresh = False
         for _ in range(1 + self._options.write_retries):
             try:
-                return await self._attempt(operation, hold)
+                return await self._attempt(operation, hold, is_fresh=is_fresh)
             except ConflictError:
                 hold, problem = "EXCLUSIVE", WriteConflict()
+            except StaleError:
+                is_fresh = True
             except DatabaseUnreachable as lost:
-                # Nothing was committed. The server may have restarted: a new connection knows.
-                self._pool.distrust()
-                if isinstance(problem, DatabaseUnreachable):
+                # Nothing was committed. A new connection knows more, once.
+                if is_fresh:
                     raise
-                problem = lost
+                is_fresh, problem = True, lost
         raise problem
 
     @asynccontextmanager
     async def transaction(self, seconds: float = 5.0) -> AsyncIterator[Transaction]:
         """An interactive transaction: commits when the block ends, undone when it raises."""
         async with self._pool.connection() as connection:
-            open_one = PostgresTransaction(connection, seconds)
+            # Its block cannot run twice, so nothing is gained by telling what is stale.
+            open_one = PostgresTransaction(connection, seconds, is_fresh=True)
             try:
                 await open_one.begin("EXCLUSIVE")
                 yield open_one
@@ -87,16 +89,18 @@ class PostgresEngine:
         """Finish what waits, then close every connection."""
         await self._pool.close()
 
-    async def _fetch(self, sql: str, values: Sequence[Value]) -> list[Row]:
-        async with self._pool.connection() as connection:
+    async def _fetch(self, sql: str, values: Sequence[Value], *, is_fresh: bool = False) -> list[Row]:
+        async with self._pool.connection(is_fresh=is_fresh) as connection:
             try:
                 return [tuple(row) for row in await connection.fetch(sql, *values)]
+            except STALE as error:
+                raise problem_of(error) if is_fresh else StaleError from error
             except FAULTS as error:
                 raise problem_of(error) from error
 
-    async def _attempt(self, operation: Operation[T], hold: Hold) -> T:
-        async with self._pool.connection() as connection:
-            transaction = PostgresTransaction(connection, self._options.write_deadline)
+    async def _attempt(self, operation: Operation[T], hold: Hold, *, is_fresh: bool) -> T:
+        async with self._pool.connection(is_fresh=is_fresh) as connection:
+            transaction = PostgresTransaction(connection, self._options.write_deadline, is_fresh=is_fresh)
             try:
                 await transaction.begin(hold)
                 result = await operation(transaction)

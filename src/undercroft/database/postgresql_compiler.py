@@ -199,7 +199,9 @@ class _Compiler(PGCompiler):
         "min": lambda self, given, **kw: self._spell_call("min", self.as_sortable, given, **kw),
         "max": lambda self, given, **kw: self._spell_call("max", self.as_sortable, given, **kw),
         "lower": lambda self, given, **kw: f'lower({self.as_text(given[0], **kw)} COLLATE "C")',
-        "path": lambda self, given, **kw: " #> ".join(self.process(part, **kw) for part in given).join("()"),
+        "path": lambda self, given, **kw: (
+            f"nullif({self.process(given[0], **kw)} #> {self.process(given[1], **kw)}, 'null')"
+        ),
         "any_of": lambda self, given, **kw: (
             f"ANY (ARRAY(SELECT jsonb_array_elements_text({self.process(given[0], **kw)})))"
         ),

@@ -35,10 +35,17 @@ FAULTS: Final = (*CONNECTION_FAULTS, asyncpg.PostgresError, UnicodeEncodeError, 
 CONFLICTS: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+)
+"""What trying once more may cure: nothing was wrong with the write itself."""
+
+STALE: Final = (
+    asyncpg.DatatypeMismatchError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.DataError,
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
 )
-"""What trying once more may cure: nothing was wrong with the write itself."""
+"""What a prepared statement raises when a column has another type by now, be it by another node."""
 
 # By SQLSTATE, the longest prefix decides (PostgreSQL's appendix A).
 _BY_STATE: Final[dict[str, type[Problem]]] = {

@@ -35,10 +35,15 @@ class Pool:
         self._is_closed = False
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection that nobody else uses. Raises `PoolExhausted`, and `DatabaseUnreachable`."""
+    async def connection(self, *, is_fresh: bool = False) -> AsyncIterator[Connection]:
+        """A connection that nobody else uses; a new one, and no old ones kept, with `is_fresh`.
+
+        Raises `PoolExhausted`, and `DatabaseUnreachable`.
+        """
         await self._admit()
         try:
+            if is_fresh:
+                self._distrust()
             connection = await self._take()
             try:
                 yield connection
@@ -46,11 +51,6 @@ class Pool:
                 self._give_back(connection)
         finally:
             self._free.release()
-
-    def distrust(self) -> None:
-        """Close the connections that rest: the server may have forgotten them."""
-        while self._idle:
-            self._idle.pop().terminate()
 
     async def close(self) -> None:
         """Wait for those who have a connection, then close all."""
@@ -102,9 +102,13 @@ class Pool:
             raise problem_of(error) from error
         return connection
 
+    def _distrust(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+
     def _give_back(self, connection: Connection) -> None:
         if connection.is_closed():
-            self.distrust()
+            self._distrust()
         elif connection.is_in_transaction():
             connection.terminate()  # whoever had it was interrupted; the server undoes what is open
         else:

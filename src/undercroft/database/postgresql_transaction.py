@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from undercroft.database.engine import QueryTimeout, Row, Value
 from undercroft.database.faults import OutcomeUnknown
-from undercroft.database.postgresql_errors import CONFLICTS, CONNECTION_FAULTS, FAULTS, problem_of
+from undercroft.database.postgresql_errors import CONFLICTS, CONNECTION_FAULTS, FAULTS, STALE, problem_of
 from undercroft.database.postgresql_pool import Connection
 
 Hold = Literal["ROW SHARE", "EXCLUSIVE"]
@@ -23,12 +23,20 @@ class ConflictError(Exception):
     """The transaction ran into another one; nothing was written."""
 
 
-class PostgresTransaction:
-    """What an operation runs its statements on. Begin it first, and end it with `commit` or `undo`."""
+class StaleError(Exception):
+    """A statement failed in a way that one prepared before a change of types does; nothing was written."""
 
-    def __init__(self, connection: Connection, seconds: float) -> None:
+
+class PostgresTransaction:
+    """What an operation runs its statements on. Begin it first, and end it with `commit` or `undo`.
+
+    `is_fresh` says that no statement was prepared before, so that none can be stale.
+    """
+
+    def __init__(self, connection: Connection, seconds: float, *, is_fresh: bool = False) -> None:
         self.actions: list[Callable[[], None]] = []
         self._connection: Connection | None = connection
+        self._is_fresh = is_fresh
         self._seconds = seconds
         self._until = perf_counter() + seconds
 
@@ -52,6 +60,8 @@ class PostgresTransaction:
             raise ConflictError from error
         except TimeoutError as error:
             raise QueryTimeout from error
+        except STALE as error:
+            raise problem_of(error) if self._is_fresh else StaleError from error
         except FAULTS as error:
             raise problem_of(error) from error
 
