@@ -12,6 +12,7 @@ from undercroft.collections.adoption import Adoption, plan_collection, plan_view
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.store import Store, adopt_collection, create_collection
+from undercroft.database.engine import SqlError
 from undercroft.database.found import FoundTable
 from undercroft.database.introspect import find_strays, find_table
 from undercroft.errors import FieldError, Invalid, Problem, did_you_mean
@@ -63,11 +64,11 @@ async def run_adoption(table: str, name: str | None, place: Place) -> tuple[Adop
         if name is not None and name != table:
             adoption = plan_view(found, name)
             return adoption, await _save(backend, adoption)
-        if reason := why_not(found):
+        if reason := why_not(found) or await _find_obstacle(backend, table):
             raise NotAdopted(table, reason)
         strays = await find_strays(engine.read, engine.dialect, found)
         if "id" in strays:
-            raise NotAdopted(table, f"of its ids {strays['id']}")
+            raise NotAdopted(table, f"an id {strays['id']}")
         adoption = plan_collection(found, strays, backend.catalog)
         return adoption, await _save(backend, adoption)
 
@@ -80,6 +81,18 @@ async def _find(backend: Backend, table: str) -> FoundTable:
         names = [str(name) for (name,) in await backend.engine.read(backend.engine.dialect.list_tables())]
         raise NoData(f"There is no table {table!r}.{did_you_mean(table, names)}")
     return found
+
+
+async def _find_obstacle(backend: Backend, table: str) -> str:
+    """Why lists of a table would have no order; `""` when they have one, or will."""
+    dialect = backend.engine.dialect
+    if dialect.insertion_column():
+        return ""
+    try:
+        await backend.engine.read(f'SELECT "_rowid_" FROM {dialect.quote(table)} LIMIT 0')
+    except SqlError:
+        return "it keeps no order of insertion (WITHOUT ROWID)"
+    return ""
 
 
 async def _save(backend: Backend, adoption: Adoption) -> Collection:

@@ -46,7 +46,7 @@ def plan_collection(table: FoundTable, strays: Mapping[str, str], catalog: Catal
     keys = {key.column: key for key in table.foreign_keys}
     fields, notes = [], []
     for column in table.columns:
-        if reason := _left_out(column) or (strays.get(column.name, "") if column.kind != "date" else ""):
+        if reason := _left_out(column) or _astray(column, strays):
             notes.append(f"{column.name} is left out: {reason}.")
             continue
         field, note = _field(column, keys.get(column.name), strays, catalog)
@@ -93,6 +93,11 @@ def _left_out(column: FoundColumn) -> str:
     return ""
 
 
+def _astray(column: FoundColumn, strays: Mapping[str, str]) -> str:
+    """Why a column is not of the kind that its type says; dates that are none can be shown as text."""
+    return f"what it holds {strays[column.name]}" if column.name in strays and column.kind != "date" else ""
+
+
 def _field(
     column: FoundColumn, key: ForeignKey | None, strays: Mapping[str, str], catalog: Catalog
 ) -> tuple[dict[str, Any], str]:
@@ -112,12 +117,13 @@ def _field(
         note = f"{name} refers to {key.table}, which is no collection with these ids: it is a plain {column.kind}."
         return _plain(column), note
     if column.kind == "date" and name in strays:
-        return {"name": name, "type": "text"}, f"{name} is text, no date: {strays[name]}."
+        return {"name": name, "type": "text"}, f"{name} is text, no date: what it holds {strays[name]}."
     return _plain(column), ""
 
 
 def _plain(column: FoundColumn) -> dict[str, Any]:
-    return {"name": column.name, "type": _TYPES[column.kind or "text"]}
+    field = {"name": column.name, "type": _TYPES[column.kind or "text"]}
+    return field | {"onlyInt": True} if column.kind == "number" and "int" in column.type else field
 
 
 def _is_bytes(column: FoundColumn) -> bool:

@@ -45,7 +45,7 @@ async def find_strays(read: Read, dialect: Dialect, table: FoundTable) -> Mappin
         after = rows[-1][0]
         pairs = ((column, value) for row in rows for column, value in zip(columns, row[1:], strict=True))
         found.update((column.name, reason) for column, value in pairs if (reason := _misfit(column, value)))
-    return {name: f"{count:,} times it {reason}" for (name, reason), count in reversed(found.most_common())}
+    return {name: f"{reason} (in {count:,} of its rows)" for (name, reason), count in reversed(found.most_common())}
 
 
 async def _read_page(
