@@ -1,9 +1,10 @@
-"""Data directories with every type of field, and ways to move them."""
+"""Data directories with every type of field, and databases to move them to."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,18 @@ from undercroft.cli.move import command
 RECORDS = 300
 
 
+@dataclass
+class Database:
+    """A database as `undercroft move` names it, and a way to look into it behind the program's back."""
+
+    name: str
+    sql: Callable[[str], list[Any]]
+
+    @property
+    def is_file(self) -> bool:
+        return "://" not in self.name
+
+
 def _make_data(folder: Path, seed: int, records: int = RECORDS) -> Path:
     """A data directory with records of every type."""
 
@@ -31,12 +44,13 @@ def _make_data(folder: Path, seed: int, records: int = RECORDS) -> Path:
     return folder
 
 
-def run_sql(folder: Path, sql: str, *values: Any) -> list[Any]:
-    """Run a statement on a data directory's file, behind the server's back."""
+def _run_sql(folder: Path, sql: str, *values: Any) -> list[Any]:
+    """Run a statement on a data directory's file."""
     connection = apsw.Connection(str(folder / "data.db"))
-    rows = connection.execute(sql, values).fetchall()
-    connection.close()
-    return rows
+    try:
+        return connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
 
 
 @dataclass
@@ -62,6 +76,24 @@ class Mover:
         return [(each["table"], each["record"], each["field"]) for each in self.report["misfits"]]
 
 
+def pytest_generate_tests(metafunc):
+    """Every move is tried to each engine."""
+    if "target" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--engine")
+        metafunc.parametrize("target", ["sqlite", "postgresql"] if chosen == "both" else [chosen], indirect=True)
+
+
+@pytest.fixture
+def target(request, tmp_path):
+    """A database that is empty, or not made yet."""
+    if request.param == "sqlite":
+        folder = tmp_path / "other"
+        return Database(str(folder), lambda sql: _run_sql(folder, sql))
+    server = request.getfixturevalue("postgres")
+    url = server.database()
+    return Database(url, lambda sql: [tuple(row) for row in server.run(sql, on=url)])
+
+
 @pytest.fixture
 def make_data():
     """Makes a data directory with so many records of every type."""
@@ -82,4 +114,4 @@ def mover(tmp_path):
 @pytest.fixture
 def sql():
     """Runs a statement on a data directory's file."""
-    return run_sql
+    return _run_sql

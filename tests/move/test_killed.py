@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from random import Random
 from typing import Any
 
 import apsw
-import msgspec
+import asyncpg
 import pytest
 from program import COMMAND, run
 
@@ -28,7 +29,7 @@ class Killer:
     """Starts moves and kills them when so many rows have arrived."""
 
     folder: Path
-    target: Path
+    target: Any
 
     def move_some(self, rows: int, *arguments: str) -> int:
         """Start a move and kill it with SIGKILL once so many rows more are there; how many there are."""
@@ -43,21 +44,18 @@ class Killer:
 
     def arrived(self) -> int:
         """How many rows the notes in the target speak of."""
-        with suppress(apsw.Error):
-            connection = apsw.Connection(str(self.target / "data.db"), apsw.SQLITE_OPEN_READONLY)
-            try:
-                found = connection.execute("SELECT value FROM _move WHERE name LIKE 'table %'").fetchall()
-            finally:
-                connection.close()
-            return sum(msgspec.json.decode(text)["rows"] for (text,) in found)
+        with suppress(apsw.Error, asyncpg.PostgresError):
+            notes = self.target.sql("SELECT value FROM _move WHERE name LIKE 'table %'")
+            return sum(json.loads(note)["rows"] for (note,) in notes)
         return 0
 
 
-def test_a_killed_move_goes_on(tmp_path, make_data, sql, seed):
+def test_a_killed_move_goes_on(tmp_path, make_data, target, sql, seed):
     """Three kills at random places lose and double nothing, and each run begins where the last one ended."""
-    chance, killer = Random(seed), Killer(tmp_path, tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    chance, killer = Random(seed), Killer(tmp_path, target)
     data = make_data(tmp_path / "data", seed, RECORDS)
-    command = ("--from", "data", "--to", "other", "--report", "report")
+    command = ("--from", "data", "--to", target.name, "--report", "report")
 
     arrived = [killer.move_some(chance.randrange(1, 1500), *command) for _ in range(KILLS)]
     last = run("move", *command, folder=tmp_path)
@@ -65,8 +63,5 @@ def test_a_killed_move_goes_on(tmp_path, make_data, sql, seed):
     assert last.returncode == 0, last.stdout + last.stderr
     assert "4 runs" in last.stdout
     assert arrived == sorted(set(arrived))
-    assert table(data, sql) == table(tmp_path / "other", sql)
-
-
-def table(folder: Path, sql: Any) -> list[Any]:
-    return sql(folder, "SELECT _rowid_, * FROM things ORDER BY _rowid_")
+    query = 'SELECT id, text, "Order" FROM things ORDER BY _rowid_'
+    assert target.sql(query) == sql(data, query)

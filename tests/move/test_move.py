@@ -1,79 +1,97 @@
-"""`undercroft move` from one data directory into another: all of it, the same, and never over what is there."""
+"""`undercroft move`: all of it, the same, to either engine and back, and never over what is there."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from postgres import in_thread
 
 from undercroft import testing
+from undercroft.cli import places
 from undercroft.database.lock import lock_directory
-from undercroft.database.move import MoveFinished, SourceChanged, TargetNotEmpty
+from undercroft.database.move import MoveFinished, OlderDataFormat, SourceChanged, TargetNotEmpty
 from undercroft.database.move_state import MoveCrossed, MoveUnfinished, Place, change_place
 from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED
-from undercroft.database.refusals import DirectoryInUse
+from undercroft.database.postgresql import PostgresEngine
+from undercroft.database.refusals import DatabaseInUse, DirectoryInUse
 
-ROWS = "SELECT * FROM things ORDER BY _rowid_"
+TABLES = ("things", "owners", "_collections", "_changes", "_params", "_superusers")
+REOPEN = """UPDATE _move SET value = replace(value, '"finished":"', '"finished":"","was":"') WHERE name = 'move'"""
 
 
-def test_everything_arrives(data, mover, sql, tmp_path):
-    """Records of every type, accounts, definitions and the change log are the same in the target, in their order."""
-    outcome = mover.run(data, tmp_path / "other")
+def test_everything_comes_back(data, target, mover, sql, tmp_path):
+    """There and back, every value of every record is what it was, and stands where it stood."""
+    outcome = mover.run(data, target.name)
+    there = mover.hashes()
+    mover.run(target.name, tmp_path / "back")
 
     assert outcome.exit_code == 0, outcome.output
     assert mover.report["equal"]
-    for table in ("things", "owners", "_collections", "_changes", "_params", "_superusers"):
+    assert mover.hashes() == there
+    names = [name for (name,) in sql(data, "SELECT name FROM pragma_table_info('things')") if name != "json"]
+    query = f"SELECT {', '.join(map(quoted, names))} FROM things ORDER BY _rowid_"
+    assert sql(tmp_path / "back", query) == sql(data, query)
+
+
+def test_a_file_becomes_the_same_file(data, mover, sql, tmp_path):
+    """From SQLite to SQLite even the spelling of JSON stays."""
+    mover.run(data, tmp_path / "other")
+
+    for table in TABLES:
         query = f"SELECT * FROM {table} ORDER BY _rowid_"
         assert sql(tmp_path / "other", query) == sql(data, query)
 
 
-def test_indexes_and_views_arrive(data, mover, sql, tmp_path):
-    """The target's schema is that of the source, with a table of its own that tells of the move."""
-    mover.run(data, tmp_path / "other")
+def test_indexes_and_views_come_back(data, target, mover, sql, tmp_path):
+    """There and back, the schema is that of the source, with a table of its own that tells of the move."""
+    mover.run(data, target.name)
+    mover.run(target.name, tmp_path / "back")
 
     query = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT IN ('_move', 'sqlite_sequence') ORDER BY 1, 2"
-    assert sql(tmp_path / "other", query) == sql(data, query)
+    assert sql(tmp_path / "back", query) == sql(data, query)
 
 
-def test_the_source_is_left_as_it_is(data, mover, tmp_path):
+def test_the_source_is_left_as_it_is(data, target, mover):
     """Not a byte of the source's database changes."""
     before = (data / "data.db").read_bytes()
 
-    mover.run(data, tmp_path / "other")
+    mover.run(data, target.name)
 
     assert (data / "data.db").read_bytes() == before
 
 
-def test_a_server_runs_on_the_target(data, mover, tmp_path):
+def test_a_server_runs_on_the_target(data, target, mover, tmp_path):
     """The same passwords sign in, views answer, and the change log goes on where it was."""
-
     asyncio.run(start_server_once(data, writes=True))
-    mover.run(data, tmp_path / "other")
+    mover.run(data, target.name)
+    last = target.sql("SELECT max(id) FROM _changes")[0][0]
 
     async def use():
-        async with testing.client(tmp_path / "other") as client:
+        async with open_backend(target, tmp_path) as client:
             root = await client.login("_superusers", *testing.SUPERUSER)
             counts = await client.get("/api/collections/counts/records", as_=root)
             added = await client.post("/api/collections/things/records", {"text": "new"}, as_=root)
             return counts.json["totalItems"] > 10, added.status
 
     assert asyncio.run(use()) == (True, 200)
+    assert target.sql("SELECT max(id) FROM _changes")[0][0] == last + 1
 
 
-def test_a_finished_move_is_not_repeated(data, mover, tmp_path):
+def test_a_finished_move_is_not_repeated(data, target, mover):
     """A target that a move has filled is refused."""
-    mover.run(data, tmp_path / "other")
+    mover.run(data, target.name)
 
     with pytest.raises(MoveFinished):
-        mover.run(data, tmp_path / "other")
+        mover.run(data, target.name)
 
 
-def test_a_used_target_is_refused(data, mover, tmp_path):
+def test_a_used_target_is_refused(data, target, mover, tmp_path):
     """A database with tables of its own is not written to."""
-    asyncio.run(start_server_once(tmp_path / "other"))
+    asyncio.run(start_server_on(target, tmp_path))
 
     with pytest.raises(TargetNotEmpty):
-        mover.run(data, tmp_path / "other")
+        mover.run(data, target.name)
 
 
 def test_a_running_server_is_respected(data, mover, tmp_path):
@@ -82,42 +100,66 @@ def test_a_running_server_is_respected(data, mover, tmp_path):
         mover.run(data, tmp_path / "other")
 
 
+def test_a_connected_server_is_respected(data, postgres, mover, monkeypatch):
+    """While a server is connected to a PostgreSQL database nothing is moved into it or out of it."""
+    monkeypatch.setattr(places, "_FAREWELL", 0.2)
+    url = postgres.database()
+
+    async def try_beside():
+        engine = await PostgresEngine.open(url)
+        try:
+            with pytest.raises(DatabaseInUse):
+                await asyncio.to_thread(mover.run, data, url)
+        finally:
+            await engine.close()
+
+    in_thread(try_beside())
+
+
+def test_an_older_format_is_refused(data, mover, sql, tmp_path):
+    """Data that a server would first bring up to date are not moved, because that would change the source."""
+    sql(data, "UPDATE _migrations SET number = 0")
+
+    with pytest.raises(OlderDataFormat):
+        mover.run(data, tmp_path / "other")
+
+
 def test_nothing_moves_into_itself(data, mover):
     """Source and target must be two databases, however they are spelt."""
     assert mover.run(data, f"{data}/../data").exit_code == 2
 
 
-def test_a_server_does_not_start_on_half_a_move(data, mover, sql, tmp_path):
+def test_a_server_does_not_start_on_half_a_move(data, target, mover, tmp_path):
     """Until the move is finished the target is no backend."""
-    mover.run(data, tmp_path / "other")
-    sql(tmp_path / "other", "UPDATE _move SET value = json_set(value, '$.finished', '') WHERE name = 'move'")
+    mover.run(data, target.name)
+    target.sql(REOPEN)
 
     with pytest.raises(MoveUnfinished):
-        asyncio.run(start_server_once(tmp_path / "other"))
+        asyncio.run(start_server_on(target, tmp_path))
 
 
-def test_a_changed_source_ends_the_move(data, mover, sql, tmp_path):
+def test_a_changed_source_ends_the_move(data, target, mover):
     """When something was written to the source between two runs, the second says so and stops."""
-    mover.run(data, tmp_path / "other")
-    sql(tmp_path / "other", "UPDATE _move SET value = json_set(value, '$.finished', '') WHERE name = 'move'")
+    mover.run(data, target.name)
+    target.sql(REOPEN)
     asyncio.run(start_server_once(data, writes=True))
 
     with pytest.raises(SourceChanged):
-        mover.run(data, tmp_path / "other")
+        mover.run(data, target.name)
 
 
-def test_a_difference_is_found(data, mover, sql, tmp_path):
+def test_a_difference_is_found(data, target, mover, tmp_path):
     """A target that is not the same in the end is reported, by table, and not taken for finished."""
-    mover.run(data, tmp_path / "other")
-    sql(tmp_path / "other", "UPDATE _move SET value = json_set(value, '$.finished', '') WHERE name = 'move'")
-    sql(tmp_path / "other", "UPDATE things SET text = text || 'x' WHERE _rowid_ = 7")
+    mover.run(data, target.name)
+    target.sql(REOPEN)
+    target.sql("UPDATE things SET text = text || 'x' WHERE id = (SELECT min(id) FROM things)")
 
-    outcome = mover.run(data, tmp_path / "other")
+    outcome = mover.run(data, target.name)
 
     assert outcome.exit_code == 1
     assert [table["name"] for table in mover.report["tables"] if table["source"] != table["target"]] == ["things"]
     with pytest.raises(MoveUnfinished):
-        asyncio.run(start_server_once(tmp_path / "other"))
+        asyncio.run(start_server_on(target, tmp_path))
 
 
 def test_tables_of_others_are_named(data, mover, sql, tmp_path):
@@ -127,6 +169,16 @@ def test_tables_of_others_are_named(data, mover, sql, tmp_path):
     mover.run(data, tmp_path / "other")
 
     assert mover.report["left"] == ["notebook"]
+
+
+def test_a_password_is_not_shown(data, postgres, mover):
+    """The report names the database without the password of its URL."""
+    url = postgres.database().replace("postgres@", "postgres:s3cret@")
+
+    outcome = mover.run(data, url)
+
+    assert outcome.exit_code == 0
+    assert "s3cret" not in outcome.output + str(mover.report)
 
 
 async def test_two_moves_do_not_mix(engine):
@@ -145,6 +197,19 @@ async def test_every_table_of_the_house_is_spoken_of(engine):
     assert names == {table.name for table in HOUSE_TABLES} | NOT_MOVED - {"_move"}
 
 
+def quoted(name):
+    return f'"{name}"'
+
+
+def open_backend(target, tmp_path):
+    return testing.client(target.name) if target.is_file else testing.client(tmp_path / "files", target.name)
+
+
+async def start_server_on(target, tmp_path):
+    async with open_backend(target, tmp_path):
+        pass
+
+
 async def start_server_once(folder, *, writes=False):
     async with testing.client(folder) as client:
         if writes:
@@ -153,7 +218,8 @@ async def start_server_once(folder, *, writes=False):
 
 async def make_move_table(engine):
     async def make(tx):
-        await tx.run('CREATE TABLE "_move" ("name" TEXT, "value" TEXT)')
+        text = engine.dialect.column_type("text")
+        await tx.run(f'CREATE TABLE "_move" ("name" {text}, "value" {text})')
         await tx.run("""INSERT INTO "_move" VALUES ('table t', '{"after":null,"rows":0,"is_done":false}')""")
 
     await engine.write(make)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.indexes import mentioned
-from undercroft.collections.tables import plan_table
+from undercroft.collections.tables import NewIndex, plan_table
 from undercroft.collections.views import plain_query, read_view, view_statement
 from undercroft.database.dialect import Dialect
 from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED, MovedColumn, MovedIndex, MovedTable, MovedView, MovePlan
@@ -58,13 +58,15 @@ def _table(collection: Collection, target: Dialect) -> MovedTable:
         name=collection.name,
         columns=tuple(MovedColumn(field.name, field.column) for field in collection.fields),
         create=plan.statements[0],
-        indexes=tuple(
-            MovedIndex(
-                new.index.name, new.sql, tuple(names[name] for name in sorted(mentioned(new.index)) if name in names)
-            )
-            for new in plan.indexes
-        ),
+        indexes=tuple(_index(new, names) for new in plan.indexes),
     )
+
+
+def _index(new: NewIndex, names: Mapping[str, str]) -> MovedIndex:
+    index = new.index
+    columns = tuple(names[name] for name in sorted(mentioned(index)) if name in names)
+    is_plain = not index.where and not any(column.is_expression or column.collate for column in index.columns)
+    return MovedIndex(index.name, new.sql, columns, tells_apart=index.is_unique and is_plain)
 
 
 def _views(catalog: Catalog) -> Iterator[Collection]:

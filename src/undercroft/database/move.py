@@ -16,15 +16,16 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from undercroft.database.changes import last_change_id
-from undercroft.database.engine import Engine
+from undercroft.database.engine import Engine, Row
 from undercroft.database.limits import Limits
 from undercroft.database.migrations import Migration, migrate
-from undercroft.database.move_check import Misfit, measure_table, misfit_names, misfits_of, try_definitions
+from undercroft.database.move_check import measure_table, misfit_names, try_definitions
 from undercroft.database.move_copy import copy_table, make_view
+from undercroft.database.move_fit import Fitting, Misfit
 from undercroft.database.move_pages import Source, count_rows
 from undercroft.database.move_report import Comparison, Report
 from undercroft.database.move_state import Header, Measure, find_header, save_header
-from undercroft.database.moved import MovePlan
+from undercroft.database.moved import MovedTable, MovePlan
 from undercroft.database.refusals import NewerDataFormat
 from undercroft.dates import now
 from undercroft.errors import Problem
@@ -132,17 +133,7 @@ async def _check(move: Move) -> Report:
     begun = now()
     move.watcher.begin("Checking", await _total(move))
     misfits = [*misfit_names(move.plan, move.limits), *await try_definitions(move.target, move.plan, move.formats)]
-    tables = []
-    for table in move.plan.tables:
-        found: list[Misfit] = []
-        measure = await measure_table(
-            move.source,
-            table,
-            move.watcher.advance,
-            lambda row, table=table, found=found: found.extend(misfits_of(table, row, move.limits)),  # type: ignore[misc]  # mypy has no types for defaults of a lambda
-        )
-        misfits += found
-        tables.append(Comparison(table.name, measure))
+    tables = [Comparison(table.name, await _check_table(move, table, misfits)) for table in move.plan.tables]
     views = [Comparison(view.name, Measure(await count_rows(move.source, view.name))) for view in move.plan.views]
     return Report(
         source=move.source_name,
@@ -154,6 +145,16 @@ async def _check(move: Move) -> Report:
         left=move.plan.left,
         misfits=misfits,
     )
+
+
+async def _check_table(move: Move, table: MovedTable, misfits: list[Misfit]) -> Measure:
+    """What a table sums up to; what does not fit is added to the misfits."""
+    fitting = Fitting(table, move.limits)
+
+    def look(row: Row) -> None:
+        misfits.extend(fitting.misfits(row))
+
+    return await measure_table(move.source, table, move.watcher.advance, look)
 
 
 def _header(move: Move, checked: Report, mark: str) -> Header:

@@ -6,27 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import msgspec
-
-from undercroft.database.engine import Engine, Row, SqlError, Transaction, UniqueViolation, Value
+from undercroft.database.engine import Engine, Row, SqlError, Transaction, UniqueViolation
 from undercroft.database.limits import Limits
 from undercroft.database.migrations import Migration
+from undercroft.database.move_fit import Misfit
 from undercroft.database.move_pages import Source, read_pages
 from undercroft.database.move_state import Measure
-from undercroft.database.move_values import Unfit, check_value, digest, shorten
-from undercroft.database.moved import MovedColumn, MovedIndex, MovedTable, MovePlan
+from undercroft.database.move_values import digest, shorten
+from undercroft.database.moved import MovedColumn, MovedTable, MovePlan
 
 _HASH_RANGE = 2**256
-
-
-class Misfit(msgspec.Struct, frozen=True):
-    """Something of the source that the target cannot hold: a value of a record, or a part of a definition."""
-
-    table: str
-    record: str
-    field: str
-    value: str
-    reason: str
 
 
 @dataclass(slots=True)
@@ -87,18 +76,6 @@ async def measure_table(
     return tally.measure
 
 
-def misfits_of(table: MovedTable, row: Row, limits: Limits) -> Iterator[Misfit]:
-    """The values of a row that a database with these limits cannot hold."""
-    record = str(row[table.id_position])
-    for column, value in zip(table.columns, row, strict=True):
-        try:
-            check_value(column, value, limits)
-        except Unfit as reason:
-            yield Misfit(table.name, record, column.name, shorten(value), str(reason))
-    for index in table.indexes if limits.key_bytes else ():
-        yield from _too_long(table, row, index, limits)
-
-
 def misfit_names(plan: MovePlan, limits: Limits) -> Iterator[Misfit]:
     """The names that a database with these limits cannot give."""
     for table in plan.tables:
@@ -139,15 +116,3 @@ async def _try_table(trial: Trial, table: MovedTable) -> None:
     if not table.create or await trial.run(table.create, table.name, ""):
         for index in table.indexes:
             await trial.run(index.sql, table.name, index.name)
-
-
-def _too_long(table: MovedTable, row: Row, index: MovedIndex, limits: Limits) -> Iterator[Misfit]:
-    values = [value for column, value in zip(table.columns, row, strict=True) if column.name in index.columns]
-    size = sum(map(_size, values))
-    if size > limits.key_bytes:
-        reason = f"is {size:,} bytes, more than the index {index.name} may hold ({limits.key_bytes:,})"
-        yield Misfit(table.name, str(row[table.id_position]), ", ".join(index.columns), shorten(values[0]), reason)
-
-
-def _size(value: Value) -> int:
-    return len(value.encode()) if isinstance(value, str) else 8

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from undercroft.database.move_check import Misfit
+from undercroft.database.move_fit import Misfit
 from undercroft.database.move_state import Measure
 
 
@@ -84,10 +84,14 @@ def _lines(report: Report) -> Iterator[str]:
     if report.left:
         yield f"\nNot moved, because they are no collections: {', '.join(report.left)}"
     if report.misfits:
-        yield f"\n{len(report.misfits):,} do not fit:"
+        yield f"\n{_misfits(report)}:"
         yield from map(render_misfit, report.misfits)
     yield ""
     yield _conclusion(report)
+
+
+def _misfits(report: Report) -> str:
+    return "1 value does not fit" if len(report.misfits) == 1 else f"{len(report.misfits):,} values do not fit"
 
 
 def _runs(report: Report) -> str:
@@ -104,7 +108,7 @@ def _verdict(compared: Comparison) -> str:
 
 def _conclusion(report: Report) -> str:
     if not report.is_moved:
-        verdict = f"{len(report.misfits):,} values do not fit" if report.misfits else "everything fits"
+        verdict = _misfits(report) if report.misfits else "everything fits"
         return f"{report.count:,} rows in {len(report.tables)} tables were checked: {verdict}. Nothing was written."
     if report.is_equal:
         return f"{report.count:,} rows in {len(report.tables)} tables were moved; both sides have the same content."

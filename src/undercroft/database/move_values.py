@@ -43,8 +43,6 @@ def bound(column: MovedColumn, value: Value) -> Value:
     """What is given to the target for a value of the source."""
     if value is None:
         return None if column.is_nullable or column.kind == "json" else _EMPTY_BOUND[column.kind]
-    if column.kind == "bool":
-        return bool(value)
     if column.kind == "json" and isinstance(value, int | float):
         return json_text(value)
     if column.kind == "geo" and isinstance(value, str):

@@ -22,11 +22,15 @@ class MovedColumn:
 
 @dataclass(frozen=True, slots=True)
 class MovedIndex:
-    """An index: its name, the statement that builds it in the target, and the columns it keeps."""
+    """An index: its name, the statement that builds it in the target, and the columns it keeps.
+
+    It `tells_apart` all rows by nothing but these columns, or else does not.
+    """
 
     name: str
     sql: str
     columns: tuple[str, ...] = ()
+    tells_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
