@@ -72,7 +72,9 @@ class Session:
     async def put(self, old: Collection | None, new: Collection) -> None:
         """Make or change the table or view of a judged collection, and write its definition."""
         if new.name.lower().startswith(_RESERVED):
-            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database.")
+            raise SchemaRefused(
+                f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database."
+            )
         try:
             await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
         except SqlError as error:
@@ -162,7 +164,7 @@ class Session:
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""
-        await self._restore_views(verb)
+        await self._restore_views(old, verb)
         for view in self.catalog:
             if view.id == old.id or not speaks_of(view, old.name):
                 continue
@@ -172,10 +174,11 @@ class Session:
                 text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
                 raise SchemaRefused(text) from error
 
-    async def _restore_views(self, verb: Verb) -> None:
+    async def _restore_views(self, old: Collection, verb: Verb) -> None:
         """Make the views anew that went with what they read from, each once those it reads from are there."""
         present = {str(name) for name, _ in await self.tx.run(self.dialect.list_views())}
-        missing = {view.name: view for view in self.catalog if view.is_view and view.name not in present}
+        views = [view for view in self.catalog if view.is_view and view.id != old.id]
+        missing = {view.name: view for view in views if view.name not in present}
         while missing:
             ready = [view for view in missing.values() if not any(speaks_of(view, name) for name in missing)]
             for view in ready or [next(iter(missing.values()))]:

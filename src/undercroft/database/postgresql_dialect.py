@@ -46,7 +46,7 @@ class PostgresDialect:
     """
 
     def __init__(self) -> None:
-        self._spelling = Spelling(paramstyle="numeric_dollar")
+        self._spelling = Spelling(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
     def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
