@@ -92,7 +92,7 @@ class Dialect(Protocol):
         """A statement for the first rows of one that selects the columns of a view."""
         ...
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index; its collation and direction are in SQLite's words."""
         ...
 
@@ -101,7 +101,7 @@ class Dialect(Protocol):
         ...
 
     def insertion_column(self) -> str:
-        """The definition of a hidden column that follows insertion, after a comma; `""` where rows know by themselves."""
+        """A hidden column that follows insertion, behind a comma; `""` where rows know by themselves."""
         ...
 
     def column_type(self, kind: ColumnKind) -> str:

@@ -232,8 +232,8 @@ def _is_coalesce(element: Any) -> bool:
 def _as_texts(left: ClauseElement, right: ClauseElement) -> bool:
     """Whether one side is a column of text, which turns a number beside it into text."""
     kinds = {kind_of(left), kind_of(right)}
-    text_beside = (
-        (affinity(left) == "text" and affinity(right) == "") or (affinity(right) == "text" and affinity(left) == "")
+    text_beside = (affinity(left) == "text" and affinity(right) == "") or (
+        affinity(right) == "text" and affinity(left) == ""
     )
     return text_beside and kinds <= TEXTS | NUMBERS
 

@@ -19,8 +19,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from undercroft.database.dialect import ColumnKind, Expression, Kind, Names
 from undercroft.database.postgresql_compiler import Spelling, quote_name
 
+_RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
-    "id": """text COLLATE "C" PRIMARY KEY DEFAULT ('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14)) NOT NULL""",
+    "id": f'text COLLATE "C" PRIMARY KEY DEFAULT {_RANDOM_ID} NOT NULL',
     "text": """text COLLATE "C" DEFAULT '' NOT NULL""",
     "number": "double precision DEFAULT 0 NOT NULL",
     "bool": "boolean DEFAULT false NOT NULL",
@@ -115,7 +116,7 @@ class PostgresDialect:
         made = _VIEW_COLUMNS.get(kind)
         return f"undercroft.{made.format(quoted)} AS {quoted}" if made else quoted
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index, with missing values where SQLite has them."""
         quoted = f'lower({self.quote(name)} COLLATE "C")' if collate.upper() == "NOCASE" else self.quote(name)
         return f"{quoted} DESC NULLS LAST" if sort == "DESC" else f"{quoted} ASC NULLS FIRST"
@@ -144,7 +145,8 @@ class PostgresDialect:
 
     def list_tables(self) -> str:
         """A statement that gives the names of all tables and views."""
-        return "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+        return """SELECT relname::text FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"""
 
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it, what others need first."""

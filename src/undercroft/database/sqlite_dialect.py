@@ -116,9 +116,8 @@ class SqliteDialect:
         """A statement for the first rows of one that selects the columns of a view."""
         return f"{select} LIMIT {limit}"
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index."""
-        del kind
         return " ".join(filter(None, (self.quote(name), f"COLLATE {collate}" if collate else "", sort)))
 
     def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
