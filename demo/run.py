@@ -12,6 +12,7 @@ import argparse
 import json
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8090)
     port = parser.parse_args().port
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     FOLDER.mkdir(exist_ok=True)
     is_new = not LOGIN.exists()
     password = prepare_login()

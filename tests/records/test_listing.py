@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -223,3 +224,84 @@ async def test_lists_in_the_order_of_an_index_are_the_same_lists(shelf):
         answer = await shelf.list("logs", filter="owner = 'b'", sort=sort, perPage=50, page=2, skipTotal=1)
         expected = sorted(row["n"] for row in rows if row["owner"] == "b")[::step][50:100]
         assert [item["n"] for item in answer.json["items"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        ("title", {"title"}),
+        (" id , title ", {"id", "title"}),
+        ("collectionId,title", {"collectionId", "title"}),
+        ("collectionName", {"collectionName"}),
+        ("nope", set()),
+        ("nope,meta", {"meta"}),
+        ("meta.n,id", {"meta", "id"}),
+        ("title:excerpt(1)", {"title"}),
+        ("*,title", {"title", "by", "helpers", "meta", "id", "collectionId", "collectionName"}),
+    ],
+)
+async def test_fields_pick_the_same_from_sql_and_from_the_answer(shelf, fields, keys):
+    """Plain keys are selected in SQL, others are picked from the answer; one cannot tell."""
+    items = (await shelf.list("books", fields=fields)).json["items"]
+
+    assert len(items) == 5
+    assert all(set(item) == keys for item in items)
+
+
+@pytest.fixture
+async def crowd(blog):
+    """Twenty people, each of whom knows all twenty."""
+    made = await blog.collection("people", text("name"))
+    knows = {"name": "knows", "type": "relation", "collectionId": made["id"], "maxSelect": 99}
+    await blog.change("people", fields=[*made["fields"], knows])
+    ids = [(await blog.add("people", name=f"p{n}"))["id"] for n in range(20)]
+    for one in ids:
+        await blog.update("people", one, {"knows": ids})
+    return blog
+
+
+@pytest.mark.parametrize("expand", [".".join(["knows"] * 6), "people_via_knows.knows.people_via_knows.knows"])
+async def test_an_answer_does_not_grow_without_end(crowd, expand):
+    """An expand that would write twenty records millions of times is refused."""
+    began = time.perf_counter()
+
+    answer = await crowd.list("people", expand=expand)
+
+    assert (answer.status, answer.error.code) == (400, "expand_too_large")
+    assert time.perf_counter() - began < 1
+    assert (await crowd.list("people", expand="knows.knows")).status == 200
+
+
+async def test_an_expand_has_so_many_parts(crowd):
+    """Each part is a statement, so they are counted."""
+    answer = await crowd.list("people", expand=",".join(f"knows.a{n}" for n in range(600)))
+
+    assert (answer.status, answer.error.code) == (400, "expand_too_large")
+
+
+async def test_what_is_stored_is_answered_whatever_expand_asks(crowd):
+    """A write that is done is not answered with an error for what was to be shown beside it."""
+    answer = await crowd.create(
+        "people", {"name": "new", "knows": await crowd.ids("people")}, expand=".".join(["knows"] * 6)
+    )
+
+    assert (answer.status, answer.json["name"]) == (200, "new")
+
+
+async def test_long_filters_do_not_hold_up_others(shelf):
+    """While a long filter is compiled, the event loop goes on."""
+    text = " || ".join(f"by.name ~ 'x{n}' && helpers.rank > {n}" for n in range(70))
+    pauses = []
+
+    async def tick():
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            pauses.append(time.perf_counter() - began)
+
+    ticking = asyncio.create_task(tick())
+    answer = await shelf.list("books", filter=text)
+    ticking.cancel()
+
+    assert answer.status == 200
+    assert len(pauses) > 5

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from undercroft.errors import BadRequest
+from undercroft.http.fields import plain_keys
 from undercroft.records.read import ListParams
 
 DEFAULT_PER_PAGE: Final = 30
@@ -35,7 +36,14 @@ def list_params(query: Mapping[str, str]) -> ListParams:
         filter=query.get("filter", ""),
         sort=query.get("sort", ""),
         expand=query.get("expand", ""),
+        keys=_keys(query),
     )
+
+
+def _keys(query: Mapping[str, str]) -> frozenset[str] | None:
+    """The keys to select, when the caller names plain ones and expands nothing."""
+    fields = query.get("fields", "")
+    return plain_keys(fields) if fields and not query.get("expand") else None
 
 
 def read_page(query: Mapping[str, str]) -> int:

@@ -20,7 +20,7 @@ from undercroft.http.response import Response, json_bytes, no_content
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
 from undercroft.records.prepare import Desk, Prepared, prepare_write
-from undercroft.records.read import guard, list_records, show_stored, view_record
+from undercroft.records.read import guard, list_records, selected_columns, show_stored, view_record
 from undercroft.records.write import Writer, discard_staged, refuse_view
 
 MIB: Final = 1024 * 1024
@@ -34,8 +34,11 @@ async def list_(request: Request) -> Response:
     await read_body(request, collection)
     if explain.is_wanted(request):
         return await explain.explained(request, "list", collection)
-    page = await list_records(access_of(request), collection, list_params(request.query))
-    return json_bytes(_encode(page))
+    params, access = list_params(request.query), access_of(request)
+    page = await list_records(access, collection, params)
+    response = json_bytes(_encode(page))
+    response.is_picked = selected_columns(collection, params, access.scope) is not None
+    return response
 
 
 async def view(request: Request) -> Response:

@@ -44,14 +44,18 @@ class LoggedChange:
 
 async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
     """Write the entry that ends a write; its position."""
-    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
-    columns = '"at", "kind", "collection", "record", "action"'
-    sql = f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
-    rows = await tx.run(sql, (now(), change.kind, change.collection, change.record, change.action))
+    rows = await tx.run(_insert_sql(dialect), (now(), change.kind, change.collection, change.record, change.action))
     position = _position(rows)
     if position % _PRUNED_EVERY == 0:
         await prune_changes(tx, dialect, position - KEPT)
     return position
+
+
+def _insert_sql(dialect: Dialect) -> str:
+    mark = dialect.placeholder
+    places = f"{mark(1)}, {mark(2)}, {mark(3)}, {mark(4)}, {mark(5)}"
+    columns = '"at", "kind", "collection", "record", "action"'
+    return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
 
 
 async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:

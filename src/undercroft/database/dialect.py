@@ -36,8 +36,11 @@ class Kind(NullType):
 class Dialect(Protocol):
     """The spelling of one engine."""
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
-        """SQL text with positional placeholders, and the bind names in their order."""
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
+        """SQL text with positional placeholders, and the bind names in their order.
+
+        `after` is how many placeholders stand before it, where it is a part of a statement.
+        """
         ...
 
     def quote(self, name: str) -> str:

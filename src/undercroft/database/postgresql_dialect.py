@@ -37,6 +37,7 @@ _VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
     "bool": "any_bool({})",
     "json": "any_json({})",
 }
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _PATH_PART: Final = re.compile(r"\w+")
 
 
@@ -49,12 +50,15 @@ class PostgresDialect:
     def __init__(self) -> None:
         self._spelling = Spelling(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
         compiled = statement.compile(dialect=self._spelling)
         if not isinstance(compiled, SQLCompiler):
             return str(compiled), ()
-        return str(compiled), tuple(compiled.positiontup or ())
+        text = str(compiled)
+        if after:
+            text = _PLACEHOLDER.sub(lambda found: f"${int(found[1]) + after}", text)
+        return text, tuple(compiled.positiontup or ())
 
     def quote(self, name: str) -> str:
         """An identifier, quoted; one that is too long for PostgreSQL is shortened to one of its own."""

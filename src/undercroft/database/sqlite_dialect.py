@@ -50,8 +50,9 @@ class SqliteDialect:
     def __init__(self) -> None:
         self._spelling = _Spelling(paramstyle="qmark")
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
+        del after
         compiled = statement.compile(dialect=self._spelling)
         if not isinstance(compiled, SQLCompiler):
             return str(compiled), ()

@@ -27,8 +27,9 @@ from undercroft.database.sqlite_slow import SlowTexts
 _STEPS = 1000
 _STEPS_ALLOWED = 8 * _STEPS
 _PROOF = 3
-_GLANCE = 3 * _STEPS  # for the planner's choice, where there is another statement
+_GLANCE = 2 * _STEPS  # for the planner's choice, where there is another statement
 _WALK = 16 * _STEPS  # for the other
+_TRUSTED = 8
 _REMEMBERED = 1000
 
 
@@ -42,6 +43,7 @@ class LoopReader:
         self._until = 0.0
         self._steps_left = 0
         self._sorting: dict[str, bool] = {}
+        self._wins: dict[str, int] = {}
         self._slow = SlowTexts(options.slow_memory)
         self._suspects: Counter[str] = Counter()
         connection.set_progress_handler(self._is_over_budget, _STEPS)
@@ -51,7 +53,7 @@ class LoopReader:
         started = perf_counter()
         if self._slow.knows(sql, started):
             return None
-        if sql.__class__ is Choice and (chosen := self._choose(sql, values)) is not None:
+        if isinstance(sql, Choice) and (chosen := self._choose(sql, values)) is not None:
             return chosen
         self._allow(_STEPS_ALLOWED, started + self._budget)
         try:
@@ -66,16 +68,23 @@ class LoopReader:
             self._suspects.pop(sql, None)
         return rows
 
-    def _choose(self, choice: str, values: Sequence[Value]) -> list[Row] | None:
-        """The rows, when one of two equivalent statements has them soon: first the planner's own choice."""
-        rows = self._glance(choice, values, _GLANCE)
-        if rows is not None or not isinstance(choice, Choice) or not self._sorts(choice, values):
+    def _choose(self, choice: Choice, values: Sequence[Value]) -> list[Row] | None:
+        """The rows, when one of two equivalent statements has them soon.
+
+        The planner's own choice comes first, unless the other one was right many times on end.
+        """
+        if self._sorting.get(choice) is False:
+            return None
+        wins = self._wins.get(choice, 0)
+        if wins < _TRUSTED and (rows := self._glance(choice, values, _GLANCE)) is not None:
+            self._wins.pop(choice, None)
             return rows
-        if self._slow.knows(choice.walk, perf_counter()):
+        if not self._sorts(choice, values) or self._slow.knows(choice.walk, perf_counter()):
             return None
         rows = self._glance(choice.walk, values, _WALK)
         if rows is None:
             self._slow.remember(choice.walk)
+        self._wins[choice] = 0 if rows is None else wins + 1
         return rows
 
     def _glance(self, sql: str, values: Sequence[Value], steps: int) -> list[Row] | None:
@@ -96,6 +105,7 @@ class LoopReader:
             steps = self._cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
             if len(self._sorting) >= _REMEMBERED:
                 self._sorting.clear()
+                self._wins.clear()
             known = self._sorting[sql] = any("FOR ORDER BY" in str(step[3]) for step in steps)
         return known
 
@@ -112,6 +122,8 @@ class LoopReader:
         return self._steps_left < 0 and perf_counter() > self._until
 
     def _suspect(self, sql: str) -> None:
+        if len(self._suspects) >= _REMEMBERED:
+            self._suspects.clear()
         self._suspects[sql] += 1
         if self._suspects[sql] >= _PROOF:
             del self._suspects[sql]

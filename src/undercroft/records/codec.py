@@ -21,18 +21,19 @@ from undercroft.collections.fields.casts import EXACT
 from undercroft.database.engine import Row, Value
 
 Record = Any  # a generated struct with the keys of one collection
+_MAX_CODECS = 100  # of one collection; callers choose the columns
 _SIGNS = frozenset("-0123456789")  # how JSON numbers begin
-_PLAIN = ("collectionId", "collectionName")
+PLAIN = ("collectionId", "collectionName")
 _EXPONENT_FROM = 1e21  # the wire writes digits out below; Python writes an exponent from 1e16 on
 
 
 class Codec:
     """Makes records of rows, and keeps what other levels need of them."""
 
-    def __init__(self, collection: Collection, columns: Sequence[str]) -> None:
+    def __init__(self, collection: Collection, columns: Sequence[str], plain: Sequence[str] = PLAIN) -> None:
         self.collection = collection
         self.columns = tuple(columns)
-        keys = sorted({*columns, *_PLAIN, "expand"})
+        keys = sorted({*columns, *plain, "expand"})
         struct = msgspec.defstruct(
             "Record",
             [(f"f{number}", Any) for number, _ in enumerate(keys)],
@@ -55,12 +56,14 @@ class Codec:
         return found
 
 
-def codec_of(collection: Collection, columns: tuple[str, ...]) -> Codec:
-    """The codec of a collection for these columns; made once."""
-    made: dict[tuple[str, ...], Codec] = collection.__dict__.setdefault("_codecs", {})
-    if columns not in made:
-        made[columns] = Codec(collection, columns)
-    return made[columns]
+def codec_of(collection: Collection, columns: tuple[str, ...], plain: tuple[str, ...] = PLAIN) -> Codec:
+    """The codec of a collection for these columns, and for its own id and name if wanted; made once."""
+    made: dict[tuple[tuple[str, ...], tuple[str, ...]], Codec] = collection.__dict__.setdefault("_codecs", {})
+    if (columns, plain) not in made:
+        if len(made) >= _MAX_CODECS:
+            made.clear()
+        made[columns, plain] = Codec(collection, columns, plain)
+    return made[columns, plain]
 
 
 def _make_reader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,11 @@ from undercroft.query.errors import FilterError, FilterTooLarge, SuperuserFilter
 from undercroft.query.lexer import lex, original_offset
 from undercroft.query.parser import MAX_CLIENT_BYTES
 from undercroft.query.scope import Scope
-from undercroft.query.selects import Question, plan_for, visible_columns
+from undercroft.query.selects import Question, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
-from undercroft.records.codec import Codec, Record, codec_of
-from undercroft.records.expand import expand_records
+from undercroft.records.codec import PLAIN, Codec, Record, codec_of
+from undercroft.records.expand import ExpandTooLarge, expand_records
 from undercroft.records.loaded import Loaded
 
 _PRIVATE = ("@request.", "@collection.")
@@ -35,6 +36,8 @@ class ListParams:
     filter: str = ""
     sort: str = ""
     expand: str = ""
+    keys: frozenset[str] | None = None
+    """The keys that are wanted of each record, None for all; only without `expand`."""
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
@@ -54,9 +57,11 @@ async def list_records(access: Access, collection: Collection, params: ListParam
     """
     rule = guard("list", collection, access.scope)
     asked = _Asked(params, access.scope)
-    question = Question("page", collection.id, rule, asked.shape, asked.sort)
+    wanted = selected_columns(collection, params, access.scope)
+    question = Question("page", collection.id, rule, asked.shape, asked.sort, columns=wanted)
     limits: dict[str, Value] = {"limit": params.per_page, "offset": (params.page - 1) * params.per_page}
-    loaded = await asked.reporting(_load(access, collection, question, asked.literals, limits))
+    plain = PLAIN if wanted is None or params.keys is None else tuple(key for key in PLAIN if key in params.keys)
+    loaded = await asked.reporting(_load(access, collection, question, asked.literals, limits, plain=plain))
     total = -1
     if not params.skip_total:
         total = await _count(access, question, asked.literals, loaded, params)
@@ -86,13 +91,22 @@ async def show_stored(access: Access, collection: Collection, columns: Mapping[s
     """A record that was just stored, as the caller sees it, without reading it again.
 
     Only accounts are read again: who sees their address is for the database to say.
+    An expand that is too large is left out, for the record is stored already.
     """
     if collection.is_auth:
-        return await show_record(access, collection, str(columns["id"]), expand)
+        return await _show_account(access, collection, str(columns["id"]), expand)
     names = visible_columns(collection, is_superuser=access.scope.is_superuser)
     loaded = load_rows(codec_of(collection, names), [tuple(columns[name] for name in names)])
-    await expand_records(access, loaded, expand)
+    with suppress(ExpandTooLarge):
+        await expand_records(access, loaded, expand)
     return loaded.records[0]
+
+
+async def _show_account(access: Access, collection: Collection, record_id: str, expand: str) -> Record:
+    try:
+        return await show_record(access, collection, record_id, expand)
+    except ExpandTooLarge:
+        return await show_record(access, collection, record_id)
 
 
 def guard(action: Action, collection: Collection, scope: Scope) -> str | None:
@@ -111,10 +125,20 @@ async def _load(
     question: Question,
     literals: Sequence[str | float],
     named: Mapping[str, Value],
+    *,
+    plain: tuple[str, ...] = PLAIN,
 ) -> Loaded:
-    plan = plan_for(access.plans, access.catalog, question, access.scope)
+    plan = await access.plan(question)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
-    return load_rows(codec_of(collection, plan.columns), rows)
+    return load_rows(codec_of(collection, plan.columns, plain), rows)
+
+
+def selected_columns(collection: Collection, params: ListParams, scope: Scope) -> tuple[str, ...] | None:
+    """The columns to select when only some keys are wanted; None selects what the caller may see."""
+    if params.keys is None or params.expand:
+        return None
+    visible = visible_columns(collection, is_superuser=scope.is_superuser)
+    return tuple(name for name in visible if name in params.keys) or None
 
 
 def load_rows(codec: Codec, rows: list[Row]) -> Loaded:
@@ -130,7 +154,7 @@ async def _count(
     if found < params.per_page and (found or params.page == 1):
         return (params.page - 1) * params.per_page + found
     counting = Question("count", question.collection, question.rule, question.shape, question.sort)
-    plan = plan_for(access.plans, access.catalog, counting, access.scope)
+    plan = await access.plan(counting)
     rows = await access.run(plan.sql, plan.values(access.scope, literals))
     total: Any = rows[0][0]
     return int(total)
