@@ -78,7 +78,7 @@ class Session:
         try:
             await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
         except SqlError as error:
-            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error}") from error
+            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error.detail}") from error
         if old is not None:
             await self._require_dependants(old, "update")
         await self._write(old, new)
@@ -148,7 +148,8 @@ class Session:
             try:
                 await self.tx.run(new.sql)
             except (SqlError, UniqueViolation) as error:
-                errors = {str(new.position): build_error(new.index, str(error))}
+                reason = error.detail if isinstance(error, SqlError) else error.message()
+                errors = {str(new.position): build_error(new.index, reason)}
                 raise Invalid({"indexes": errors}, f"Failed to {verb} collection.") from error
 
     async def _put_view(self, old: Collection | None, new: Collection) -> None:
@@ -171,7 +172,7 @@ class Session:
             try:
                 await self._probe(view)
             except SqlError as error:
-                text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                 raise SchemaRefused(text) from error
 
     async def _restore_views(self, old: Collection, verb: Verb) -> None:
@@ -228,7 +229,7 @@ async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:
     try:
         rows = await read(f'SELECT "id" FROM (\n{query}\n) AS "query" LIMIT {_SAMPLE}', ())
     except SqlError as error:
-        return ViewShape(reason=str(error))
+        return ViewShape(reason=error.detail)
     found = [value for (value,) in rows]
     if any(value is None or value == "" for value in found):
         return replace(shape, reason="the query could return records with empty or invalid ids")
