@@ -187,7 +187,7 @@ class Session:
                 try:
                     await self.tx.run(self._create_view(view, self.catalog))
                 except SqlError as error:
-                    text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                    text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                     raise SchemaRefused(text) from error
 
     async def _forget_accounts(self, old: Collection) -> None:
