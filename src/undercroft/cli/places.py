@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +16,9 @@ from undercroft.cli.data import NoData
 from undercroft.config import BadConfig, is_postgresql
 from undercroft.database.engine import Engine
 from undercroft.database.lock import lock_directory
+from undercroft.database.opening import open_engine
 from undercroft.database.refusals import DatabaseInUse
-from undercroft.database.sqlite import FILE_NAME, SqliteEngine
-from undercroft.database.sqlite_options import SqliteOptions
+from undercroft.database.sqlite import FILE_NAME
 
 _SQLITE: Final = "sqlite:///"
 _PATIENT: Final = 24 * 3600.0  # a large index takes as long as it takes
@@ -88,33 +88,15 @@ async def open_target(place: Place, *, is_trial: bool) -> AsyncIterator[Engine]:
         place.file.unlink()
 
 
-def _open(place: Place) -> AbstractAsyncContextManager[Engine]:
-    return _open_postgresql(place) if place.url else _open_sqlite(place)
-
-
 @asynccontextmanager
-async def _open_sqlite(place: Place) -> AsyncIterator[Engine]:
-    with lock_directory(place.directory, os.environ):
-        engine = await SqliteEngine.open(place.file, SqliteOptions(read_deadline=_PATIENT, write_deadline=_PATIENT))
+async def _open(place: Place) -> AsyncIterator[Engine]:
+    with nullcontext() if place.url else lock_directory(place.directory, os.environ):
+        engine = await open_engine(place.directory, place.url, _PATIENT)
         try:
+            await _refuse_used(engine, place)
             yield engine
         finally:
             await engine.close()
-
-
-@asynccontextmanager
-async def _open_postgresql(place: Place) -> AsyncIterator[Engine]:
-    # Its driver is an extra, which most servers never need.
-    from undercroft.database.postgresql import PostgresEngine  # noqa: PLC0415 - see above
-    from undercroft.database.postgresql_options import PostgresOptions  # noqa: PLC0415 - likewise
-
-    options = PostgresOptions(pool_size=2, read_deadline=_PATIENT, write_deadline=_PATIENT)
-    engine = await PostgresEngine.open(place.url, options)
-    try:
-        await _refuse_used(engine, place)
-        yield engine
-    finally:
-        await engine.close()
 
 
 async def _refuse_used(engine: Engine, place: Place) -> None:

@@ -23,8 +23,8 @@ from typing import Any
 
 import apsw
 
-from undercroft.database.engine import Operation, T, WriteQueueFull
 from undercroft.database.answers import run_actions, settle
+from undercroft.database.engine import Operation, T, WriteQueueFull
 from undercroft.database.faults import DatabaseClosed
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
