@@ -26,19 +26,6 @@ def url(postgres, postgres_template):
 
 
 @pytest.fixture
-def opened(url):
-    """Opens engines on one database, as several nodes would; closes them in the end."""
-    engines = []
-
-    async def open_engine(**options):
-        engine = await PostgresEngine.open(url, PostgresOptions(**options))
-        engines.append(engine)
-        return engine
-
-    yield open_engine
-
-
-@pytest.fixture
 async def engine(url):
     engine = await PostgresEngine.open(url, PostgresOptions(pool_size=4))
     await engine.write(lambda tx: tx.run(COUNTER))
@@ -124,11 +111,15 @@ async def test_a_slow_read_is_stopped(url):
 
 async def test_an_interactive_transaction_ends_with_its_time(engine):
     """Its next statement is refused, and all is undone."""
-    with pytest.raises(QueryTimeout):
+
+    async def dawdle():
         async with engine.transaction(seconds=0.1) as tx:
             await increment(tx)
             await asyncio.sleep(0.2)
             await increment(tx)
+
+    with pytest.raises(QueryTimeout):
+        await dawdle()
 
     assert await engine.read('SELECT "n" FROM "counter"') == [(0,)]
 
@@ -179,9 +170,9 @@ async def test_a_full_disk_is_named(engine):
         await engine.write(lambda tx: tx.run("DO $$ BEGIN RAISE 'no space left' USING ERRCODE = '53100'; END $$"))
 
 
-async def test_columns_of_other_types_are_met_by_new_statements(engine, opened):
+async def test_columns_of_other_types_are_met_by_new_statements(engine, url):
     """Another node changes a column's type, and statements prepared before go on."""
-    other = await opened()
+    other = await PostgresEngine.open(url)
     insert = 'INSERT INTO "t" ("v") VALUES ($1)'
     await engine.write(lambda tx: tx.run('CREATE TABLE "t" ("v" text)'))
     await engine.write(lambda tx: tx.run(insert, ("x",)))
