@@ -60,9 +60,9 @@ class Bar:
 
 @click.command()
 @click.option(
-    "--to", "target", metavar="URL", help="The database to fill, which must be empty [default: that of --dir]."
+    "--to", "target", metavar="URL", help="The database to fill, which must be empty [default: SQLite in --dir]."
 )
-@click.option("--from", "source", metavar="URL", help="The database to move [default: that of --dir].")
+@click.option("--from", "source", metavar="URL", help="The database to move [default: the one in use].")
 @click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="The data directory [default: data]."
 )
@@ -90,6 +90,8 @@ def command(target: str | None, source: str | None, directory: Path | None, is_d
     order = _order(target, source, directory, is_dry=is_dry, report=report)
     outcome = asyncio.run(run_order(order))
     click.echo(render_text(outcome), nl=False)
+    if outcome.is_equal:
+        click.echo("Files were not moved: they stay in the folder `storage` of the data directory.")
     file = _save(outcome, order)
     if file:
         click.echo(f"This report is kept in {file} and {file.with_suffix('.json')}.")
@@ -125,8 +127,8 @@ def _order(
     if target is None and source is None:
         raise click.UsageError("Say where to: --to URL, or where from: --from URL.")
     flags = {"dir": str(directory)} if directory else {}
-    own = Path(load_config(Path(), flags, os.environ).dir)
-    places = [parse_place(text or str(own)) for text in (source, target)]
+    config = load_config(Path(), flags, os.environ)
+    places = [parse_place(source or config.database or config.dir), parse_place(target or config.dir)]
     if places[0].identity == places[1].identity:
         raise click.UsageError(f"{places[0].name} cannot be moved into itself.")
     return Order(places[0], places[1], is_dry, report or (None if is_dry else _REPORT))
