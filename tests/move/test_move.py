@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from postgres import in_thread
 
 from undercroft import testing
+from undercroft.cli import move as cli
 from undercroft.cli import places
+from undercroft.cli.adopt import run_adoption
+from undercroft.cli.data import Place as Directory
 from undercroft.database.lock import lock_directory
-from undercroft.database.move import MoveFinished, OlderDataFormat, SourceChanged, TargetNotEmpty
+from undercroft.database.move import MoveFinished, OlderDataFormat, SourceChanged, TargetNotEmpty, check_move
 from undercroft.database.move_state import MoveCrossed, MoveUnfinished, Place, change_place
 from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED
 from undercroft.database.postgresql import PostgresEngine
+from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.refusals import DatabaseInUse, DirectoryInUse
+from undercroft.database.sqlite import SqliteEngine
+from undercroft.database.sqlite_options import SqliteOptions
+from undercroft.errors import Unavailable
 
 TABLES = ("things", "owners", "_collections", "_changes", "_params", "_superusers")
 REOPEN = """UPDATE _move SET value = replace(value, '"finished":"', '"finished":"","was":"') WHERE name = 'move'"""
@@ -171,6 +179,18 @@ def test_tables_of_others_are_named(data, mover, sql, tmp_path):
     assert mover.report["left"] == ["notebook"]
 
 
+def test_adopted_tables_move(data, target, mover, sql):
+    """A table that was adopted moves as the collection it is, its NULLs as the empty values the API shows."""
+    sql(data, "CREATE TABLE notes (id text PRIMARY KEY NOT NULL, line text UNIQUE, stars integer, seen datetime)")
+    sql(data, "INSERT INTO notes VALUES ('a', 'first', 3, '2024-01-01 10:00:00.000Z'), ('b', NULL, NULL, NULL)")
+    asyncio.run(run_adoption("notes", None, Directory(directory=data)))
+
+    mover.run(data, target.name)
+
+    assert mover.report["equal"]
+    assert target.sql("SELECT id, line, stars FROM notes ORDER BY id") == [("a", "first", 3), ("b", "", 0)]
+
+
 def test_a_password_is_not_shown(data, postgres, mover):
     """The report names the database without the password of its URL."""
     url = postgres.database().replace("postgres@", "postgres:s3cret@")
@@ -179,6 +199,23 @@ def test_a_password_is_not_shown(data, postgres, mover):
 
     assert outcome.exit_code == 0
     assert "s3cret" not in outcome.output + str(mover.report)
+
+
+def test_nobody_writes_to_the_source_meanwhile(data, target, mover, tmp_path, monkeypatch):
+    """While a move reads, another program's write waits, and is told to come back later when that takes too long."""
+    mover.run(data, target.name)
+    refused = []
+
+    async def write_beside(move):
+        with pytest.raises(Unavailable) as caught:
+            await write_impatiently(target)
+        refused.append(caught.value)
+        return await check_move(move)
+
+    monkeypatch.setattr(cli, "check_move", write_beside)
+
+    assert mover.run(target.name, tmp_path / "back", "--dry-run").exit_code == 0
+    assert len(refused) == 1
 
 
 async def test_two_moves_do_not_mix(engine):
@@ -223,3 +260,14 @@ async def make_move_table(engine):
         await tx.run("""INSERT INTO "_move" VALUES ('table t', '{"after":null,"rows":0,"is_done":false}')""")
 
     await engine.write(make)
+
+
+async def write_impatiently(target):
+    if target.is_file:
+        engine = await SqliteEngine.open(Path(target.name), SqliteOptions(busy_timeout=0.1))
+    else:
+        engine = await PostgresEngine.open(target.name, PostgresOptions(lock_wait=0.2, write_retries=0))
+    try:
+        await engine.write(lambda tx: tx.run("UPDATE things SET text = 'x'"))
+    finally:
+        await engine.close()

@@ -38,13 +38,14 @@ class Kind(NullType):
 
 @dataclass(frozen=True, slots=True)
 class SchemaQuestions:
-    """How an engine is asked what tables look like: statements that each take the name of a table, and the kind of column that a type is.
+    """How an engine is asked what tables look like, and what its types hold.
 
-    `columns` gives name, type in lower case, whether it is NOT NULL, whether it has a
-    value when none is given, and its place in the primary key, from 1, or 0. `foreign_keys` gives a
-    name of the key, column, table referred to, column there, and what a deletion does.
-    `indexes` gives name, whether it is unique, whether some of it cannot be told here, and
-    column, in order. `kind` says what a column of a type holds; None when nothing of ours.
+    The statements each take the name of a table. `columns` gives name, type in lower case,
+    whether it is NOT NULL, whether it has a value when none is given, and its place in the
+    primary key, from 1, or 0. `foreign_keys` gives a name of the key, column, table referred
+    to, column there, and what a deletion does. `indexes` gives name, whether it is unique,
+    whether some of it cannot be told here, and column, in order. `kind` says what a
+    column of a type holds; None when nothing of ours.
     """
 
     columns: str
