@@ -9,7 +9,7 @@ its sides: both as texts, both as numbers, or, when a side may be either, both a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from undercroft.database.postgresql_kinds import (
     TEXTS,
     affinity,
     arguments,
+    is_aggregate,
     is_bound,
     is_literal,
     is_null,
@@ -80,11 +81,16 @@ class _Compiler(PGCompiler):
     def visit_binary(self, binary: Any, *args: Any, **kw: Any) -> str:
         operator = binary.operator
         if operator is operators.concat_op:
-            return f"({self.as_text(binary.left, **kw)} || {self.as_text(binary.right, **kw)})"
+            return self._joined((binary.left, binary.right), **kw)
         symbol = _SYMBOLS.get(operator) or (operator.opstring if isinstance(operator, operators.custom_op) else "")
         if not symbol:
             return super().visit_binary(binary, *args, **kw)  # type: ignore[no-untyped-call,no-any-return]  # likewise
         return f"({self._compared(binary.left, symbol, binary.right, **kw)})"
+
+    def visit_expression_clauselist(self, clauselist: Any, **kw: Any) -> str:
+        if clauselist.operator is operators.concat_op:
+            return self._joined(clauselist.clauses, **kw)
+        return super().visit_expression_clauselist(clauselist, **kw)  # type: ignore[no-untyped-call,no-any-return]  # likewise
 
     def visit_unary(self, unary: UnaryExpression[Any], *args: Any, **kw: Any) -> str:
         direction = _FIRST.get(unary.modifier or "")
@@ -130,7 +136,7 @@ class _Compiler(PGCompiler):
         if _is_coalesce(plain):
             return f"coalesce({self.as_rank(arguments(plain)[0], **kw)}, '1')"
         if kind == "json":
-            return f"undercroft.rank({self.process(plain, **kw)})"
+            return f"undercroft.{'numeric_rank' if is_numeric else 'rank'}({self.process(plain, **kw)})"
         if kind in NUMBERS:
             return f"undercroft.rank(({self.as_number(plain, **kw)})::double precision)"
         if is_numeric:
@@ -139,12 +145,15 @@ class _Compiler(PGCompiler):
 
     def as_sortable(self, element: ClauseElement, **kw: Any) -> str:
         """An expression as a value whose order is SQLite's."""
-        kind = kind_of(element)
+        kind = None if is_aggregate(element) else kind_of(element)
         if kind == "json":
-            return f"{self.as_rank(element, **kw)}"
+            return self.as_rank(element, **kw)
         if kind == "bool":
             return f"({self.process(element, **kw)})::int"
         return self.as_text(element, **kw) if kind in ("list", "geo") else self.process(element, **kw)
+
+    def _joined(self, parts: Sequence[ClauseElement], **kw: Any) -> str:
+        return f"({' || '.join(self.as_text(part, **kw) for part in parts)})"
 
     def _compared(self, left: ClauseElement, symbol: str, right: ClauseElement, **kw: Any) -> str:
         if symbol in ("ILIKE", "NOT ILIKE"):
@@ -230,12 +239,9 @@ def _is_coalesce(element: Any) -> bool:
 
 
 def _as_texts(left: ClauseElement, right: ClauseElement) -> bool:
-    """Whether one side is a column of text, which turns a number beside it into text."""
-    kinds = {kind_of(left), kind_of(right)}
-    text_beside = (affinity(left) == "text" and affinity(right) == "") or (
-        affinity(right) == "text" and affinity(left) == ""
-    )
-    return text_beside and kinds <= TEXTS | NUMBERS
+    """Whether one side is a column of text, which turns what is no column beside it into text."""
+    sides = {affinity(left), affinity(right)}
+    return sides == {"text", ""}
 
 
 def _table_name(element: ClauseElement) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, Case, ColumnClause, Function, Label, Null, TypeCoerce
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import BinaryExpression, Grouping
+from sqlalchemy.sql import ClauseElement, operators
+from sqlalchemy.sql.elements import BinaryExpression, ExpressionClauseList, Grouping
 
 from undercroft.database.dialect import ColumnKind, Kind
 
@@ -28,7 +28,8 @@ def kind_of(element: ClauseElement) -> ColumnKind | None:
         return known.kind
     if isinstance(plain, ColumnClause) and plain.is_literal:
         return "text" if plain.name.startswith("'") else "number"
-    return "text" if isinstance(plain, BinaryExpression) and not _is_condition(plain) else None
+    is_joined = isinstance(plain, BinaryExpression | ExpressionClauseList) and plain.operator is operators.concat_op
+    return "text" if is_joined else None
 
 
 def unwrap(element: ClauseElement) -> Any:
@@ -52,6 +53,12 @@ def affinity(element: ClauseElement) -> str:
     return "text" if kind_of(plain) in ("text", "id", "date") else "number"
 
 
+def is_aggregate(element: ClauseElement) -> bool:
+    """Whether it is the least or the greatest of many."""
+    plain = unwrap(element)
+    return isinstance(plain, Function) and plain.name in ("min", "max")
+
+
 def is_null(element: ClauseElement) -> bool:
     """Whether it is the word NULL."""
     return isinstance(unwrap(element), Null)
@@ -67,7 +74,3 @@ def is_bound(element: ClauseElement) -> bool:
     """Whether it is a bound value."""
     plain = unwrap(element)
     return isinstance(plain, BindParameter | TypeCoerce)
-
-
-def _is_condition(element: BinaryExpression[Any]) -> bool:
-    return getattr(element.operator, "is_comparison", False) or element.type.python_type is bool

@@ -70,6 +70,12 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT coalesce(undercroft.rank(undercroft.text_number(value)), '1' || value) COLLATE "C"
 $$;
 
+CREATE OR REPLACE FUNCTION undercroft.numeric_rank(value jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE jsonb_typeof(value) WHEN 'string' THEN undercroft.numeric_rank(value #>> '{}')
+    ELSE undercroft.rank(value) END COLLATE "C"
+$$;
+
 -- The elements of a JSON array; anything else is its own only element.
 CREATE OR REPLACE FUNCTION undercroft.elements(list jsonb) RETURNS TABLE (value jsonb)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 5 AS $$
