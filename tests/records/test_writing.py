@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from undercroft.database.changes import append_change
 from undercroft.testing import File
 
 
@@ -191,6 +193,30 @@ async def test_refused_uploads_leave_no_file(things):
     assert large.error.data["docs"]["code"] == "validation_file_size_limit"
     assert set(wrong.error.data) == {"kind"}
     assert [p for p in storage.rglob("*") if p.is_file()] == []
+
+
+async def test_who_leaves_during_an_upload_takes_no_file_along(things, monkeypatch):
+    """A record that is committed after its caller has gone keeps its files."""
+    moving, going_on = threading.Event(), threading.Event()
+
+    async def log_late(*entry):
+        moving.set()
+        going_on.wait(5)
+        return await append_change(*entry)
+
+    monkeypatch.setattr("undercroft.records.write.append_change", log_late)
+    form = {"docs": File("fine.txt", b"x")}
+    caller = asyncio.create_task(things.client.post("/api/collections/things/records", form=form))
+    await asyncio.to_thread(moving.wait, 5)
+    caller.cancel()
+    await asyncio.wait([caller])
+    going_on.set()
+    await things.add("things")  # writes are done one after the other
+
+    found = (await things.list("things", filter="docs:length = 1")).json["items"]
+    folder = things.client.backend.directory / "storage" / found[0]["collectionId"] / found[0]["id"]
+    assert caller.cancelled()
+    assert [p.name for p in folder.iterdir()] == found[0]["docs"]
 
 
 VALUES = st.recursive(

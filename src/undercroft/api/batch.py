@@ -196,7 +196,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
 
     try:
         return await request.backend.engine.write(operation)
-    except BaseException:
+    except Exception:  # who is cancelled does not know whether it was written
         for writer in writers:
             writer.undo()
         raise
