@@ -103,7 +103,10 @@ async def batch(request: Request) -> Response:
     body = await request.body(options.max_body_size or DEFAULT_BODY)
     items = read_items(body.data, options.max_requests)
     deadline = monotonic() + options.timeout
-    steps = [await _prepared(request, index, item) for index, item in enumerate(items)]
+    steps = []
+    for index, item in enumerate(items):
+        _keep_time(deadline)
+        steps.append(await _prepared(request, index, item))
     try:
         answers = await _run(request, steps, deadline)
     finally:
@@ -183,8 +186,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
     async def operation(transaction: Transaction) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         for index, step in enumerate(steps):
-            if monotonic() > deadline:
-                raise BatchFailed
+            _keep_time(deadline)
             access = step.access.through(transaction.run)
             writer = Writer(access, transaction, request.backend.files)
             writers.append(writer)
@@ -200,6 +202,11 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
         for writer in writers:
             writer.undo()
         raise
+
+
+def _keep_time(deadline: float) -> None:
+    if monotonic() > deadline:
+        raise BatchFailed
 
 
 async def _do(writer: Writer, step: Step) -> dict[str, Any]:
