@@ -11,8 +11,7 @@ import time
 from hashlib import sha256
 from typing import Any, Final
 
-from undercroft.auth.password import WithPasswords
-from undercroft.auth.superusers import create_superuser
+from undercroft.auth.superusers import WithRecords, create_superuser
 from undercroft.database.engine import Engine, Transaction
 from undercroft.errors import NotFound
 from undercroft.ids import random_text
@@ -30,7 +29,7 @@ class LinkSpent(NotFound):
     default = "This set-up link is no longer valid. Restart the server to get a new one."
 
 
-async def needs_setup(backend: WithPasswords) -> bool:
+async def needs_setup(backend: WithRecords) -> bool:
     """Whether there is no superuser."""
     engine = backend.engine
     table = engine.dialect.quote(backend.catalog.superusers.name)
@@ -54,7 +53,7 @@ async def check_link(engine: Engine, token: str) -> None:
     _check(await load_param(engine.read, engine.dialect, PARAM), token)
 
 
-async def use_link(backend: WithPasswords, token: str, email: str, password: str) -> None:
+async def use_link(backend: WithRecords, token: str, email: str, password: str) -> None:
     """Make the first superuser and end the link.
 
     Raises `LinkSpent`, and `Invalid` for bad input, which does not end the link.
