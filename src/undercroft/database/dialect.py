@@ -47,8 +47,11 @@ class Dialect(Protocol):
         """An identifier, quoted."""
         ...
 
-    def placeholder(self, position: int) -> str:
-        """The placeholder of the bound value at a position, counted from 1."""
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
+        """The placeholder of the bound value at a position, counted from 1.
+
+        The kind must be said where no column beside it tells.
+        """
         ...
 
     def count_ids(self, table: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from undercroft.database.dialect import ColumnKind, Expression, Kind, Names
-from undercroft.database.postgresql_compiler import Spelling, quote_name
+from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name
 
 _RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
@@ -64,9 +64,9 @@ class PostgresDialect:
         """An identifier, quoted; one that is too long for PostgreSQL is shortened to one of its own."""
         return quote_name(name)
 
-    def placeholder(self, position: int) -> str:
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""
-        return f"${position}"
+        return f"${position}::{BIND_TYPES[kind]}" if kind else f"${position}"
 
     def count_ids(self, table: str) -> str:
         """A whole statement: how many rows of a table have an id of one bound JSON array."""

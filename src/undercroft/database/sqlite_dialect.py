@@ -63,9 +63,9 @@ class SqliteDialect:
         """An identifier, quoted."""
         return '"' + name.replace('"', '""') + '"'
 
-    def placeholder(self, position: int) -> str:
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""
-        del position
+        del position, kind
         return "?"
 
     def count_ids(self, table: str) -> str:
