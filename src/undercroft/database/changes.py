@@ -54,7 +54,7 @@ async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> in
 async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, table: str) -> None:
     """Write an entry for each record of a table that is about to be emptied."""
     mark, columns = dialect.placeholder, '"at", "kind", "collection", "record", "action"'
-    chosen = f"""SELECT {mark(1)}, 'record', {mark(2)}, "id", 'delete' FROM {dialect.quote(table)}"""
+    chosen = f"""SELECT {mark(1, "date")}, 'record', {mark(2)}, "id", 'delete' FROM {dialect.quote(table)}"""
     await tx.run(f'INSERT INTO "_changes" ({columns}) {chosen}', (now(), collection))
     await prune_changes(tx, dialect, await last_change_id(tx.run) - KEPT)
 

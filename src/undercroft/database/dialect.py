@@ -6,31 +6,52 @@ ask for its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import NullType
 
 ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
 """What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
 
 Expression = ColumnElement[Any]
+Names = Mapping[str, Mapping[str, ColumnKind]]
+"""Tables by name, and the kinds of their columns."""
+
+
+class Kind(NullType):
+    """Says what a column or a bound value holds, to engines that compare by type.
+
+    A `NullType` otherwise, so that SQLAlchemy neither converts values nor guesses operators.
+    """
+
+    cache_ok = True
+
+    def __init__(self, kind: ColumnKind) -> None:
+        self.kind = kind
 
 
 class Dialect(Protocol):
     """The spelling of one engine."""
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
-        """SQL text with positional placeholders, and the bind names in their order."""
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
+        """SQL text with positional placeholders, and the bind names in their order.
+
+        `after` is how many placeholders stand before it, where it is a part of a statement.
+        """
         ...
 
     def quote(self, name: str) -> str:
         """An identifier, quoted."""
         ...
 
-    def placeholder(self, position: int) -> str:
-        """The placeholder of the bound value at a position, counted from 1."""
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
+        """The placeholder of the bound value at a position, counted from 1.
+
+        The kind must be said where no column beside it tells.
+        """
         ...
 
     def count_ids(self, table: str) -> str:
@@ -47,6 +68,46 @@ class Dialect(Protocol):
 
     def plan_lines(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
         """What such a statement answered, as one line a step, indented by depth."""
+        ...
+
+    @property
+    def groups_strictly(self) -> bool:
+        """Whether all that a grouped statement selects or sorts by must follow from its keys or be an aggregate."""
+        ...
+
+    def drop_table(self, name: str) -> str:
+        """A statement that ends a table; views that read from it may end with it."""
+        ...
+
+    def drop_view(self, name: str) -> str:
+        """A statement that ends a view if there is one; views that read from it may end with it."""
+        ...
+
+    def view_query(self, query: str, names: Names) -> str:
+        """The query of a view, which is in SQLite's words, in the engine's own."""
+        ...
+
+    def view_columns(self, columns: Mapping[str, ColumnKind], *, casts_id: bool) -> Sequence[str]:
+        """What a view selects of its query, so that each column holds what fields of its kind do.
+
+        Hidden ones may follow. `casts_id` says that an id may be something else than text.
+        """
+        ...
+
+    def first_rows(self, select: str, limit: int) -> str:
+        """A statement for the first rows of one that selects the columns of a view."""
+        ...
+
+    def index_column(self, name: str, collate: str, sort: str) -> str:
+        """A column of an index; its collation and direction are in SQLite's words."""
+        ...
+
+    def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
+        """An expression of an index in SQLite's words, in the engine's own."""
+        ...
+
+    def insertion_column(self) -> str:
+        """A hidden column that follows insertion, behind a comma; `""` where rows know by themselves."""
         ...
 
     def column_type(self, kind: ColumnKind) -> str:
@@ -134,4 +195,8 @@ class Dialect(Protocol):
 
     def insertion_order(self, table: FromClause) -> Expression:
         """An expression to sort by that follows insertion."""
+        ...
+
+    def tie_break(self, table: FromClause) -> Expression | None:
+        """What to sort by in the end where the engine would return equal rows in any order; None where it would not."""
         ...

@@ -108,7 +108,8 @@ class Engine(Protocol):
     async def write(self, operation: Operation[T]) -> T:
         """Run one operation and return its result once it is durable.
 
-        Raises what the operation raises, and `WriteQueueFull`.
+        An engine that met a conflict undoes the operation and runs it again, so it
+        must be able to begin anew. Raises what the operation raises, and `WriteQueueFull`.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +23,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
-from undercroft.database.dialect import ColumnKind, Expression
+from undercroft.database.dialect import ColumnKind, Expression, Names
 
 _COLUMN_TYPES: dict[ColumnKind, str] = {
     "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
@@ -50,8 +50,9 @@ class SqliteDialect:
     def __init__(self) -> None:
         self._spelling = _Spelling(paramstyle="qmark")
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
+        del after
         compiled = statement.compile(dialect=self._spelling)
         if not isinstance(compiled, SQLCompiler):
             return str(compiled), ()
@@ -62,9 +63,9 @@ class SqliteDialect:
         """An identifier, quoted."""
         return '"' + name.replace('"', '""') + '"'
 
-    def placeholder(self, position: int) -> str:
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""
-        del position
+        del position, kind
         return "?"
 
     def count_ids(self, table: str) -> str:
@@ -88,6 +89,46 @@ class SqliteDialect:
             depths[step] = depths.get(parent, -1) + 1
             lines.append("  " * depths[step] + detail)
         return lines
+
+    @property
+    def groups_strictly(self) -> bool:
+        """Whether all that a grouped statement selects or sorts by must follow from its keys or be an aggregate."""
+        return False
+
+    def drop_table(self, name: str) -> str:
+        """A statement that ends a table."""
+        return f"DROP TABLE {self.quote(name)}"
+
+    def drop_view(self, name: str) -> str:
+        """A statement that ends a view if there is one."""
+        return f"DROP VIEW IF EXISTS {self.quote(name)}"
+
+    def view_query(self, query: str, names: Names) -> str:
+        """The query of a view as it is."""
+        del names
+        return query
+
+    def view_columns(self, columns: Mapping[str, ColumnKind], *, casts_id: bool) -> Sequence[str]:
+        """What a view selects of its query; ids that may be no text become text."""
+        names = {name: self.quote(name) for name in columns}
+        return [f"CAST({names[n]} AS TEXT) AS {names[n]}" if casts_id and n == "id" else names[n] for n in names]
+
+    def first_rows(self, select: str, limit: int) -> str:
+        """A statement for the first rows of one that selects the columns of a view."""
+        return f"{select} LIMIT {limit}"
+
+    def index_column(self, name: str, collate: str, sort: str) -> str:
+        """A column of an index."""
+        return " ".join(filter(None, (self.quote(name), f"COLLATE {collate}" if collate else "", sort)))
+
+    def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
+        """An expression of an index as it is."""
+        del columns
+        return text
+
+    def insertion_column(self) -> str:
+        """Nothing: every table has its rowid."""
+        return ""
 
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
@@ -195,6 +236,11 @@ class SqliteDialect:
         """An expression to sort by that follows insertion."""
         rowid: ColumnElement[Any] = column("_rowid_", _selectable=table)
         return rowid
+
+    def tie_break(self, table: FromClause) -> Expression | None:
+        """Nothing: equal rows come in the order of a walk through the table or an index."""
+        del table
+        return None
 
 
 class _Quoting(SQLiteIdentifierPreparer):

@@ -118,8 +118,9 @@ class _Maker:
         is_grouped = self.build.joins.is_multiple
         if is_grouped:
             statement = statement.group_by(*self._group())
-        if ordering:
-            statement = statement.order_by(*(order_by(o, key, is_grouped=is_grouped) for o, key in ordering))
+        is_strict = is_grouped and self.build.dialect.groups_strictly
+        parts = [order_by(o, key, is_grouped=is_grouped, is_strict=is_strict) for o, key in ordering]
+        statement = statement.order_by(*parts, *self._tie_break())
         return self._first_of_each(statement) if kind == "referring" else self._limited(statement), columns
 
     def _test(self, conditions: Sequence[Expression]) -> Select[Any]:
@@ -152,7 +153,7 @@ class _Maker:
     def _target(self) -> Expression:
         kind, binds = self.question.kind, self.build.binds
         if kind == "related":
-            return self.build.dialect.any_of(self.place.column("id"), binds.named("ids"))
+            return self.build.dialect.any_of(self.place.column("id"), binds.named("ids", "list"))
         if kind == "referring":
             return self._parent_id().in_(select(self._parents().c["value"]))
         return self.place.column("id") == binds.named("id")
@@ -187,12 +188,18 @@ class _Maker:
         resolver = filter_resolver(self.build, self.place, is_trusted=self.scope.is_superuser)
         return list(compile_sort(self.build, self.place, self.question.sort, resolver))
 
+    def _tie_break(self) -> list[Expression]:
+        if self.question.kind not in ("page", "referring"):
+            return []
+        last = self.build.dialect.tie_break(self.place.table)
+        return [] if last is None else [last]
+
     def _group(self) -> list[Expression]:
-        return (
-            [self._parent_id(), self.place.column("id")]
-            if self.question.kind == "referring"
-            else [self.place.column("id")]
-        )
+        keys = [self._parent_id()] if self.question.kind == "referring" else []
+        if self.collection.is_view and self.build.dialect.groups_strictly:
+            names = [self.place.column(field.name) for field in self.collection.fields]
+            return [*keys, *names, *self._tie_break()]
+        return [*keys, self.place.column("id")]
 
     def _count(self, conditions: Sequence[Expression]) -> Select[Any]:
         list(self._ordering())  # a sort over a relation narrows the result
@@ -203,13 +210,13 @@ class _Maker:
     def _limited(self, statement: Select[Any]) -> Select[Any]:
         binds = self.build.binds
         if self.question.kind == "page":
-            return statement.limit(binds.named("limit")).offset(binds.named("offset"))
+            return statement.limit(binds.named("limit", "number")).offset(binds.named("offset", "number"))
         if self.question.kind in ("one", "stored"):
             return statement.limit(literal_column("1"))
         return statement
 
     def _parents(self) -> Any:
-        rows, _ = self.build.dialect.elements(self.build.binds.named("ids"), "wanted")
+        rows, _ = self.build.dialect.elements(self.build.binds.named("ids", "list"), "wanted")
         return rows
 
     def _parent_id(self) -> Expression:
@@ -234,7 +241,7 @@ class _Maker:
         made = place.column("id") if self.collection.is_view else self.build.dialect.insertion_order(place.table)
         number = func.row_number().over(partition_by=self._parent_id(), order_by=made).label("#number")
         *columns, counted = statement.add_columns(number).subquery("referring").c
-        return select(*columns).where(counted <= binds.named("each")).limit(binds.named("limit"))
+        return select(*columns).where(counted <= binds.named("each", "number")).limit(binds.named("limit", "number"))
 
 
 def _index_for(collection: Collection, name: str) -> str | None:
