@@ -84,14 +84,24 @@ class Transaction(Protocol):
         """Call `action` on the event loop once this operation is durable; never if it is undone."""
         ...
 
+    def announce(self, kind: str) -> None:
+        """Call, once this operation is durable, whoever listens to this kind of change; however often, only once."""
+        ...
+
 
 Operation = Callable[[Transaction], Awaitable[T]]
+Listeners = dict[str, Callable[[], None]]
 
 
 class Engine(Protocol):
-    """One open database."""
+    """One open database.
+
+    `listeners` has for a kind of change what is called on the event loop after a
+    commit that announced it. Whoever composes the program puts it there.
+    """
 
     dialect: Dialect
+    listeners: Listeners
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""

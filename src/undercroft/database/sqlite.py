@@ -32,6 +32,7 @@ class SqliteEngine:
 
     def __init__(self, writer: Writer, reader: LoopReader, threads: ReaderThreads) -> None:
         self.dialect: Dialect = SqliteDialect()
+        self.listeners = writer.listeners
         self._writer = writer
         self._reader = reader
         self._threads = threads
@@ -47,7 +48,7 @@ class SqliteEngine:
         except apsw.Error as error:
             raise problem_of(error) from error
         threads = ReaderThreads(partial(open_thread_reader, file, chosen), chosen)
-        return cls(Writer(writing, chosen), LoopReader(reading, chosen), threads)
+        return cls(Writer(writing, chosen, {}), LoopReader(reading, chosen), threads)
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""

@@ -41,7 +41,9 @@ def loss(field: Field, given: Any) -> FieldError | None:
     """Why storing the given value would lose it, or None."""
     if isinstance(field, JsonField) or given in _NOTHING or type(given) in _ALWAYS_KEPT.get(field.type, ()):
         return None
-    stored: Any = parse_date(given) if isinstance(field, AutodateField) and isinstance(given, str) else field.cast(given)
+    stored: Any = (
+        parse_date(given) if isinstance(field, AutodateField) and isinstance(given, str) else field.cast(given)
+    )
     if stored == field.zero:
         return None if _is_zero(field, given) else _not_understood(field, given)
     if isinstance(field, NumberField):

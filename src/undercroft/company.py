@@ -1,0 +1,77 @@
+"""What a process does beside answering: keep up with the others, and do what one must do for all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from undercroft.auth.setup_link import forget_old_link, has_old_link
+from undercroft.backend import Backend
+from undercroft.database.changes import forget_old_changes, has_old_changes
+from undercroft.database.leader import Always, Duty, Leader
+from undercroft.database.lease import Lease
+from undercroft.database.wakeup import Silence, Wakeup
+from undercroft.database.wakeup_local import LocalWakeup
+from undercroft.ids import record_id
+from undercroft.middleware.freshness import Freshness
+
+DUTIES: Final = (
+    Duty("forget old changes", 15, has_old_changes, forget_old_changes),
+    Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
+)
+_log = logging.getLogger("undercroft")
+
+
+class Company:
+    """A process among those that share a database; make it with `join`."""
+
+    def __init__(self, wakeup: Wakeup, freshness: Freshness, leader: Leader) -> None:
+        self.freshness = freshness
+        self._wakeup = wakeup
+        self._leader = leader
+        self._tasks = [_start(freshness.follow()), _start(leader.run())]
+
+    @classmethod
+    async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
+        """Follow the others from now on, and be followed."""
+        engine = backend.engine
+        wakeup = await open_wakeup(backend.directory) if is_shared else Silence()
+        for kind in ("collection", "settings"):
+            engine.listeners[kind] = wakeup.ring
+        claim = Lease(engine, "leader", record_id()) if is_shared else Always()
+        return cls(wakeup, Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES))
+
+    async def leave(self) -> None:
+        """Follow no more, and let another one lead."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._leader.resign()
+        await self._wakeup.close()
+
+
+async def open_wakeup(directory: Path) -> Wakeup:
+    """The wake-up line of a data directory, or silence where there can be none."""
+    try:
+        return await LocalWakeup.open(directory)
+    except OSError as error:
+        _log.warning("Changes in other processes are seen a quarter of a second later: %s", error)
+        return Silence()
+
+
+def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_of_death)
+    return task
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    """These tasks end by being cancelled, or by a fault of ours, of which the log must know."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("A background task ended.", exc_info=error)
