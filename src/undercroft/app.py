@@ -113,6 +113,11 @@ class App:
         """Open the data directory. Raises `StartRefused` with the reason when that cannot be."""
         await self._open()
 
+    def part(self) -> None:
+        """Go on answering, and ask every client to come back on a new connection, which others take."""
+        if self._edge is not None:
+            self._edge.is_parting = True
+
     async def stop(self) -> None:
         """Finish what waits, then close."""
         if self._company is not None:
