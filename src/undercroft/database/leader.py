@@ -110,8 +110,6 @@ class Leader:
 
         while await duty.is_needed(self._engine):
             await self._engine.write(act)
-            if not await self._claim.take():
-                return
 
     def _tell(self, problem: Problem) -> None:
         """Once, not again and again while it lasts."""

@@ -67,8 +67,7 @@ class Lease:
         if self._held is None and await self.remaining() > 0:
             return False
         asked = self._clock()
-        turn = await self._engine.write(self._swap)
-        self._held = None if turn is None else Held(turn, asked + self.seconds)
+        self._believe(await self._engine.write(self._swap), asked)
         return self.is_held
 
     async def remaining(self) -> float:
@@ -79,14 +78,16 @@ class Lease:
         return 0.0 if left > self.seconds * _ABSURD else max(left, 0.0)
 
     async def check(self, tx: Transaction) -> None:
-        """Hold on to the lease until a transaction ends. Raises `LeaseLost` when it is another's, or may be."""
-        clock = self._engine.dialect.clock()
-        turn = self._held.turn if self._held is not None else -1
-        sql = f"""UPDATE "_leases" SET "turn" = "turn" WHERE "name" = {self._place(1)} AND "owner" = {self._place(2)}
-            AND "turn" = {self._place(3)} AND "until" > {clock} RETURNING "turn\""""
-        if not await tx.run(sql, (self.name, self.owner, turn)):
+        """Hold on to the lease until a transaction ends, and prolong it with that.
+
+        Raises `LeaseLost` when it is another's, or may be.
+        """
+        asked = self._clock()
+        turn = _turn(await self._prolong(tx))
+        if turn is None:
             self._held = None
             raise LeaseLost
+        tx.after_commit(lambda: self._believe(turn, asked))
 
     async def release(self) -> None:
         """Let another process have the lease at once."""
@@ -100,6 +101,9 @@ class Lease:
             await tx.run(sql, (self.name, self.owner, turn))
 
         await self._engine.write(give)
+
+    def _believe(self, turn: int | None, asked: float) -> None:
+        self._held = None if turn is None else Held(turn, asked + self.seconds)
 
     async def _swap(self, tx: Transaction) -> int | None:
         """Our turn after one comparing statement; None when somebody else has it."""
