@@ -43,14 +43,14 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--connections", type=int, default=8, help="connections that view")
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--records", type=int, default=150_000)
     return parser.parse_args()
 
 
 def slow_path(server: Server) -> str:
     """The path of a list that takes over a second on this machine."""
-    for conditions in (20, 40, 80, 120, 160, 190):
-        words = " || ".join(f'body ~ "nowhere{n}"' for n in range(conditions))
+    for conditions in (20, 40, 80, 120, 150):
+        words = "||".join(f'body~"%r%e%zq{n}%"' for n in range(conditions))
         path = f"{RECORDS}?{urllib.parse.urlencode({'filter': words, 'skipTotal': 1})}"
         began = time.perf_counter()
         server.call("GET", path)

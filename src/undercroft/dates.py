@@ -31,7 +31,8 @@ def _second(seconds: int) -> str:
 
 def render_date(moment: datetime) -> str:
     """A moment with a time zone as date text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # Not strftime: it leaves out the zeros that years before 1000 begin with.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") + "Z"
 
 
 def parse_date(text: str) -> str:

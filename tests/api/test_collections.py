@@ -180,3 +180,10 @@ async def test_a_scaffold_can_be_sent_back(client, root):
     for kind, scaffold in (await client.get(f"{C}/meta/scaffolds", as_=root)).json.items():
         body = scaffold | {"name": f"from_{kind}", "viewQuery": "SELECT id FROM users"}
         assert (await client.post(C, body, as_=root)).status == 200
+
+
+async def test_lists_sort_by_values(client, root):
+    """A list of collections may be sorted by what is the same for all, beside a filter."""
+    answer = await client.get(C, as_=root, sort="@now,name", filter="name = 'users'")
+
+    assert [item["name"] for item in answer.json["items"]] == ["users"]

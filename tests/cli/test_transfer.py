@@ -147,6 +147,17 @@ def test_mapping_and_lookup(data):
     assert rejected(data, "b.csv")[0]["errors"]["sequel"]["code"] == "import_not_found"
 
 
+def test_rows_find_each_other(data):
+    """A row may point to one before it in the same file, also in a batch that is done twice."""
+    text = "title,isbn,before\nA,i1,\nB,i2,i1\nC,i2,\nD,i3,i2\n"
+
+    done = import_text(data, "b.csv", text, "--map", "before=sequel.isbn")
+
+    assert done.output.startswith("4 rows read: 3 imported, 1 rejected.")
+    books = {book["title"]: book for book in stored(data)}
+    assert (books["B"]["sequel"], books["D"]["sequel"]) == (books["A"]["id"], books["B"]["id"])
+
+
 def test_ids_and_dates_are_kept(data):
     """A record keeps the id and the dates that the file gives it."""
     import_text(data, "b.csv", "key,title,created\nbook00000000001,A,2001-02-03\n", "--id", "key")

@@ -75,6 +75,12 @@ async def test_urlencoded():
     assert read.texts == {"n": ["5"], "t": ["a", "b"], "z": ["007"]}
 
 
+async def test_urlencoded_of_too_many_values():
+    """A form of nothing but names is refused before it is taken apart."""
+    with pytest.raises(BadBody, match="values"):
+        await read_body(sent(FORM, b"a&" * 10_000), 100_000)
+
+
 async def test_json_payload_wins():
     """`@jsonPayload` is merged over the form in order, without inference."""
     raw = b'a=form&b=form&@jsonPayload={"a":"7"}&@jsonPayload={"c":[1]}&@jsonPayload={"c":"2"}'

@@ -1,5 +1,7 @@
 """The `fields` parameter."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,14 @@ def test_any_text_ends_well(fields):
         pick(RECORD, parse_fields(fields))
     except BadFields:
         return
+
+
+def test_long_texts_are_not_kept():
+    """What a thousand callers ask for in ten thousand characters does not stay in memory."""
+    tracemalloc.start()
+    for number in range(100):
+        parse_fields(".".join(f"{number}{'a' * 3}" for _ in range(1500)))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 2_000_000

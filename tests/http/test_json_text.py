@@ -96,6 +96,24 @@ def test_depth_is_bounded(opening, is_closed):
     assert time.perf_counter() - began < 1
 
 
+@pytest.mark.parametrize("item", [b"[],", b"{},", b"1,", b'"",', b'[",",["'])
+def test_values_are_bounded(item):
+    """A body whose values would fill the memory is refused before they are made."""
+    began = time.perf_counter()
+
+    with pytest.raises(BadBody, match="values"):
+        parse_object(b'{"a":[' + item * 2_000_000 + b"1]}")
+
+    assert time.perf_counter() - began < 3
+
+
+def test_text_may_look_like_many_values():
+    """Commas and brackets inside of strings are no values."""
+    text = ",[{" * 1_000_000
+
+    assert parse_object(json.dumps({"a": text, "b": '\\",'}).encode()) == {"a": text, "b": '\\",'}
+
+
 def test_depth_that_is_allowed():
     """As deep as anyone needs is fine."""
     deep = b'{"a":' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}"

@@ -3,6 +3,7 @@
 import pytest
 
 from undercroft.api.router import Route, Router, clean_path, escaped_path
+from undercroft.api.routes import ROUTES
 
 
 async def nothing(request):
@@ -92,3 +93,10 @@ def test_clean_path(path, clean):
 def test_escaped_path(scope, path):
     """The path is seen from where the app is mounted."""
     assert escaped_path(scope) == path
+
+
+def test_each_endpoint_stands_once():
+    """No route of the table is hidden behind another of the same method and pattern."""
+    known = [(route.method, route.pattern) for route in ROUTES]
+
+    assert len(set(known)) == len(known)

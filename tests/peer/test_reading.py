@@ -60,7 +60,6 @@ FILTERS = [
         "strftime('%Y', bottled) = '2020'",
         "labels_via_wine.motto ~ 'stone'",
         "tastings_via_wine.score ?> 4",
-        "tastings_via_wine.score > 4",
         "title = 'Slate' // the sweet one",
         'title = "Sl\\"ate"',
         "null = ''",

@@ -77,6 +77,19 @@ async def test_circles_end(blog):
     assert await blog.ids("rings") == []
 
 
+async def test_a_long_chain_goes_whole(blog):
+    """However many records hang one on the other, they are deleted together."""
+    made = await blog.collection("links", {"name": "title", "type": "text"})
+    before = {"name": "before", "type": "relation", "collectionId": made["id"], "cascadeDelete": True}
+    await blog.change("links", fields=[*made["fields"], before])
+    first = last = await blog.add("links")
+    for _ in range(700):
+        last = await blog.add("links", before=last["id"])
+
+    assert (await blog.delete("links", first["id"])).status == 204
+    assert await blog.ids("links") == []
+
+
 async def test_relations_must_exist(tree):
     """A relation to a record that is not there is refused on write."""
     answer = await tree.create("leaves", {"plain": "nothingthere123"})

@@ -50,7 +50,7 @@ async def test_what_ran(blog):
     assert statement["sql"].startswith("SELECT")
     assert blog.ann_id in statement["parameters"]
     assert any("diary" in line or "r" in line for line in statement["plan"])
-    assert set(explained["milliseconds"]) == {"answer", "encode"}
+    assert set(explained["milliseconds"]) == {"plan", "statements", "answer", "encode"}
 
 
 async def test_a_record_that_is_not_there(blog):

@@ -63,6 +63,8 @@ def test_unknown_dollar_keys_stay():
         {"$numberDecimal": "one"},
         {"$binary": {"base64": "?", "subType": "00"}},
         {"$timestamp": 5},
+        {"$code": None},
+        {"$regex": 5},
     ],
 )
 def test_malformed_is_refused(value):

@@ -245,3 +245,43 @@ async def test_fields_pick_the_same_from_sql_and_from_the_answer(shelf, fields, 
 
     assert len(items) == 5
     assert all(set(item) == keys for item in items)
+
+
+@pytest.fixture
+async def crowd(blog):
+    """Twenty people, each of whom knows all twenty."""
+    made = await blog.collection("people", text("name"))
+    knows = {"name": "knows", "type": "relation", "collectionId": made["id"], "maxSelect": 99}
+    await blog.change("people", fields=[*made["fields"], knows])
+    ids = [(await blog.add("people", name=f"p{n}"))["id"] for n in range(20)]
+    for one in ids:
+        await blog.update("people", one, {"knows": ids})
+    return blog
+
+
+@pytest.mark.parametrize("expand", [".".join(["knows"] * 6), "people_via_knows.knows.people_via_knows.knows"])
+async def test_an_answer_does_not_grow_without_end(crowd, expand):
+    """An expand that would write twenty records millions of times is refused."""
+    began = time.perf_counter()
+
+    answer = await crowd.list("people", expand=expand)
+
+    assert (answer.status, answer.error.code) == (400, "expand_too_large")
+    assert time.perf_counter() - began < 1
+    assert (await crowd.list("people", expand="knows.knows")).status == 200
+
+
+async def test_an_expand_has_so_many_parts(crowd):
+    """Each part is a statement, so they are counted."""
+    answer = await crowd.list("people", expand=",".join(f"knows.a{n}" for n in range(600)))
+
+    assert (answer.status, answer.error.code) == (400, "expand_too_large")
+
+
+async def test_what_is_stored_is_answered_whatever_expand_asks(crowd):
+    """A write that is done is not answered with an error for what was to be shown beside it."""
+    answer = await crowd.create(
+        "people", {"name": "new", "knows": await crowd.ids("people")}, expand=".".join(["knows"] * 6)
+    )
+
+    assert (answer.status, answer.json["name"]) == (200, "new")

@@ -168,3 +168,8 @@ class Repeated(io.RawIOBase):
         size = min(len(buffer), len(self.left))
         buffer[:size], self.left = self.left[:size], self.left[size:]
         return size
+
+
+def test_a_row_is_never_a_single_value():
+    """Extended JSON stands inside rows; a row that looks like it is a row all the same."""
+    assert values(read_lines(io.BytesIO(b'{"$oid":"ab"}'))) == [{"$oid": "ab"}]

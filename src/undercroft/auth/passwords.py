@@ -8,18 +8,15 @@ neither take all cores nor hold up those who only read.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from undercroft.errors import Unavailable
 from undercroft.passwords import DUMMY_HASH, Verdict, encode_password, hash_password, verify_password
+from undercroft.priority import spare_cores, step_back
 
 T = TypeVar("T")
-_NICENESS: Final = 10
 
 
 class LoginsBusy(Unavailable):
@@ -36,7 +33,7 @@ class PasswordPool:
         count = workers or spare_cores()
         self._limit = count + waiting
         self._taken = 0
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=_step_back)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=step_back)
 
     async def hash(self, text: str) -> str:
         """A new hash of the text. Raises `UnusablePassword` and `LoginsBusy`."""
@@ -68,14 +65,3 @@ class PasswordPool:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._taken -= 1
-
-
-def _step_back() -> None:
-    """Let the thread that answers requests go first, where a thread can have a priority of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-
-
-def spare_cores() -> int:
-    """All cores but the one that answers requests; at least one."""
-    return max(1, (os.cpu_count() or 1) - 1)

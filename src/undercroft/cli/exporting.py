@@ -16,9 +16,9 @@ from rich.progress import Progress
 from undercroft.backend import Backend
 from undercroft.cli.data import find_collection, open_data, system_access
 from undercroft.collections.collection import Collection
+from undercroft.records.export import export_pages, exported_fields
 from undercroft.records.sources import Format
 from undercroft.records.targets import TARGETS, Target
-from undercroft.records.transfer import export_pages, exported_fields
 
 
 @dataclass(frozen=True)

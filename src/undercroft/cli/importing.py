@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,8 +20,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from undercroft.backend import Backend
 from undercroft.cli.data import find_collection, open_data, system_access
 from undercroft.records.mapping import make_mapping
-from undercroft.records.sources import Format, SourceRow, guess_format, read_rows
-from undercroft.records.transfer import BATCH, Importer, Rejected
+from undercroft.records.sources import Format, guess_format, read_rows
+from undercroft.records.transfer import Importer, Rejected
 from undercroft.records.write import refuse_view
 
 _PEEK = 1 << 16
@@ -48,8 +47,11 @@ class Outcome:
     """What became of the rows."""
 
     read: int = 0
-    imported: int = 0
     rejected: int = 0
+
+    @property
+    def imported(self) -> int:
+        return self.read - self.rejected
 
 
 @click.command()
@@ -132,18 +134,12 @@ async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Ord
     outcome, rejects = Outcome(), _Rejects(order.rejects)
     with _progress() as progress, rejects:
         task = progress.add_task(order.collection, total=_size(order.file), rows="0")
-        while batch := _take(rows):
-            refused = await importer.store(batch)
-            rejects.write(refused)
-            outcome.read += len(batch)
-            outcome.rejected += len(refused)
-            outcome.imported = importer.imported
+        async for batch in importer.run(rows):
+            rejects.write(batch.rejected)
+            outcome.read += batch.read
+            outcome.rejected += len(batch.rejected)
             _advance(progress, task, stream, outcome)
     return outcome
-
-
-def _take(rows: Iterator[SourceRow]) -> list[SourceRow]:
-    return list(islice(rows, BATCH))
 
 
 @contextmanager

@@ -59,6 +59,12 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(field for field in self.fields if isinstance(field, FileField))
 
     @cached_property
+    def hidden_names(self) -> frozenset[str]:
+        """Names of fields that only superusers may send or see; whoever has an account may send its password."""
+        hidden = frozenset(field.name for field in self.fields if field.hidden)
+        return hidden - {"password"} if self.is_auth else hidden
+
+    @cached_property
     def has_passwords(self) -> bool:
         """Whether any field is kept as a hash."""
         return any(isinstance(field, PasswordField) for field in self.fields)

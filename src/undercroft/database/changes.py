@@ -42,17 +42,22 @@ class LoggedChange:
 
 async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
     """Write the entry that ends a write; its position."""
-    places = ", ".join(dialect.placeholder(position) for position in range(1, 6))
-    columns = '"at", "kind", "collection", "record", "action"'
-    sql = f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
-    values = (now(), change.kind, change.collection, change.record, change.action)
-    if change.kind != "record":
+    is_of_record = change.kind == "record"
+    if not is_of_record:
         await hold_position(tx, dialect, change.kind)
-    position = _position(await tx.run(sql, values))
-    if change.kind != "record":
+    values = (now(), change.kind, change.collection, change.record, change.action)
+    position = _position(await tx.run(_insert_sql(dialect), values))
+    if not is_of_record:
         await save_position(tx, dialect, change.kind, position)
     tx.announce(change.kind)
     return position
+
+
+def _insert_sql(dialect: Dialect) -> str:
+    mark = dialect.placeholder
+    places = f"{mark(1)}, {mark(2)}, {mark(3)}, {mark(4)}, {mark(5)}"
+    columns = '"at", "kind", "collection", "record", "action"'
+    return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
 
 
 async def has_old_changes(engine: Engine) -> bool:

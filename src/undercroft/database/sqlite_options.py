@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from undercroft.priority import spare_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class SqliteOptions:
     slow_memory: float = 1.0
     quick_threads: int = 1
     quick_steps: int = 1_000_000
-    patient_threads: int = 2
+    patient_threads: int = field(default_factory=spare_cores)
     read_deadline: float = 30.0
     write_deadline: float = 30.0
     write_queue: int = 1000

@@ -122,6 +122,8 @@ class LoopReader:
         return self._steps_left < 0 and perf_counter() > self._until
 
     def _suspect(self, sql: str) -> None:
+        if len(self._suspects) >= _REMEMBERED:
+            self._suspects.clear()
         self._suspects[sql] += 1
         if self._suspects[sql] >= _PROOF:
             del self._suspects[sql]

@@ -23,9 +23,12 @@ from undercroft.database.sqlite_answers import settle
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_reader import read_problem
 from undercroft.database.sqlite_slow import SlowTexts
+from undercroft.priority import step_back
 
-# Asking takes the interpreter's lock, so it is done every few milliseconds only.
+# Asking takes the interpreter's lock, and a thread that stepped back may be put aside with the lock in its hand.
+# So it is done seldom: deadlines come by interrupt, and only one that came too early must be asked for.
 _STEPS = 100_000
+_PATIENT_STEPS = 5_000_000
 
 
 class _Read:
@@ -59,13 +62,15 @@ class _Read:
                 self._connection = None
 
     def _enter(self, connection: apsw.Connection, most_steps: int) -> None:
+        every = _PATIENT_STEPS if most_steps == sys.maxsize else _STEPS
+
         def is_enough() -> bool:
-            self._steps += _STEPS
+            self._steps += every
             return self.is_abandoned or self._steps > most_steps
 
         # An interrupt that comes before the first step is lost; the handler sees what it meant.
         self._steps = 0
-        connection.set_progress_handler(is_enough, _STEPS)
+        connection.set_progress_handler(is_enough, every)
         with self._lock:
             self._connection = connection
 
@@ -135,6 +140,8 @@ class _Group:
             await self._loop.run_in_executor(None, thread.join)
 
     def _serve(self) -> None:
+        if self._pass_on is None:
+            step_back()  # what takes seconds can take a little longer
         connection: apsw.Connection | None = None
         while (read := self._inbox.get()) is not None:
             if read.is_abandoned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import timeout
+from asyncio import timeout, to_thread
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MIB: Final = 1024 * 1024
 DEFAULT_LIMIT: Final = 32 * MIB
 READ_SECONDS: Final = 300
+HEAVY: Final = MIB  # bodies from here on are read beside the event loop
 
 
 class BodyTooSlow(BadRequest):
@@ -68,19 +69,43 @@ async def read_body(request: Request, limit: int) -> Body:
 
 
 async def _read(request: Request, limit: int) -> Body:
-    chunks = _chunks(request, limit)
-    first = await anext(chunks, b"")
-    if not first:
-        return Body()
     kind = request.header(b"content-type") or b""
     name = kind[:33].lower()
-    if name.startswith(b"application/json"):
-        return Body(parse_object(await _join(first, chunks)))
     if name.startswith(b"multipart/form-data"):
-        return _from_form(await read_multipart(kind, first, chunks))
+        chunks = _chunks(request, limit)
+        first = await anext(chunks, b"")
+        return _from_form(await read_multipart(kind, first, chunks)) if first else Body()
+    whole = await _whole(request, limit)
+    if not whole:
+        return Body()
+    if name.startswith(b"application/json"):
+        return Body(parse_object(whole) if len(whole) < HEAVY else await to_thread(parse_object, whole))
     if name.startswith(b"application/x-www-form-urlencoded"):
-        return _from_form(read_urlencoded(await _join(first, chunks)))
+        return _from_form(read_urlencoded(whole))
     raise UnsupportedContentType
+
+
+async def _whole(request: Request, limit: int) -> bytes:
+    """All of the body; most bodies come in one piece."""
+    chunk, more = await _receive(request)
+    if not more and len(chunk) <= limit:
+        return chunk
+    chunks, size = [chunk], len(chunk)
+    while more and size <= limit:
+        chunk, more = await _receive(request)
+        chunks.append(chunk)
+        size += len(chunk)
+    if size > limit:
+        raise TooLarge
+    return b"".join(chunks)
+
+
+async def _receive(request: Request) -> tuple[bytes, bool]:
+    """The next piece of the body, and whether more will come."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise BadBody
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _may_have_body(request: Request, limit: int) -> bool:
@@ -100,20 +125,12 @@ async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The non-empty chunks of the body."""
     size, more = 0, True
     while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise BadBody
-        chunk = message.get("body", b"")
-        more = message.get("more_body", False)
+        chunk, more = await _receive(request)
         size += len(chunk)
         if size > limit:
             raise TooLarge
         if chunk:
             yield chunk
-
-
-async def _join(first: bytes, rest: AsyncIterator[bytes]) -> bytes:
-    return b"".join([first, *[chunk async for chunk in rest]])
 
 
 def _from_form(form: Form) -> Body:

@@ -15,6 +15,7 @@ from undercroft.errors import BadRequest
 from undercroft.http.excerpt import excerpt
 
 _LONGEST: Final = 10_000
+_KEPT: Final = 300  # what is parsed of longer ones would fill the memory
 _PAGE: Final = frozenset(("items", "page", "perPage", "totalItems", "totalPages"))
 _EXPLAINED_PAGE: Final = _PAGE | {"explain"}
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
@@ -44,11 +45,19 @@ class Picks:
     keys: dict[str, Picks] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=1024)
 def parse_fields(text: str) -> Picks:
     """What a `fields` parameter keeps. Raises `BadFields`."""
     if len(text) > _LONGEST:
         raise BadFields
+    return _parse(text) if len(text) > _KEPT else _parse_kept(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse_kept(text: str) -> Picks:
+    return _parse(text)
+
+
+def _parse(text: str) -> Picks:
     root = Picks()
     for entry in _split(text):
         path, _, modifier = entry.partition(":")

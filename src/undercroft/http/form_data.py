@@ -17,6 +17,7 @@ from undercroft.http.upload import Upload
 
 IN_MEMORY: Final = 1024 * 1024  # larger files wait on disk
 MAX_PARTS: Final = 1000
+MAX_PAIRS: Final = 10_000
 MAX_TEXT: Final = 10 * 1024 * 1024  # all values of a form that are no files
 JSON_PAYLOAD: Final = "@jsonPayload"
 
@@ -44,7 +45,9 @@ class Form:
 
 
 def read_urlencoded(raw: bytes) -> Form:
-    """The form in an urlencoded body."""
+    """The form in an urlencoded body. Raises `BadBody` when it has too many values."""
+    if raw.count(b"&") >= MAX_PAIRS:
+        raise BadBody(f"The form has more than {MAX_PAIRS:,} values.")
     form = Form()
     for name, value in parse_pairs(raw):
         form.texts.setdefault(name, []).append(value)

@@ -9,6 +9,7 @@ reading nor anything later done with the value recurses without end.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from json import JSONDecoder
 from typing import Any, Final
 
@@ -17,10 +18,13 @@ import msgspec
 from undercroft.errors import BadRequest
 
 MAX_DEPTH: Final = 200
+MAX_VALUES: Final = 1_000_000  # a list of nothing but empty lists takes 30 times its text in memory
 _LARGEST: Final = 2**1024 - 2**970  # the largest finite double
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_VALUE_OR_STRING: Final = re.compile(rb'[,\[{]|"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 _scan = JSONDecoder().raw_decode
+_QUOTE: Final = ord('"')
 
 
 class BadBody(BadRequest):
@@ -31,6 +35,8 @@ class BadBody(BadRequest):
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object that a body starts with; `null` is an empty one. Raises `BadBody`."""
+    if len(raw) > MAX_VALUES and _has_too_many_values(raw):
+        raise BadBody(f"The body has more than {MAX_VALUES:,} values.")
     try:
         text, value = _read_first(raw)
         if value is None:
@@ -43,6 +49,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if _has_more_keys(text, keys):
         raise BadBody
     return value
+
+
+def _has_too_many_values(raw: bytes) -> bool:
+    """Whether there are more values than allowed; what looks like some inside strings is told apart only if need be."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= MAX_VALUES:
+        return False
+    marks = (found for found in _VALUE_OR_STRING.finditer(raw) if raw[found.start()] != _QUOTE)
+    return next(islice(marks, MAX_VALUES, None), None) is not None
 
 
 def _read_first(raw: bytes) -> tuple[bytes, Any]:

@@ -35,7 +35,8 @@ class Build:
     """One statement in the making.
 
     `conditions` collects what must hold for the whole statement because of a path
-    somewhere in it: the list rules of related collections.
+    somewhere in it: the list rules of related collections, once for each joined
+    table; `ruled` has the names of those.
     """
 
     catalog: Catalog
@@ -46,10 +47,13 @@ class Build:
     aliases: Aliases = field(default_factory=Aliases)
     conditions: list[Expression] = field(default_factory=list)
     looks: set[Look] = field(default_factory=set)
+    ruled: set[str] = field(default_factory=set)
 
     def beside(self, root: FromClause) -> Build:
         """A build for a subquery: its own joins and conditions, everything else shared."""
-        return Build(self.catalog, self.dialect, self.scope, Joins(root), self.binds, self.aliases, [], self.looks)
+        return Build(
+            self.catalog, self.dialect, self.scope, Joins(root), self.binds, self.aliases, [], self.looks, self.ruled
+        )
 
     def state(self, path: Sequence[str]) -> State:
         """What a request value is now; remembered as a dependency of the plan."""

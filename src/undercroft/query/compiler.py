@@ -37,10 +37,10 @@ def compile_filter(build: Build, place: Place, shape: str, *, is_trusted: bool) 
 def filter_resolver(build: Build, place: Place, *, is_trusted: bool) -> Resolver:
     """A resolver for what the caller wrote: a filter or a sort."""
 
-    def compile_at(related: Place, rule: str) -> Expression:
-        return compile_rule(build, related, rule, key=related.table.name)
+    def compile_at(at: Build, related: Place, rule: str) -> Expression:
+        return compile_rule(at, related, rule, key=related.table.name)
 
-    return Resolver(build, place, "", None, None if is_trusted else relation_rule(build, compile_at))
+    return Resolver(build, place, "", None, None if is_trusted else relation_rule(compile_at))
 
 
 def compile_apart(build: Build, place: Place, rule: str) -> Expression:

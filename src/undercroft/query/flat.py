@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import column, table
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ClauseList
 from sqlalchemy.sql.selectable import NamedFromClause
 
@@ -37,7 +38,7 @@ class FlatField(Field, frozen=True, kw_only=True):
 def compile_flat(
     filter_text: str, sort_text: str, columns: Mapping[str, ColumnKind], dialect: Dialect
 ) -> tuple[str, Sequence[Value], str]:
-    """The WHERE condition with its values, and the ORDER BY list; empty texts for what was not asked.
+    """The WHERE condition, all bound values, and the ORDER BY list; empty texts for what was not asked.
 
     The statement must call its table by the alias `r`. Raises `FilterError` and `SortError`.
     """
@@ -45,13 +46,18 @@ def compile_flat(
     rows: NamedFromClause[Any] = table("r", *(column(name) for name in columns)).alias("r")
     build = Build(Catalog(), dialect, GUEST, Joins(rows))
     place = Place(Collection(id="", name="this list", fields=fields), rows)
-    where, values = "", tuple[Value, ...]()
+    where, names = "", list[str]()
     if filter_text:
         node, lexed = parse_filter(filter_text)
-        where, names = dialect.render(compile_node(node, Resolver(build, place, "", lexed.literals)))
-        values = tuple(build.binds.sources[name](Inputs(GUEST)) for name in names)
+        where, names = _render(compile_node(node, Resolver(build, place, "", lexed.literals)), dialect)
     resolver = filter_resolver(build, place, is_trusted=True)
     keys = compile_sort(build, place, parse_sort(sort_text), resolver)
     parts = [order_by(operand, key, is_grouped=False) for operand, key in keys]
-    order = dialect.render(ClauseList(*parts))[0] if parts else ""
+    order, more = _render(ClauseList(*parts), dialect) if parts else ("", [])
+    values = [build.binds.sources[name](Inputs(GUEST)) for name in (*names, *more)]
     return where, values, order
+
+
+def _render(clause: ClauseElement, dialect: Dialect) -> tuple[str, list[str]]:
+    text, names = dialect.render(clause)
+    return text, list(names)

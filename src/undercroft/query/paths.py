@@ -30,7 +30,7 @@ _COUNTED = frozenset({"select", "relation", "file"})
 
 _EMPTY: Expression = literal_column("''")
 
-JoinRule = Callable[[Place], None]
+JoinRule = Callable[[Build, Place], None]
 """Called for every related collection a caller's own filter joins; may refuse."""
 
 
@@ -129,7 +129,7 @@ class Walk:
 
     def _follow_back(self, place: Place, key: str, name: str, field: Field | None) -> tuple[Place, bool]:
         found = find_back_relation(self.build, place.collection, name) if field is None else None
-        if found is None:
+        if found is None or (found[1].hidden and not self.is_trusted):
             raise UnknownField(name, place.collection.name, self._visible_names(place.collection), self.at)
         collection, relation = found
         is_single = relation.name in collection.uniquely_indexed and not relation.is_multiple
@@ -151,7 +151,7 @@ class Walk:
 
         place = Place(collection, self.build.joins.outer(key, make, is_multiple=is_multiple))
         if self.join_rule is not None:
-            self.join_rule(place)
+            self.join_rule(self.build, place)
         return place
 
     def _visible_names(self, collection: Collection) -> list[str]:

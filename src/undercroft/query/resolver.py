@@ -101,8 +101,9 @@ class Resolver:
         def related() -> RelatedRows:
             place, where = start.again()
             beside = self.build.beside(place.table)
-            again, _ = Walk(beside, _no_rule if self.join_rule else None, at).to_operand(place, "", path, modifier)
-            return RelatedRows(beside.joins.rows, again.sql, where)
+            again, _ = Walk(beside, self.join_rule, at).to_operand(place, "", path, modifier)
+            value = again.sql if again.guard is None else case((again.guard, again.sql))
+            return RelatedRows(beside.joins.rows, value, _all_of(where, beside.conditions))
 
         return Operand(
             operand.sql, is_strict=operand.is_strict, is_filled=operand.is_filled, guard=operand.guard, related=related
@@ -235,23 +236,23 @@ class Resolver:
         return Operand(case((differs, _ONE), else_=_ZERO), is_filled=True)
 
 
-def relation_rule(build: Build, compile_at: Callable[[Place, str], Expression]) -> JoinRule:
+def relation_rule(compile_at: Callable[[Build, Place, str], Expression]) -> JoinRule:
     """What happens where a caller's filter joins a related collection: its list rule must hold."""
 
-    def check(place: Place) -> None:
-        rule = place.collection.list_rule
+    def check(build: Build, place: Place) -> None:
+        rule, alias = place.collection.list_rule, place.table.name
         if rule is None:
             raise FilterError(f"Only superusers can filter through {place.collection.name!r}")
-        if rule:
-            condition = or_(place.column("id").is_(None), compile_at(place, rule))
-            if not any(condition.compare(known) for known in build.conditions):
-                build.conditions.append(condition)
+        if rule and alias not in build.ruled:
+            build.ruled.add(alias)
+            build.conditions.append(or_(place.column("id").is_(None), compile_at(build, place, rule)))
 
     return check
 
 
-def _no_rule(_: Place) -> None:
-    """The list rules were already asked for on the first walk."""
+def _all_of(first: Expression | None, others: Sequence[Expression]) -> Expression | None:
+    found = [condition for condition in (first, *others) if condition is not None]
+    return and_(*found) if found else None
 
 
 def _constant(value: str | float) -> Source:

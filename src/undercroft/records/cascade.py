@@ -7,12 +7,13 @@ required, and else is kept without the id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.relation import RelationField
+from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.database.changes import Change, ChangeAction, append_change
 from undercroft.database.engine import Transaction
 from undercroft.dates import now
@@ -20,7 +21,7 @@ from undercroft.errors import BadRequest
 from undercroft.records.access import Access
 from undercroft.records.record import from_row, select_columns
 
-_OF_ACCOUNTS: Final = ("_mfas", "_otps", "_authOrigins", "_externalAuths")
+_Doomed = tuple[Collection, Mapping[str, Any]]
 
 
 class ReferenceRequired(BadRequest):
@@ -40,35 +41,48 @@ class Cascade:
 
     async def delete(self, collection: Collection, record: Mapping[str, Any]) -> None:
         """Delete a record and what follows. Raises `ReferenceRequired`."""
-        record_id = record["id"]
-        if (collection.id, record_id) in self._gone:
-            return
-        self._gone.add((collection.id, record_id))
-        for referring, field in referrers(self.access, collection):
-            await self._release(referring, field, record_id)
-        quote, mark = self.access.dialect.quote, self.access.dialect.placeholder(1)
-        await self.access.run(f"DELETE FROM {quote(collection.name)} WHERE {quote('id')} = {mark}", [record_id])
-        if collection.is_auth:
-            await self._forget_account(collection, record_id)
-        names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
-        if names:
-            self.files.append((collection.id, record_id, names))
-        await self._log(collection, record_id, "delete")
+        # A stack of our own: a chain of records may be longer than Python's is deep.
+        open_ends = [self._delete(collection, record)]
+        while open_ends:
+            try:
+                first = await anext(open_ends[-1])
+            except StopAsyncIteration:
+                open_ends.pop()
+            else:
+                open_ends.append(self._delete(*first))
 
-    async def _release(self, referring: Collection, field: RelationField, record_id: str) -> None:
+    async def _delete(self, collection: Collection, record: Mapping[str, Any]) -> AsyncIterator[_Doomed]:
+        """Delete a record; yields each that must be deleted before, as it is found."""
+        if (collection.id, record["id"]) in self._gone:
+            return
+        self._gone.add((collection.id, record["id"]))
+        for referring, field in referrers(self.access, collection):
+            async for doomed in self._release(referring, field, record["id"]):
+                yield doomed
+        await self._remove(collection, record)
+
+    async def _release(self, referring: Collection, field: RelationField, record_id: str) -> AsyncIterator[_Doomed]:
         for row in await self.access.run(_referring_sql(self.access, referring, field), [record_id]):
             record = from_row(referring, row)
             if (referring.id, record["id"]) in self._gone:
                 continue
             left = field.modify("-", record[field.name], record_id)
-            if left:
+            if left or not (field.cascade_delete or field.required):
                 await self._keep(referring, record, field, left)
             elif field.cascade_delete:
-                await self.delete(referring, record)
-            elif field.required:
-                raise ReferenceRequired
+                yield referring, record
             else:
-                await self._keep(referring, record, field, left)
+                raise ReferenceRequired
+
+    async def _remove(self, collection: Collection, record: Mapping[str, Any]) -> None:
+        quote, mark = self.access.dialect.quote, self.access.dialect.placeholder(1)
+        await self.access.run(f"DELETE FROM {quote(collection.name)} WHERE {quote('id')} = {mark}", [record["id"]])
+        if collection.is_auth:
+            await self._forget_account(collection, record["id"])
+        names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
+        if names:
+            self.files.append((collection.id, record["id"], names))
+        await self._log(collection, record["id"], "delete")
 
     async def _keep(self, referring: Collection, record: Mapping[str, Any], field: RelationField, left: Any) -> None:
         stamps = [f.name for f in referring.fields if isinstance(f, AutodateField) and f.on_update]
@@ -81,7 +95,7 @@ class Cascade:
     async def _forget_account(self, collection: Collection, record_id: str) -> None:
         """Remove what the server keeps about an account: second factors, codes, devices, links."""
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
-        for name in _OF_ACCOUNTS:
+        for name in OF_ACCOUNTS:
             table = self.access.catalog.find(name)
             if table is not None:
                 test = f"{quote('collectionRef')} = {mark(1)} AND {quote('recordRef')} = {mark(2)}"

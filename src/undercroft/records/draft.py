@@ -72,7 +72,7 @@ def make_draft(
 
 def visible_body(collection: Collection, body: Mapping[str, Any], *, is_superuser: bool) -> Mapping[str, Any]:
     """The body without keys of fields that are hidden from the caller; a password may always be sent."""
-    hidden = {f.name for f in collection.fields if f.hidden} - ({"password"} if collection.is_auth else set())
+    hidden = collection.hidden_names
     if is_superuser or not hidden:
         return body
     return {key: value for key, value in body.items() if _field_name(key) not in hidden}
@@ -95,6 +95,7 @@ class _Maker:
         self.is_superuser = is_superuser
         self.new_files: list[NewFile] = []
         self.errors: dict[str, FieldError] = {}
+        self._modified = {_field_name(key) for key in body if key[:1] == "+" or key[-1:] in "+-" or ":" in key}
 
     def touched(self) -> Iterator[Field]:
         names = {_field_name(key) for key in (*self.body, *self.files)}
@@ -108,6 +109,8 @@ class _Maker:
         name = target.name
         if name in self.body:
             current = target.cast(self.body[name])
+        if name not in self._modified:
+            return current
         for key, sign in ((f"+{name}", "<"), (f"{name}+", "+"), (f"{name}-", "-")):
             if key in self.body:
                 current = target.modify(sign, current, self.body[key])
@@ -122,8 +125,9 @@ class _Maker:
         kept = list(have)
         if name in self.body or name in self.files:
             kept = as_texts(self.body.get(name)) if name in self.body else []
-            self._refuse_unknown(name, [text for text in kept if text not in have])
-        removed = as_texts(self.body.get(f"{name}-"))
+            known = frozenset(have)
+            self._refuse_unknown(name, [text for text in kept if text not in known])
+        removed = frozenset(as_texts(self.body.get(f"{name}-")))
         kept = [text for text in kept if text not in removed]
         before, after = list(self.files.get(f"+{name}", ())), list(self.files.get(f"{name}+", ()))
         after = [*self.files.get(name, ()), *after]

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ import msgspec
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.database.engine import Row, Value
+from undercroft.errors import BadRequest
 from undercroft.query.errors import FilterError, SuperusersOnly
 from undercroft.query.selects import Question, plan_for
 from undercroft.records.access import Access
@@ -29,9 +31,17 @@ from undercroft.records.loaded import Loaded
 
 MAX_DEPTH = 6
 MAX_REFERRING = 1000
+MAX_SEGMENTS = 500
+MAX_EXPANDED = 100_000  # records in one answer, each counted as often as it is written
 _OLD_FORM = re.compile(r"(\w+)\((\w+)\)")
 
 Tree = Mapping[str, "Tree"]
+
+
+class ExpandTooLarge(BadRequest):
+    """The expand text has more parts, or its records are more, than one answer may hold."""
+
+    code = "expand_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +60,25 @@ class Hop:
         return not self.field.is_multiple
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def parse_expand(text: str) -> Tree:
-    """The segments of an expand text as a tree; paths with the same beginning share it."""
+    """The segments of an expand text as a tree; paths with the same beginning share it. Raises `ExpandTooLarge`."""
     root: dict[str, Any] = {}
+    count = 0
     for path in text.replace(" ", "").split(","):
         level = root
         for segment in path.split(".")[:MAX_DEPTH]:
             if not segment:
                 break
+            count += segment not in level
             level = level.setdefault(segment, {})
+    if count > MAX_SEGMENTS:
+        raise ExpandTooLarge(f"The expand parameter names more than {MAX_SEGMENTS} relations.")
     return root
 
 
 async def expand_records(access: Access, loaded: Loaded, text: str) -> None:
-    """Put related records into the `expand` of each record."""
+    """Put related records into the `expand` of each record. Raises `ExpandTooLarge`."""
     if text and loaded.records:
         inside = access.within("expand")
         await _expand_level(inside, loaded, _possible(inside, loaded.codec.collection, parse_expand(text)))
@@ -83,33 +97,42 @@ def _possible(access: Access, collection: Collection, tree: Tree) -> Tree:
     return found
 
 
-async def _expand_level(access: Access, loaded: Loaded, tree: Tree) -> None:
+async def _expand_level(access: Access, loaded: Loaded, tree: Tree) -> list[int]:
+    """Expand records; how many each of them is then, with all that is inside it."""
+    sizes = [1] * len(loaded.records)
+    if not sizes:
+        return sizes
     for segment, below in tree.items():
         hop = find_hop(access, loaded.codec.collection, segment)
         if hop is None:
             continue
         try:
-            await _expand_hop(access, loaded, hop, below)
+            added = await _expand_hop(access, loaded, hop, below)
         except (FilterError, SuperusersOnly):
             # A rule that broke with a change elsewhere hides what it guards.
             continue
+        sizes = list(map(add, sizes, added))
+        if sum(sizes) > MAX_EXPANDED:
+            raise ExpandTooLarge(f"The expanded answer would hold more than {MAX_EXPANDED:,} records.")
+    return sizes
 
 
-async def _expand_hop(access: Access, loaded: Loaded, hop: Hop, below: Tree) -> None:
+async def _expand_hop(access: Access, loaded: Loaded, hop: Hop, below: Tree) -> list[int]:
+    """Expand one relation; how many records it put into each."""
     tied = _ids_back if hop.is_back else _ids_forward
     related, ids_by_parent = await tied(access, loaded, hop)
-    await _expand_if(access, related, below)
-    records = dict(zip(_ids(related), related.records, strict=True))
+    sizes = await _expand_level(access, related, below)
+    places = {record_id: place for place, record_id in enumerate(_ids(related))}
+    added: list[int] = []
     for row, record in zip(loaded.rows, loaded.records, strict=True):
         expand = loaded.codec.expand_of(record)
-        found = [records[i] for i in ids_by_parent.get(_row_id(loaded, row), ()) if i in records]
+        found = [places[i] for i in ids_by_parent.get(_row_id(loaded, row), ()) if i in places]
+        found = found[:1] if hop.is_single else found
+        added.append(sum(sizes[place] for place in found))
         if found:
-            expand[hop.key] = found[0] if hop.is_single else found
-
-
-async def _expand_if(access: Access, loaded: Loaded, tree: Tree) -> None:
-    if tree and loaded.records:
-        await _expand_level(access, loaded, tree)
+            records = [related.records[place] for place in found]
+            expand[hop.key] = records[0] if hop.is_single else records
+    return added
 
 
 async def _ids_forward(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, dict[str, list[str]]]:
@@ -131,7 +154,7 @@ async def _ids_back(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, d
     parents = _ids(loaded)
     question = Question("referring", hop.collection.id, _rule(access, hop.collection), via=hop.field.name)
     plan = plan_for(access.plans, access.catalog, question, access.scope)
-    named: dict[str, Value] = {"ids": _json(parents), "limit": MAX_REFERRING * len(parents)}
+    named: dict[str, Value] = {"ids": _json(parents), "limit": min(MAX_REFERRING * len(parents), MAX_EXPANDED + 1)}
     rows = await access.run(plan.sql, plan.values(access.scope, (), named))
     codec = codec_of(hop.collection, plan.columns[1:])
     position = plan.columns.index("id", 1)

@@ -61,7 +61,7 @@ async def explain_answer(
         "verdict": _verdict(access, rule),
         **await _judge(access, collection, rule, ids),
         "statements": [await _statement(access, ran) for ran in recorder.ran],
-        "milliseconds": recorder.stages,
+        "milliseconds": _stages(recorder),
     }
 
 
@@ -91,6 +91,13 @@ async def _statement(access: Access, ran: Ran) -> dict[str, Any]:
         "milliseconds": ran.milliseconds,
         "plan": access.dialect.plan_lines(rows),
     }
+
+
+def _stages(recorder: Recorder) -> dict[str, float]:
+    """Milliseconds by stage. `answer` is all but encoding; `plan` what of it no statement took."""
+    statements = round(sum(ran.milliseconds for ran in recorder.ran), 3)
+    plan = round(max(recorder.stages.get("answer", 0.0) - statements, 0.0), 3)
+    return {"plan": plan, "statements": statements, **recorder.stages}
 
 
 def _caller(access: Access) -> str:

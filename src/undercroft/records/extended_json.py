@@ -79,7 +79,7 @@ def _binary(value: Mapping[str, Any]) -> str:
 
 def _regex(value: Mapping[str, Any]) -> str:
     inner = value.get("$regularExpression") or {"pattern": value["$regex"], "options": value.get("$options", "")}
-    return f"/{inner['pattern']}/{inner['options']}"
+    return f"/{_text(inner['pattern'])}/{_text(inner['options'])}"
 
 
 def _timestamp(value: Mapping[str, Any]) -> str:
@@ -90,6 +90,10 @@ def _object_id(value: Mapping[str, Any]) -> str:
     text: str = value["$oid"]
     int(text, 16)
     return text
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _fail(repr(value))
 
 
 def _fail(text: str) -> str:
@@ -108,8 +112,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "$regularExpression": _regex,
     "$regex": _regex,
     "$timestamp": _timestamp,
-    "$symbol": lambda value: str(value["$symbol"]),
-    "$code": lambda value: str(value["$code"]),
+    "$symbol": lambda value: _text(value["$symbol"]),
+    "$code": lambda value: _text(value["$code"]),
     "$undefined": lambda _: None,
     "$ref": lambda value: plain(value["$id"]),
 }

@@ -33,21 +33,25 @@ class Hasher(Passwords, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What an account write changes beyond what was sent, why it is refused, and the record it was judged by."""
+    """What becomes of a submitted account: values put in place of those sent, names not to be changed.
+
+    `before` is the record it was judged by, None for a new one.
+    """
 
     changes: Mapping[str, Any]
+    dropped: frozenset[str]
     errors: Mapping[str, FieldError]
-    token_key: str = ""
-    is_manager: bool = False
+    before: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A submission with its slow parts done."""
+    """A submission with its slow parts done; with `was_missing` they were not, for want of the record."""
 
     submission: Submission
     hashes: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
+    was_missing: bool = False
 
     @property
     def staged(self) -> Iterable[NewFile]:
@@ -77,7 +81,7 @@ async def prepare_write(
         return Prepared(submission)
     before = await _before(desk.access, collection, record_id)
     if record_id is not None and before is None:
-        return Prepared(submission)
+        return Prepared(submission, was_missing=True)
     draft = make_draft(collection, before, submission, is_superuser=desk.access.scope.is_superuser)
     account = await _judge(desk, draft, body) if collection.is_auth else None
     hashes = {} if account and account.errors else await _hash(desk.hasher, draft)
@@ -101,17 +105,19 @@ async def _before(access: Access, collection: Collection, record_id: str | None)
 
 async def _judge(desk: Desk, draft: Draft, body: Mapping[str, Any]) -> Account:
     access = desk.access.asking(scope_with_body(desk.access, draft))
-    is_manager = await _is_manager(access, draft)
+    submitted = {name: draft.values[name] for name in draft.changed}
     write = AccountWrite(
         collection=draft.collection,
         before=draft.before,
-        submitted={name: draft.values[name] for name in draft.changed},
+        submitted=submitted,
         body=body,
-        is_manager=is_manager,
+        is_manager=await _is_manager(access, draft),
         is_superuser=access.scope.is_superuser,
     )
-    changes, errors = await prepare_account(write, desk.hasher)
-    return Account(changes, errors, draft.before["tokenKey"] if draft.before else "", is_manager)
+    wanted, errors = await prepare_account(write, desk.hasher)
+    # What was sent is worked out anew inside, where `points+` adds to what is stored by then.
+    changes = {name: value for name, value in wanted.items() if name not in submitted or value != submitted[name]}
+    return Account(changes, frozenset(submitted.keys() - wanted.keys()), errors, draft.before)
 
 
 async def _is_manager(access: Access, draft: Draft) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from undercroft.query.selects import Question, plan_for, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
 from undercroft.records.codec import PLAIN, Codec, Record, codec_of
-from undercroft.records.expand import expand_records
+from undercroft.records.expand import ExpandTooLarge, expand_records
 from undercroft.records.loaded import Loaded
 
 _PRIVATE = ("@request.", "@collection.")
@@ -90,13 +91,22 @@ async def show_stored(access: Access, collection: Collection, columns: Mapping[s
     """A record that was just stored, as the caller sees it, without reading it again.
 
     Only accounts are read again: who sees their address is for the database to say.
+    An expand that is too large is left out, for the record is stored already.
     """
     if collection.is_auth:
-        return await show_record(access, collection, str(columns["id"]), expand)
+        return await _show_account(access, collection, str(columns["id"]), expand)
     names = visible_columns(collection, is_superuser=access.scope.is_superuser)
     loaded = load_rows(codec_of(collection, names), [tuple(columns[name] for name in names)])
-    await expand_records(access, loaded, expand)
+    with suppress(ExpandTooLarge):
+        await expand_records(access, loaded, expand)
     return loaded.records[0]
+
+
+async def _show_account(access: Access, collection: Collection, record_id: str, expand: str) -> Record:
+    try:
+        return await show_record(access, collection, record_id, expand)
+    except ExpandTooLarge:
+        return await show_record(access, collection, record_id)
 
 
 def guard(action: Action, collection: Collection, scope: Scope) -> str | None:

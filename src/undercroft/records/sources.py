@@ -249,7 +249,8 @@ def _json_row(place: str, text: bytes) -> SourceRow:
     try:
         msgspec.json.decode(text)
         values = parse_object(text)
-        return SourceRow(place, plain(values) if b'"$' in text else values)
+        is_extended = b'"$' in text
+        return SourceRow(place, {name: plain(value) for name, value in values.items()} if is_extended else values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = f"Not valid JSON: {error}."
     except BadBody:

@@ -1,38 +1,36 @@
-"""Records in and out in bulk.
+"""Records in, in bulk.
 
 An import goes the way a superuser's create goes, field by field and check by
-check, many rows in one transaction and each in a savepoint of its own: a row
-that is refused leaves no trace and stops nothing. Every row ends up imported or
-rejected with its reason. An export reads page after page, by id.
+check, many rows in one transaction: a row that is refused leaves no trace and
+stops nothing. Every row ends up imported or rejected with its reason.
+
+A refusal by the checks has written nothing. One by the database may have, and
+some engines give up the whole transaction then; so a batch in which that happens
+is undone and done again with a savepoint around every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
-
-import msgspec
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
-from undercroft.collections.fields.autodate import AutodateField
-from undercroft.collections.fields.base import Field
-from undercroft.collections.fields.geo_point import GeoPointField
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, Transaction
-from undercroft.dates import parse_date
 from undercroft.errors import BadRequest, FieldError, Invalid
 from undercroft.files.local import LocalStore
 from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity, Scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Submission
-from undercroft.records.faithful import loss
+from undercroft.records.import_row import ImportRow, RowReader
 from undercroft.records.mapping import FieldMapping, Target
 from undercroft.records.prepare import Desk, Hasher, Prepared, prepare_write
-from undercroft.records.read import ListParams, list_records
 from undercroft.records.sources import SourceRow
 from undercroft.records.write import Writer
 
@@ -42,6 +40,10 @@ _BCRYPT: Final = ("$2a$", "$2b$", "$2y$")
 
 class DryRun(Exception):
     """Ends a transaction that was only tried."""
+
+
+class RefusedByDatabase(Exception):
+    """Ends a transaction whose rows have no savepoints, when the database refuses one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,20 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A row with its slow parts done."""
+class Imported:
+    """What became of one batch."""
 
-    prepared: Prepared
-    dates: Mapping[str, str]
+    read: int
+    rejected: Sequence[Rejected]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows on their way: those that are ready for the database, and what is wrong with others, by place."""
+
+    rows: Sequence[SourceRow]
+    ready: dict[int, tuple[ImportRow, Prepared]] = field(default_factory=dict)
+    problems: dict[int, BadRequest] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -73,53 +84,93 @@ class Importer:
     mapping: FieldMapping
     is_lenient: bool = False
     is_dry: bool = False
-    imported: int = 0
-    _found: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _found: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def collection(self) -> Collection:
         return self.mapping.collection
 
-    async def store(self, rows: Sequence[SourceRow]) -> list[Rejected]:
-        """Import a batch of rows in one transaction; those that were rejected, in their order."""
-        problems: dict[int, BadRequest] = {}
-        ready: dict[int, _Ready] = {}
-        for number, row in enumerate(rows):
-            try:
-                ready[number] = await self._prepare(row)
-            except BadRequest as problem:
-                problems[number] = problem
-        problems |= await self._write(ready)
-        self.imported += len(rows) - len(problems)
-        return [_reject(rows[number], problem) for number, problem in sorted(problems.items())]
+    async def run(self, rows: Iterator[SourceRow]) -> AsyncIterator[Imported]:
+        """Import all rows; what became of each batch. One is made ready while the one before it is written."""
+        reader = RowReader(self.mapping, is_lenient=self.is_lenient)
+        writing: asyncio.Task[Imported] | None = None
+        while taken := list(islice(rows, BATCH)):
+            batch = await self._prepare(taken, reader)
+            if writing is not None:
+                yield await writing
+            writing = asyncio.create_task(self._store(batch))
+            await asyncio.sleep(0)  # lets the writing begin
+        if writing is not None:
+            yield await writing
 
-    async def _write(self, ready: Mapping[int, _Ready]) -> dict[int, BadRequest]:
+    async def _prepare(self, rows: Sequence[SourceRow], reader: RowReader) -> _Batch:
+        batch = _Batch(rows)
+        has_passwords = any(isinstance(each, PasswordField) for each in self.collection.fields)
+        for number, source in enumerate(rows):
+            try:
+                row = reader.read(source)
+                prepared = await self._hash(row) if has_passwords else Prepared(Submission(row.body))
+                batch.ready[number] = (row, prepared)
+            except BadRequest as problem:
+                batch.problems[number] = problem
+        return batch
+
+    async def _hash(self, row: ImportRow) -> Prepared:
+        if self.collection.is_auth and "password" in row.body:
+            row.body["passwordConfirm"] = row.body["password"]
+        desk = Desk(self.access, _KeepHashes(self.hasher), self.files)
+        return await prepare_write(desk, self.collection, None, row.body, {})
+
+    async def _store(self, batch: _Batch) -> Imported:
+        """Write a batch in one transaction."""
+        try:
+            refused = await self._write(batch, has_savepoints=any(row.dates for row, _ in batch.ready.values()))
+        except RefusedByDatabase:
+            self._found.clear()  # what was found may be a record that was undone
+            refused = await self._write(batch, has_savepoints=True)
+        problems = batch.problems | refused
+        return Imported(len(batch.rows), [_reject(batch.rows[number], problems[number]) for number in sorted(problems)])
+
+    async def _write(self, batch: _Batch, *, has_savepoints: bool) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
             writer = Writer(self.access.through(transaction.run), transaction, self.files)
-            outcomes = [(number, await self._try(writer, row)) for number, row in ready.items()]
-            refused.update({number: problem for number, problem in outcomes if problem})
+            put = self._put_apart if has_savepoints else self._put
+            for number, (row, prepared) in batch.ready.items():
+                try:
+                    await put(writer, row, prepared)
+                except BadRequest as problem:
+                    if not has_savepoints and not _is_check(problem):
+                        raise RefusedByDatabase from problem
+                    refused[number] = problem
             if self.is_dry:
                 raise DryRun
 
         refused: dict[int, BadRequest] = {}
         with suppress(DryRun):
             await self.engine.write(operation)
+        if self.is_dry:
+            self._found.clear()
         return refused
 
-    async def _try(self, writer: Writer, row: _Ready) -> BadRequest | None:
-        """Store one row in a savepoint; what was wrong with it."""
+    async def _put_apart(self, writer: Writer, row: ImportRow, prepared: Prepared) -> None:
+        """Store one row in a savepoint."""
         run = writer.transaction.run
         await run("SAVEPOINT imported_row")
-        problem: BadRequest | None = None
         try:
-            draft = await writer.create(self.collection, row.prepared)
-            if row.dates:
-                await self._set_dates(writer, draft.values["id"], row.dates)
-        except BadRequest as refusal:
-            problem = refusal
+            await self._put(writer, row, prepared)
+        except BadRequest:
             await run("ROLLBACK TO imported_row")
-        await run("RELEASE imported_row")
-        return problem
+            raise
+        finally:
+            await run("RELEASE imported_row")
+
+    async def _put(self, writer: Writer, row: ImportRow, prepared: Prepared) -> None:
+        """Store one row."""
+        for target, value in row.lookups:
+            row.body[target.field.name] = await self._look_up(writer, target, value)
+        draft = await writer.create(self.collection, prepared)
+        if row.dates:
+            await self._set_dates(writer, draft.values["id"], row.dates)
 
     async def _set_dates(self, writer: Writer, record_id: str, dates: Mapping[str, str]) -> None:
         """Put the dates of the file in place of those that a create sets."""
@@ -129,56 +180,28 @@ class Importer:
         sql = f"UPDATE {quote(self.collection.name)} SET {sets} WHERE {where}"
         await writer.transaction.run(sql, [*dates.values(), record_id])
 
-    async def _prepare(self, row: SourceRow) -> _Ready:
-        if row.problem:
-            raise BadRequest(row.problem)
-        body = await self._body(row)
-        dates = {each.name: parse_date(body.pop(each.name)) for each in self._dates_in(body)}
-        if not any(isinstance(each, PasswordField) for each in self.collection.fields):
-            return _Ready(Prepared(Submission(body)), dates)
-        if self.collection.is_auth and "password" in body:
-            body["passwordConfirm"] = body["password"]
-        desk = Desk(self.access, _KeepHashes(self.hasher), self.files)
-        return _Ready(await prepare_write(desk, self.collection, None, body, {}), dates)
+    async def _look_up(self, writer: Writer, target: Target, value: Any) -> str | list[str]:
+        """The ids of the related records that have the values in their lookup field."""
+        values = value if isinstance(value, list) else [value]
+        ids = [await self._find(writer, target, one) for one in values if one not in ("", None)]
+        return ids if target.field.is_multiple else "".join(ids[-1:])
 
-    async def _body(self, row: SourceRow) -> dict[str, Any]:
-        """The row by field, as the API takes it. Raises `Invalid` for values that would be lost."""
-        body: dict[str, Any] = {}
-        errors: dict[str, FieldError] = {}
-        for target, given in self.mapping.apply(row.values):
-            value, error = await self._look_up(target, given) if target.lookup else (given, None)
-            errors |= {target.field.name: error} if error else {}
-            if target.field.type == "geoPoint" and target.part:
-                body.setdefault(target.field.name, {})[target.part] = _coordinate(value)
-            else:
-                body[target.field.name] = _adapt(target.field, value)
-        if not self.is_lenient:
-            fields = self.collection.by_name
-            errors |= {name: error for name, value in body.items() if (error := loss(fields[name], value))}
-        if errors:
-            raise Invalid(errors)
-        return body
-
-    def _dates_in(self, body: Mapping[str, Any]) -> list[Field]:
-        return [each for each in self.collection.fields if isinstance(each, AutodateField) and body.get(each.name)]
-
-    async def _look_up(self, target: Target, value: Any) -> tuple[str, FieldError | None]:
-        """The id of the one related record that has the value in its lookup field."""
-        if target.lookup is None or value in ("", None):
-            return "", None
-        collection, key = target.lookup
+    async def _find(self, writer: Writer, target: Target, value: Any) -> str:
+        """The id of the one record that has the value. Raises `Invalid` for none and for several."""
+        collection, key = target.lookup or (self.collection, target.field)
         wanted = key.to_column(key.cast(value))
-        known = self._found.get((target.field.name, str(wanted)))
-        if known is None:
-            dialect = self.access.dialect
-            where = f"{dialect.quote(key.name)} = {dialect.placeholder(1)}"
-            sql = f"SELECT {dialect.quote('id')} FROM {dialect.quote(collection.name)} WHERE {where} LIMIT 2"
-            known = [str(found[0]) for found in await self.access.run(sql, [wanted])]
-            self._found[target.field.name, str(wanted)] = known
-        if len(known) == 1:
-            return known[0], None
-        count = "More than one record" if known else "No record"
-        return "", FieldError("import_not_found", f"{count} of {collection.name} has {key.name} {value!r}.")
+        place = (target.field.name, str(wanted))
+        if place in self._found:
+            return self._found[place]
+        dialect = self.access.dialect
+        where = f"{dialect.quote(key.name)} = {dialect.placeholder(1)}"
+        sql = f"SELECT {dialect.quote('id')} FROM {dialect.quote(collection.name)} WHERE {where} LIMIT 2"
+        rows = await writer.transaction.run(sql, [wanted])
+        if len(rows) != 1:
+            text = f"{'More than one' if rows else 'No'} record of {collection.name} has {key.name} {value!r}."
+            raise Invalid({target.field.name: FieldError("import_not_found", text)})
+        self._found[place] = str(rows[0][0])
+        return self._found[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,40 +222,9 @@ def system_scope(catalog: Catalog) -> Scope:
     return Scope(identity=Identity(catalog.superusers, {"id": ""}))
 
 
-async def export_pages(
-    access: Access, collection: Collection, text: str = ""
-) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
-    """All records that match a filter, by id: pages of records, with how many there are in all."""
-    page = await list_records(access, collection, ListParams(per_page=BATCH, filter=text, sort="id"))
-    total = page.total_items
-    while page.items:
-        records: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(page.items))
-        yield total, records
-        last = records[-1]["id"]
-        rest = f'({text}\n) && id > "{last}"' if text else f'id > "{last}"'
-        page = await list_records(access, collection, ListParams(1, BATCH, True, rest, "id"))
-
-
-def exported_fields(collection: Collection) -> list[str]:
-    """The names of the fields that leave: all but passwords and what signs tokens."""
-    secret = {"tokenKey"} if collection.is_auth else set()
-    return [each.name for each in collection.fields if not isinstance(each, PasswordField) and each.name not in secret]
-
-
-def _adapt(target: Field, value: Any) -> Any:
-    """Spellings that files have and the API has not: whole numbers for texts, GeoJSON points."""
-    if isinstance(value, int) and not isinstance(value, bool) and target.type == "text":
-        return str(value)
-    if isinstance(target, GeoPointField) and isinstance(value, dict) and value.get("type") == "Point":
-        return dict(zip(("lon", "lat"), value.get("coordinates") or (), strict=False))
-    return value
-
-
-def _coordinate(value: Any) -> Any:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return value
+def _is_check(problem: BadRequest) -> bool:
+    """Whether a refusal comes from a check, before anything was written."""
+    return isinstance(problem, Invalid) and problem.__cause__ is None
 
 
 def _reject(row: SourceRow, problem: BadRequest) -> Rejected:

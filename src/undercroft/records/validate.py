@@ -23,6 +23,7 @@ _NO_COLLECTION = FieldError(
     "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
 )
 _NO_RECORDS = FieldError("validation_missing_rel_records", "Failed to find all relation records with the provided ids.")
+_SPECIAL = frozenset({AutodateField, PasswordField, FileField})
 NOT_UNIQUE = FieldError("validation_not_unique", "Value must be unique.")
 
 
@@ -42,6 +43,8 @@ async def validate(access: Access, draft: Draft, plains: Mapping[str, str]) -> d
 
 def _check(field: Field, draft: Draft, plains: Mapping[str, str]) -> FieldError | None:
     value = draft.values[field.name]
+    if field.__class__ not in _SPECIAL and field.name != "id":
+        return field.check(value)
     if isinstance(field, AutodateField):
         return None
     if isinstance(field, PasswordField):

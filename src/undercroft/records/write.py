@@ -109,6 +109,8 @@ class Writer:
         plains = _hide_passwords(draft, prepared)
         if rule is not None and not await self._may_update(draft, rule, record_id):
             raise NotFound
+        if prepared.was_missing:
+            raise ChangedMeanwhile
         _apply_account(draft, prepared, "Failed to update record.")
         errors = await validate(self.access, draft, plains)
         if errors:
@@ -185,6 +187,8 @@ class Writer:
     def _attach(self, draft: Draft, record_id: str) -> None:
         """Move new files to the record; the names it no longer holds go after the commit."""
         collection, files = draft.collection, self.files
+        if not collection.file_fields:
+            return
         kept = _file_names(draft.collection, draft.values)
         for file in draft.new_files:
             if file.name in kept:
@@ -235,13 +239,16 @@ def _apply_account(draft: Draft, prepared: Prepared, text: str) -> None:
         return
     if account.errors:
         raise Invalid(account.errors, text)
-    if draft.before is not None and draft.before["tokenKey"] != account.token_key:
+    if _standing(draft.before) != _standing(account.before):
         raise ChangedMeanwhile
-    for name, value in account.changes.items():
-        if not isinstance(draft.collection.by_name[name], PasswordField):
-            draft.values[name] = value
-    for name in draft.changed - account.changes.keys():
+    draft.values.update(account.changes)
+    for name in account.dropped:
         draft.values[name] = draft.before[name] if draft.before else draft.collection.by_name[name].zero
+
+
+def _standing(record: Mapping[str, Any] | None) -> Any:
+    """What an account was judged by, as far as it may have changed since; None when there was none."""
+    return record and [record[name] for name in ("tokenKey", "email", "verified")]
 
 
 def _generate(draft: Draft) -> None:

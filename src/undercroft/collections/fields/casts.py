@@ -13,6 +13,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII
 _NOT_A_NUMBER = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
 _JSON_START = frozenset('0123456789-"[{')
 _JSON_WORDS = {"null": None, "true": True, "false": False}
+_DEEPEST = 200  # levels; so many may a body have as well
 EXACT = 2**53  # integers up to here are the same as 64-bit floats
 
 
@@ -59,15 +60,22 @@ def as_json(value: Any) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The JSON value in a text, or the text itself when it holds none."""
+    """The JSON value in a text, or the text itself when it holds none, or one too deep to be worked with."""
     if text in _JSON_WORDS:
         return _JSON_WORDS[text]
     if text[:1] not in _JSON_START:
         return text
     try:
-        return msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return text
+    may_be_deep = text.count("[") + text.count("{") > _DEEPEST
+    return text if may_be_deep and _is_deeper(value, _DEEPEST) else value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(depth == 0 or _is_deeper(item, depth - 1) for item in inside)
 
 
 def _parse_number(text: str) -> int | float:

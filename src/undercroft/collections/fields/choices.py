@@ -35,7 +35,8 @@ class ChoiceField(ValueField, frozen=True, kw_only=True):
     def modify(self, sign: str, current: Stored, operand: JSON) -> Stored:
         have, given = self.to_list(current), as_texts(operand)
         if sign == "-":
-            return self._from_list([text for text in have if text not in given])
+            gone = frozenset(given)
+            return self._from_list([text for text in have if text not in gone])
         joined = have + given if sign == "+" else given + have
         return self._from_list(list(dict.fromkeys(joined)))
 
