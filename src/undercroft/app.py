@@ -15,6 +15,7 @@ from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
 from undercroft.company import Company
+from undercroft.database.engine import Engine
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
@@ -30,16 +31,19 @@ from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.store import load_settings
 
 
-async def open_backend(directory: Path) -> Backend:
-    """Everything a data directory holds, ready for use, brought up to this program's format."""
-    backend, _ = await _open_at(directory)
+async def open_backend(directory: Path, database: str = "") -> Backend:
+    """Everything a data directory and its database hold, ready for use, brought up to this program's format.
+
+    `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
+    """
+    backend, _ = await _open_at(directory, database)
     return backend
 
 
-async def _open_at(directory: Path) -> tuple[Backend, int]:
+async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
-    engine = await SqliteEngine.open(directory)
+    engine = await _open_engine(directory, database)
     try:
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
@@ -57,6 +61,15 @@ async def _open_at(directory: Path) -> tuple[Backend, int]:
         await engine.close()
         raise
     return backend, position
+
+
+async def _open_engine(directory: Path, database: str) -> Engine:
+    if not database:
+        return await SqliteEngine.open(directory)
+    # Its driver is an extra, which most servers never need.
+    from undercroft.database.postgresql import PostgresEngine  # noqa: PLC0415 - see above
+
+    return await PostgresEngine.open(database)
 
 
 def _make_directory(directory: Path) -> None:
@@ -77,13 +90,20 @@ class App:
 
     Any ASGI server runs it, and Starlette or FastAPI can mount it: it opens at the
     lifespan's start-up, or at the first request where no lifespan reaches it.
+    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory.
     `shared` says that several processes of one server use the directory together.
     """
 
     def __init__(
-        self, directory: Path | str = "data", *, origins: Sequence[str] = ("*",), shared: bool = False
+        self,
+        directory: Path | str = "data",
+        *,
+        database: str = "",
+        origins: Sequence[str] = ("*",),
+        shared: bool = False,
     ) -> None:
         self.directory = Path(directory)
+        self._database = database
         self._cors = Cors(origins)
         self._is_shared = shared
         self._opening = asyncio.Lock()
@@ -133,7 +153,7 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    self._backend, position = await _open_at(self.directory)
+                    self._backend, position = await _open_at(self.directory, self._database)
                 except BaseException:
                     await self.stop()
                     raise

@@ -6,16 +6,15 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from undercroft.auth.setup_link import forget_old_link, has_old_link
 from undercroft.backend import Backend
 from undercroft.database.changes import forget_old_changes, has_old_changes
+from undercroft.database.engine import Engine
 from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
 from undercroft.database.wakeup import Silence, Wakeup
-from undercroft.database.wakeup_local import LocalWakeup
 from undercroft.ids import record_id
 from undercroft.middleware.freshness import Freshness
 
@@ -39,10 +38,11 @@ class Company:
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
         """Follow the others from now on, and be followed."""
         engine = backend.engine
-        wakeup = await open_wakeup(backend.directory) if is_shared else Silence()
+        has_others = is_shared or engine.is_networked
+        wakeup = await _open_wakeup(engine) if has_others else Silence()
         for kind in ("collection", "settings"):
             engine.listeners[kind] = wakeup.ring
-        claim = Lease(engine, "leader", record_id()) if is_shared else Always()
+        claim = Lease(engine, "leader", record_id()) if has_others else Always()
         return cls(wakeup, Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES))
 
     async def leave(self) -> None:
@@ -56,10 +56,9 @@ class Company:
         await self._wakeup.close()
 
 
-async def open_wakeup(directory: Path) -> Wakeup:
-    """The wake-up line of a data directory, or silence where there can be none."""
+async def _open_wakeup(engine: Engine) -> Wakeup:
     try:
-        return await LocalWakeup.open(directory)
+        return await engine.open_wakeup()
     except OSError as error:
         _log.warning("Changes in other processes are seen a quarter of a second later: %s", error)
         return Silence()

@@ -23,10 +23,15 @@ class BadConfig(Problem):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of a server. `dir` holds the data; relative ones are of the site."""
+    """Options of a server. `dir` holds the data; relative ones are of the site.
+
+    `database` is the URL of a PostgreSQL database for the records; without one they
+    are in SQLite, in `dir`. Files are in `dir` either way.
+    """
 
     http: str = "127.0.0.1:8090"
     dir: str = "data"
+    database: str = ""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     dev: bool = False
     origins: tuple[str, ...] = ("*",)
@@ -60,6 +65,7 @@ def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, 
         merged |= options
     config = msgspec.convert(merged, Config, strict=False)
     parse_address(config.http)
+    _check_database(config.database)
     return config
 
 
@@ -69,6 +75,11 @@ def parse_address(text: str) -> Address:
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BadConfig(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:8090.")
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - asked for by leaving the host out
+
+
+def _check_database(url: str) -> None:
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise BadConfig(f"{url.partition(':')[0]!r} is no database we know: write postgresql://USER@HOST/NAME.")
 
 
 def _read_file(file: Path) -> dict[str, Any]:

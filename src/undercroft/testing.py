@@ -146,10 +146,13 @@ class TestClient:
 
 
 @asynccontextmanager
-async def client(directory: Path | str | None = None) -> AsyncIterator[TestClient]:
-    """A client of a backend on a data directory, or on a new one that is gone afterwards."""
+async def client(directory: Path | str | None = None, database: str = "") -> AsyncIterator[TestClient]:
+    """A client of a backend on a data directory, or on a new one that is gone afterwards.
+
+    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory.
+    """
     with TemporaryDirectory(prefix="undercroft-") as temporary:
-        app = App(directory or temporary)
+        app = App(directory or temporary, database=database)
         await app.start()
         try:
             yield TestClient(app)

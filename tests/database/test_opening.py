@@ -3,7 +3,7 @@
 import pytest
 
 from undercroft.database.sqlite import SqliteEngine
-from undercroft.database.sqlite_errors import StorageCorrupt, StorageFault
+from undercroft.database.faults import StorageCorrupt, StorageFault
 
 pytestmark = pytest.mark.anyio
 

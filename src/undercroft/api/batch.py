@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from undercroft.api.records import access_of
+from undercroft.api.records import access_of, undo_all
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
@@ -182,6 +182,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
 
     async def operation(transaction: Transaction) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
+        undo_all(writers)  # an engine may try an operation more than once
         for index, step in enumerate(steps):
             if monotonic() > deadline:
                 raise BatchFailed
@@ -197,8 +198,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
     try:
         return await request.backend.engine.write(operation)
     except BaseException:
-        for writer in writers:
-            writer.undo()
+        undo_all(writers)
         raise
 
 

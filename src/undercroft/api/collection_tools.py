@@ -16,8 +16,9 @@ from undercroft.collections.fields.registry import dump_field
 from undercroft.collections.providers import list_providers
 from undercroft.collections.scaffolds import scaffold, system_indexes
 from undercroft.collections.store import dry_run_view, import_collections
+from undercroft.collections.tables import select_view
 from undercroft.collections.view_shape import ViewShape
-from undercroft.collections.views import plain_query
+from undercroft.collections.views import plain_query, spell_view
 from undercroft.errors import REQUIRED, BadRequest, FieldError, Invalid
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, json_response, no_content
@@ -94,10 +95,8 @@ async def _sample(request: Request, shape: ViewShape, query: str) -> list[Record
     """The first records the view would have."""
     name = f"temp_view_{ids.random_text(5)}"
     view = Collection(id=ids.collection_id("view", name), name=name, type="view", fields=shape.fields)
-    quote = request.backend.engine.dialect.quote
-    names = tuple(field.name for field in shape.fields)
-    columns = ", ".join(
-        f"CAST({quote(column)} AS TEXT)" if column == "id" and shape.casts_id else quote(column) for column in names
-    )
-    rows = await request.backend.engine.read(f"SELECT {columns} FROM (\n{plain_query(query)}\n) LIMIT {_SAMPLE}")
+    engine, names = request.backend.engine, tuple(field.name for field in shape.fields)
+    spelled = spell_view(plain_query(query), request.backend.catalog, engine.dialect)
+    sql = select_view(view, spelled, engine.dialect, casts_id=shape.casts_id)
+    rows = await engine.read(f"{sql} LIMIT {_SAMPLE}")
     return [codec_of(view, names).from_row(row) for row in rows]

@@ -106,6 +106,7 @@ async def write_record(
     writers: list[Writer] = []
 
     async def operation(transaction: Transaction) -> Draft:
+        undo_all(writers)  # an engine may try an operation more than once
         writer = Writer(access.through(transaction.run), transaction, request.backend.files)
         writers.append(writer)
         if record_id is None:
@@ -115,9 +116,14 @@ async def write_record(
     try:
         return await request.backend.engine.write(operation)
     except BaseException:
-        for writer in writers:
-            writer.undo()
+        undo_all(writers)
         raise
+
+
+def undo_all(writers: list[Writer]) -> None:
+    """Take back what tries that failed left beside the database."""
+    while writers:
+        writers.pop().undo()
 
 
 def access_of(request: Request) -> Access:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any
+
+import click
 
 from undercroft.app import close_backend, open_backend
 from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
-from undercroft.config import load_config
+from undercroft.config import Config, load_config
 from undercroft.database.sqlite import FILE_NAME
 from undercroft.errors import Problem, did_you_mean
 from undercroft.records.access import Access
@@ -23,14 +28,39 @@ class NoData(Problem):
     code = "no_data"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the data are, as far as flags say so."""
+
+    directory: Path | None = None
+    database: str | None = None
+
+    def config(self) -> Config:
+        """All options, those of the environment and of the file here among them."""
+        directory = str(self.directory) if self.directory else None
+        return load_config(Path(), {"dir": directory, "database": self.database}, os.environ)
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where the data are; it gets them as `place`."""
+
+    @wraps(command)
+    def placed(*, directory: Path | None, database: str | None, **others: Any) -> Any:
+        return command(place=Place(directory, database), **others)
+
+    kind = click.Path(path_type=Path, file_okay=False)
+    with_url = click.option("--database", metavar="URL", help="The PostgreSQL database, if the records are in one.")
+    return click.option("--dir", "directory", type=kind, help="The data directory [default: data].")(with_url(placed))
+
+
 @asynccontextmanager
-async def open_data(directory: Path | None) -> AsyncIterator[Backend]:
-    """The backend of an existing data directory. Raises `NoData`."""
-    flags = {"dir": str(directory)} if directory else {}
-    folder = Path(load_config(Path(), flags, os.environ).dir)
-    if not (folder / FILE_NAME).exists():
+async def open_data(place: Place) -> AsyncIterator[Backend]:
+    """The backend of existing data. Raises `NoData`."""
+    config = place.config()
+    folder = Path(config.dir)
+    if not config.database and not (folder / FILE_NAME).exists():
         raise NoData(f"There is no data in {folder}: start a server there first, or name another folder with --dir.")
-    backend = await open_backend(folder)
+    backend = await open_backend(folder, config.database)
     try:
         yield backend
     finally:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from undercroft.backend import Backend
-from undercroft.cli.data import find_collection, open_data, system_access
+from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
 from undercroft.collections.collection import Collection
 from undercroft.records.export import export_pages, exported_fields
 from undercroft.records.sources import Format
@@ -27,7 +27,7 @@ class Order:
 
     collection: str
     file: Path | None
-    directory: Path | None
+    place: Place
     format: Format | None
     filter: str
     is_raw: bool
@@ -36,9 +36,7 @@ class Order:
 @click.command()
 @click.argument("collection")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="The data directory [default: data]."
-)
+@place_options
 @click.option(
     "--format",
     "kind",
@@ -50,7 +48,7 @@ class Order:
     "--raw", "is_raw", is_flag=True, help="Leave CSV texts as they are, even those a spreadsheet would run as formulas."
 )
 def command(  # noqa: PLR0917 - one parameter an option, called by click only
-    collection: str, file: Path | None, directory: Path | None, kind: Format | None, text: str, is_raw: bool
+    collection: str, file: Path | None, place: Place, kind: Format | None, text: str, is_raw: bool
 ) -> None:
     """Export the records of COLLECTION to FILE, or to standard output.
 
@@ -62,14 +60,14 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
       undercroft export posts posts.csv
       undercroft export posts --format jsonl --filter 'views > 100'
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
-    count = asyncio.run(run_export(Order(collection, file, directory, kind, text, is_raw)))
+    count = asyncio.run(run_export(Order(collection, file, place, kind, text, is_raw)))
     if file:
         click.echo(f"{count:,} records exported to {file}")
 
 
 async def run_export(order: Order) -> int:
     """Export a collection; how many records. A file is there when it is complete, and not before."""
-    async with open_data(order.directory) as backend:
+    async with open_data(order.place) as backend:
         collection = find_collection(backend, order.collection)
         target = _target(collection, order)
         if order.file is None:

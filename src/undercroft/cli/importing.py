@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from undercroft.backend import Backend
-from undercroft.cli.data import find_collection, open_data, system_access
+from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
 from undercroft.records.mapping import make_mapping
 from undercroft.records.sources import Format, guess_format, read_rows
 from undercroft.records.transfer import Importer, Rejected
@@ -33,7 +33,7 @@ class Order:
 
     collection: str
     file: Path
-    directory: Path | None
+    place: Place
     format: Format | None
     delimiter: str
     mapping: Sequence[str]
@@ -57,9 +57,7 @@ class Outcome:
 @click.command()
 @click.argument("collection")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
-@click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="The data directory [default: data]."
-)
+@place_options
 @click.option(
     "--format", "kind", type=click.Choice(["csv", "json", "jsonl"]), help="What the file is, if its name does not say."
 )
@@ -80,7 +78,7 @@ class Outcome:
 def command(  # noqa: PLR0917 - one parameter an option, called by click only
     collection: str,
     file: Path,
-    directory: Path | None,
+    place: Place,
     kind: Format | None,
     delimiter: str,
     mapping: tuple[str, ...],
@@ -104,14 +102,14 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
     wishes = [*mapping, *([f"{identity}=id"] if identity else [])]
     target = rejects or Path(f"{collection if str(file) == '-' else file}.rejected.jsonl")
-    order = Order(collection, file, directory, kind, delimiter, wishes, is_dry, is_lenient, target)
+    order = Order(collection, file, place, kind, delimiter, wishes, is_dry, is_lenient, target)
     outcome = asyncio.run(run_import(order))
     sys.exit(1 if outcome.rejected else 0)
 
 
 async def run_import(order: Order) -> Outcome:
     """Import a file and print what became of its rows. Raises a `Problem` when it cannot begin."""
-    async with open_data(order.directory) as backend:
+    async with open_data(order.place) as backend:
         importer = _importer(backend, order)
         began = time.perf_counter()
         with _open(order.file) as stream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,12 +11,8 @@ import click
 from undercroft.app import close_backend, open_backend
 from undercroft.auth.superusers import create_superuser, delete_superuser, update_superuser, upsert_superuser
 from undercroft.backend import Backend
-from undercroft.config import load_config
+from undercroft.cli.data import Place, place_options
 from undercroft.errors import FieldError, Invalid, Problem
-
-_DIRECTORY = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="The data directory [default: data]."
-)
 
 
 @click.group()
@@ -35,48 +30,47 @@ def command() -> None:
 @command.command()
 @click.argument("email")
 @click.argument("password")
-@_DIRECTORY
-def create(email: str, password: str, directory: Path | None) -> None:
+@place_options
+def create(email: str, password: str, place: Place) -> None:
     """Make a new superuser."""
-    _run(directory, lambda backend: create_superuser(backend, email, password))
+    _run(place, lambda backend: create_superuser(backend, email, password))
     click.echo(f"{email} is a superuser now.")
 
 
 @command.command()
 @click.argument("email")
 @click.argument("password")
-@_DIRECTORY
-def upsert(email: str, password: str, directory: Path | None) -> None:
+@place_options
+def upsert(email: str, password: str, place: Place) -> None:
     """Make a superuser, or give an existing one a new password."""
-    _run(directory, lambda backend: upsert_superuser(backend, email, password))
+    _run(place, lambda backend: upsert_superuser(backend, email, password))
     click.echo(f"{email} is a superuser with this password.")
 
 
 @command.command()
 @click.argument("email")
 @click.argument("password")
-@_DIRECTORY
-def update(email: str, password: str, directory: Path | None) -> None:
+@place_options
+def update(email: str, password: str, place: Place) -> None:
     """Give a superuser a new password."""
-    _run(directory, lambda backend: update_superuser(backend, email, password))
+    _run(place, lambda backend: update_superuser(backend, email, password))
     click.echo(f"{email} has a new password; earlier tokens are worthless.")
 
 
 @command.command()
 @click.argument("email")
-@_DIRECTORY
-def delete(email: str, directory: Path | None) -> None:
+@place_options
+def delete(email: str, place: Place) -> None:
     """Delete a superuser; the last one stays."""
-    _run(directory, lambda backend: delete_superuser(backend, email))
+    _run(place, lambda backend: delete_superuser(backend, email))
     click.echo(f"{email} is no superuser any more.")
 
 
-def _run(directory: Path | None, work: Callable[[Backend], Awaitable[object]]) -> None:
-    flags = {"dir": str(directory)} if directory else {}
-    folder = Path(load_config(Path(), flags, os.environ).dir)
+def _run(place: Place, work: Callable[[Backend], Awaitable[object]]) -> None:
+    config = place.config()
 
     async def run() -> None:
-        backend = await open_backend(folder)
+        backend = await open_backend(Path(config.dir), config.database)
         try:
             await work(backend)
         finally:

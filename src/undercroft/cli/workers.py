@@ -50,7 +50,7 @@ def run_workers(config: Config, address: Address) -> int:
 
 async def _open_once(config: Config, address: Address) -> int:
     """Bring the data to this program's format, and say where the server is."""
-    backend = await open_backend(Path(config.dir))
+    backend = await open_backend(Path(config.dir), config.database)
     try:
         await announce(backend, address)
     finally:

@@ -7,12 +7,12 @@ names and expressions, and what runs is made from those.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
-from undercroft.database.dialect import Dialect
+from undercroft.database.dialect import ColumnKind, Dialect
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
@@ -108,26 +108,34 @@ def render_index(index: Index, table: str) -> str:
     """The normal form of the statement for a table, as definitions show it."""
     start = ["CREATE", *(["UNIQUE"] if index.is_unique else []), "INDEX"]
     start += ["IF NOT EXISTS"] if index.if_not_exists else []
-    columns = [_render_column(column, _backtick) for column in index.columns]
+    columns = [_render_column(column) for column in index.columns]
     inside = columns[0] if len(columns) == 1 else "\n  " + ",\n  ".join(columns) + "\n"
     where = f" WHERE {index.where}" if index.where else ""
     return f"{' '.join(start)} {_backtick(index.name)} ON {_backtick(table)} ({inside}){where}"
 
 
-def create_index(index: Index, table: str, dialect: Dialect) -> str:
-    """The statement that makes the index."""
+def create_index(index: Index, table: str, kinds: Mapping[str, ColumnKind], dialect: Dialect) -> str:
+    """The statement that makes the index of a table with these columns."""
     unique = "UNIQUE " if index.is_unique else ""
-    columns = ", ".join(_render_column(column, dialect.quote) for column in index.columns)
-    where = f" WHERE {index.where}" if index.where else ""
+    columns = ", ".join(_spell_column(column, kinds, dialect) for column in index.columns)
+    where = f" WHERE {dialect.index_expression(index.where, kinds)}" if index.where else ""
     return f"CREATE {unique}INDEX {dialect.quote(index.name)} ON {dialect.quote(table)} ({columns}){where}"
+
+
+def _spell_column(column: IndexColumn, kinds: Mapping[str, ColumnKind], dialect: Dialect) -> str:
+    if not column.is_expression:
+        name = next((name for name in kinds if name.lower() == column.name.lower()), column.name)
+        return dialect.index_column(name, kinds.get(name, "text"), column.collate, column.sort)
+    parts = [dialect.index_expression(column.name, kinds), f"COLLATE {column.collate}" if column.collate else ""]
+    return " ".join(filter(None, [*parts, column.sort]))
 
 
 def _backtick(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
 
 
-def _render_column(column: IndexColumn, quote: Callable[[str], str]) -> str:
-    name = column.name if column.is_expression else quote(column.name)
+def _render_column(column: IndexColumn) -> str:
+    name = column.name if column.is_expression else _backtick(column.name)
     parts = [name, f"COLLATE {column.collate}" if column.collate else "", column.sort]
     return " ".join(filter(None, parts))
 

@@ -22,7 +22,7 @@ from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
-from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of
+from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of, spell_view
 from undercroft.database.changes import Change as Entry
 from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
@@ -111,7 +111,9 @@ class Session:
         """What the query of a view yields, or the reason why the database or its ids refuse it."""
         query = plain_query(view.view_query)
         shape = read_view(query, self.catalog)
-        return shape if shape.reason else await check_ids(self.tx.run, query, shape)
+        if shape.reason:
+            return shape
+        return await check_ids(self.tx.run, spell_view(query, self.catalog, self.dialect), shape)
 
     async def _put_table(self, old: Collection | None, new: Collection) -> None:
         plan = plan_table(old, new, self.dialect)
@@ -153,11 +155,13 @@ class Session:
         await self._probe(new)
 
     def _create_view(self, view: Collection, catalog: Catalog) -> str:
-        plain = replace(view, view_query=plain_query(view.view_query))
-        return create_view(plain, self.dialect, casts_id=read_view(plain.view_query, catalog).casts_id)
+        query = plain_query(view.view_query)
+        casts_id = read_view(query, catalog).casts_id
+        return create_view(view, spell_view(query, catalog, self.dialect), self.dialect, casts_id=casts_id)
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""
+        await self._restore_views(verb)
         for view in self.catalog:
             if view.id == old.id or not speaks_of(view, old.name):
                 continue
@@ -166,6 +170,20 @@ class Session:
             except SqlError as error:
                 text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
                 raise SchemaRefused(text) from error
+
+    async def _restore_views(self, verb: Verb) -> None:
+        """Make the views anew that went with what they read from, each once those it reads from are there."""
+        present = {str(name) for name, _ in await self.tx.run(self.dialect.list_views())}
+        missing = {view.name: view for view in self.catalog if view.is_view and view.name not in present}
+        while missing:
+            ready = [view for view in missing.values() if not any(speaks_of(view, name) for name in missing)]
+            for view in ready or [next(iter(missing.values()))]:
+                del missing[view.name]
+                try:
+                    await self.tx.run(self._create_view(view, self.catalog))
+                except SqlError as error:
+                    text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                    raise SchemaRefused(text) from error
 
     async def _forget_accounts(self, old: Collection) -> None:
         """Remove what is kept beside accounts, lest it serve the accounts of a later collection with that id."""
@@ -201,9 +219,12 @@ async def read_catalog(read: Read, dialect: Dialect) -> Catalog:
 
 
 async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:
-    """The shape, or one with the reason why the database or the first ids of the query refuse it."""
+    """The shape, or one with the reason why the database or the first ids of the query refuse it.
+
+    The query is in the words of the engine.
+    """
     try:
-        rows = await read(f'SELECT "id" FROM (\n{query}\n) LIMIT {_SAMPLE}', ())
+        rows = await read(f'SELECT "id" FROM (\n{query}\n) AS "query" LIMIT {_SAMPLE}', ())
     except SqlError as error:
         return ViewShape(reason=str(error))
     found = [value for (value,) in rows]

@@ -21,7 +21,7 @@ from undercroft.collections.session import SchemaRefused, Session, check_ids, re
 from undercroft.collections.system import initial_collections
 from undercroft.collections.transfer import ImportFailed, Pair, plan_import, refused
 from undercroft.collections.view_shape import ViewShape
-from undercroft.collections.views import plain_query, read_view
+from undercroft.collections.views import plain_query, read_view, spell_view
 from undercroft.database.engine import Engine, Transaction
 from undercroft.dates import now
 from undercroft.errors import BadRequest, Invalid, NotFound
@@ -125,7 +125,9 @@ async def dry_run_view(engine: Engine, catalog: Catalog, query: str) -> ViewShap
     """What a view with that query would show; nothing is saved."""
     plain = plain_query(query)
     shape = read_view(plain, catalog)
-    return shape if shape.reason else await check_ids(engine.read, plain, shape)
+    if shape.reason:
+        return shape
+    return await check_ids(engine.read, spell_view(plain, catalog, engine.dialect), shape)
 
 
 async def _import_one(session: Session, pair: Pair) -> None:

@@ -45,26 +45,29 @@ def plan_table(old: Collection | None, new: Collection, dialect: Dialect) -> Tab
 
 def drop_table(collection: Collection, dialect: Dialect) -> str:
     """The statement that ends a table and its data."""
-    return f"DROP TABLE {dialect.quote(collection.name)}"
+    return dialect.drop_table(collection.name)
 
 
-def create_view(collection: Collection, dialect: Dialect, *, casts_id: bool) -> str:
-    """The statement that makes the view of a collection; ids that are no text become text."""
-    quote = dialect.quote
-    names = [quote(field.name) for field in collection.fields]
-    columns = [f"CAST({name} AS TEXT) AS {name}" if casts_id and name == quote("id") else name for name in names]
+def create_view(collection: Collection, query: str, dialect: Dialect, *, casts_id: bool) -> str:
+    """The statement that makes the view of a collection from its query in the engine's words."""
+    return f"CREATE VIEW {dialect.quote(collection.name)} AS {select_view(collection, query, dialect, casts_id=casts_id)}"
+
+
+def select_view(collection: Collection, query: str, dialect: Dialect, *, casts_id: bool) -> str:
+    """The statement behind a view; ids that are no text become text."""
+    columns = [dialect.view_column(field.name, field.column, casts_id=casts_id) for field in collection.fields]
     # The query may end in a comment, which the line break ends.
-    return f"CREATE VIEW {quote(collection.name)} AS SELECT {', '.join(columns)} FROM (\n{collection.view_query}\n)"
+    return f'SELECT {", ".join(columns)} FROM (\n{query}\n) AS "query"'
 
 
 def drop_view(name: str, dialect: Dialect) -> str:
     """The statement that ends a view."""
-    return f"DROP VIEW IF EXISTS {dialect.quote(name)}"
+    return dialect.drop_view(name)
 
 
 def _create_table(collection: Collection, dialect: Dialect) -> str:
     columns = ", ".join(_column(field.name, field, dialect) for field in collection.fields)
-    return f"CREATE TABLE {dialect.quote(collection.name)} ({columns})"
+    return f"CREATE TABLE {dialect.quote(collection.name)} ({columns}{dialect.insertion_column()})"
 
 
 def _column(name: str, field: Field, dialect: Dialect) -> str:
@@ -75,7 +78,12 @@ def _new_indexes(collection: Collection, dialect: Dialect) -> Iterator[NewIndex]
     for position, text in enumerate(collection.indexes):
         index = parse_index(text)
         if index is not None:
-            yield NewIndex(position, index, create_index(index, collection.name, dialect))
+            yield NewIndex(position, index, _create_index(index, collection, dialect))
+
+
+def _create_index(index: Index, collection: Collection, dialect: Dialect) -> str:
+    kinds = {field.name: field.column for field in collection.fields}
+    return create_index(index, collection.name, kinds, dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,7 @@ class _Alteration:
         changing = {was.lower() for was, _ in self.renamed()} | {field.name.lower() for field in self.dropped()}
         changing |= {self.old.by_id[field.id].name.lower() for field in self.converted()}
         wanted = {index.sql for index in _new_indexes(self.new, self.dialect)}
-        same = [i for i in parse_indexes(self.old.indexes) if create_index(i, self.new.name, self.dialect) in wanted]
+        same = [i for i in parse_indexes(self.old.indexes) if _create_index(i, self.new, self.dialect) in wanted]
         return {index.name.lower() for index in same if not mentioned(index) & changing}
 
     def alter(self, change: str) -> str:

@@ -32,6 +32,12 @@ def read_view(query: str, catalog: Catalog) -> ViewShape:
     return shape_of(query, catalog)
 
 
+def spell_view(query: str, catalog: Catalog, dialect: Dialect) -> str:
+    """A plain view query in the words of the engine."""
+    names = {each.name: {field.name: field.column for field in each.fields} for each in catalog}
+    return dialect.view_query(query, names)
+
+
 def rename_in_view(
     view: Collection, old: Collection, new: Collection, catalog: Catalog, dialect: Dialect
 ) -> Collection:

@@ -6,16 +6,31 @@ ask for its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import NullType
 
 ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
 """What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
 
 Expression = ColumnElement[Any]
+Names = Mapping[str, Mapping[str, ColumnKind]]
+"""Tables by name, and the kinds of their columns."""
+
+
+class Kind(NullType):
+    """Says what a column or a bound value holds, to engines that compare by type.
+
+    A `NullType` otherwise, so that SQLAlchemy neither converts values nor guesses operators.
+    """
+
+    cache_ok = True
+
+    def __init__(self, kind: ColumnKind) -> None:
+        self.kind = kind
 
 
 class Dialect(Protocol):
@@ -47,6 +62,42 @@ class Dialect(Protocol):
 
     def plan_lines(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
         """What such a statement answered, as one line a step, indented by depth."""
+        ...
+
+    @property
+    def groups_strictly(self) -> bool:
+        """Whether all that a grouped statement selects or sorts by must follow from its keys or be an aggregate."""
+        ...
+
+    def drop_table(self, name: str) -> str:
+        """A statement that ends a table; views that read from it may end with it."""
+        ...
+
+    def drop_view(self, name: str) -> str:
+        """A statement that ends a view if there is one; views that read from it may end with it."""
+        ...
+
+    def view_query(self, query: str, names: Names) -> str:
+        """The query of a view, which is in SQLite's words, in the engine's own."""
+        ...
+
+    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
+        """What a view selects for a column of its query, so that it holds what fields of that kind do.
+
+        `casts_id` says that an id may be something else than text.
+        """
+        ...
+
+    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+        """A column of an index; its collation and direction are in SQLite's words."""
+        ...
+
+    def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
+        """An expression of an index in SQLite's words, in the engine's own."""
+        ...
+
+    def insertion_column(self) -> str:
+        """The definition of a hidden column that follows insertion, after a comma; `""` where rows know by themselves."""
         ...
 
     def column_type(self, kind: ColumnKind) -> str:
@@ -138,4 +189,8 @@ class Dialect(Protocol):
 
     def insertion_order(self, table: FromClause) -> Expression:
         """An expression to sort by that follows insertion."""
+        ...
+
+    def tie_break(self, table: FromClause) -> Expression | None:
+        """What to sort by in the end where the engine would return equal rows in any order; None where it would not."""
         ...

@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
+from undercroft.database.wakeup import Wakeup
 from undercroft.errors import BadRequest, Unavailable
 
 Value = None | int | float | str | bytes
@@ -96,11 +97,13 @@ Listeners = dict[str, Callable[[], None]]
 class Engine(Protocol):
     """One open database.
 
-    `listeners` has for a kind of change what is called on the event loop after a
-    commit that announced it. Whoever composes the program puts it there.
+    `is_networked` says that servers on other machines may use it too. `listeners` has
+    for a kind of change what is called on the event loop after a commit that announced
+    it; whoever composes the program puts it there.
     """
 
     dialect: Dialect
+    is_networked: bool
     listeners: Listeners
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
@@ -110,7 +113,8 @@ class Engine(Protocol):
     async def write(self, operation: Operation[T]) -> T:
         """Run one operation and return its result once it is durable.
 
-        Raises what the operation raises, and `WriteQueueFull`.
+        An engine that met a conflict undoes the operation and runs it again, so it
+        must be able to begin anew. Raises what the operation raises, and `WriteQueueFull`.
         """
         ...
 
@@ -120,6 +124,10 @@ class Engine(Protocol):
         Holds the writer for as long as the block runs, so it has a limit: past
         `seconds` its next statement raises `QueryTimeout` and all is undone.
         """
+        ...
+
+    async def open_wakeup(self) -> Wakeup:
+        """The line to the other processes that use the database. Raises `OSError` where there can be none."""
         ...
 
     async def close(self) -> None:

@@ -18,7 +18,8 @@ _POSITIONS = """INSERT INTO "_positions" ("kind", "position")
 async def _make_system_tables(tx: Transaction, dialect: Dialect) -> None:
     for table, columns in _system_tables(dialect).items():
         spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
-        await tx.run(f"CREATE TABLE {dialect.quote(table)} ({spelled})")
+        hidden = dialect.insertion_column()
+        await tx.run(f"CREATE TABLE {dialect.quote(table)} ({spelled}{hidden})")
     # A collection's name is a table's, and those know no case.
     await tx.run('CREATE UNIQUE INDEX "_collections_name" ON "_collections" (lower("name"))')
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +23,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
-from undercroft.database.dialect import ColumnKind, Expression
+from undercroft.database.dialect import ColumnKind, Expression, Names
 
 _COLUMN_TYPES: dict[ColumnKind, str] = {
     "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
@@ -88,6 +88,43 @@ class SqliteDialect:
             depths[step] = depths.get(parent, -1) + 1
             lines.append("  " * depths[step] + detail)
         return lines
+
+    @property
+    def groups_strictly(self) -> bool:
+        """Whether all that a grouped statement selects or sorts by must follow from its keys or be an aggregate."""
+        return False
+
+    def drop_table(self, name: str) -> str:
+        """A statement that ends a table."""
+        return f"DROP TABLE {self.quote(name)}"
+
+    def drop_view(self, name: str) -> str:
+        """A statement that ends a view if there is one."""
+        return f"DROP VIEW IF EXISTS {self.quote(name)}"
+
+    def view_query(self, query: str, names: Names) -> str:
+        """The query of a view as it is."""
+        del names
+        return query
+
+    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
+        """What a view selects for a column of its query; ids that may be no text become text."""
+        quoted = self.quote(name)
+        return f"CAST({quoted} AS TEXT) AS {quoted}" if casts_id and kind == "id" else quoted
+
+    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+        """A column of an index."""
+        del kind
+        return " ".join(filter(None, (self.quote(name), f"COLLATE {collate}" if collate else "", sort)))
+
+    def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:
+        """An expression of an index as it is."""
+        del columns
+        return text
+
+    def insertion_column(self) -> str:
+        """Nothing: every table has its rowid."""
+        return ""
 
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
@@ -199,6 +236,11 @@ class SqliteDialect:
         """An expression to sort by that follows insertion."""
         rowid: ColumnElement[Any] = column("_rowid_", _selectable=table)
         return rowid
+
+    def tie_break(self, table: FromClause) -> Expression | None:
+        """Nothing: equal rows come in the order of a walk through the table or an index."""
+        del table
+        return None
 
 
 class _Quoting(SQLiteIdentifierPreparer):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import apsw
 
 from undercroft.database.engine import QueryTimeout, SqlError, UniqueViolation
-from undercroft.errors import BadRequest, Problem, StorageFull, Unavailable
+from undercroft.database.faults import BadText, DatabaseClosed, StorageCorrupt, StorageFault, StorageReadOnly
+from undercroft.errors import Problem, StorageFull, Unavailable
 
 FAULTS = (apsw.Error, UnicodeEncodeError, OverflowError)
 """What running a statement may raise because of its text, its values or the disk."""
@@ -16,41 +17,6 @@ FAULTS = (apsw.Error, UnicodeEncodeError, OverflowError)
 _UNIQUE = frozenset({apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID})
 _PLAIN_INDEX = re.compile(r"UNIQUE constraint failed: (?P<columns>\w+\.\w+(?:, \w+\.\w+)*)")
 _EXPRESSION_INDEX = re.compile(r"UNIQUE constraint failed: index '(?P<index>.*)'")
-
-
-class BadText(BadRequest):
-    """A value that no database can hold: half a character, or a number of more than 64 bits."""
-
-    code = "bad_text"
-    default = "A value holds text that is not valid Unicode, or a number that is too large."
-
-
-class DatabaseClosed(Unavailable):
-    """The engine was closed; the server is about to end."""
-
-    code = "database_closed"
-    default = "The database is closed."
-
-
-class StorageReadOnly(Unavailable):
-    """The database file or its disk can only be read."""
-
-    code = "storage_read_only"
-    default = "The storage can only be read. Nothing was changed."
-
-
-class StorageFault(Unavailable):
-    """The disk failed to read or write."""
-
-    code = "storage_fault"
-    default = "The storage failed. The change was not made durable."
-
-
-class StorageCorrupt(Unavailable):
-    """The file is not a database, or a damaged one."""
-
-    code = "storage_corrupt"
-    default = "The database file is damaged. Restore a backup."
 
 
 _FAMILIES: dict[type[BaseException], Callable[[], Problem]] = {

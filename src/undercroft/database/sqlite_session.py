@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any, Literal
 
+from undercroft.database.answers import announce, run_actions, settle
 from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
-from undercroft.database.sqlite_answers import announce, run_actions, settle
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_statements import Statements
 

@@ -9,9 +9,10 @@ from time import perf_counter
 
 import apsw
 
+from undercroft.database.answers import announce
 from undercroft.database.engine import Listeners, Row, Value
-from undercroft.database.sqlite_answers import announce
-from undercroft.database.sqlite_errors import FAULTS, StorageFault, problem_of
+from undercroft.database.faults import StorageFault
+from undercroft.database.sqlite_errors import FAULTS, problem_of
 from undercroft.errors import Unavailable
 
 _STEPS = 20_000

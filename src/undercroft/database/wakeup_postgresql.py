@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-import asyncpg
-
+from undercroft.database.postgresql_errors import FAULTS
 from undercroft.database.wakeup import PAUSE, Ear
+from undercroft.errors import Problem
 
 CHANNEL: Final = "undercroft"
 _AGAIN: Final = 1.0  # seconds until the next attempt to connect
@@ -61,7 +61,7 @@ class PostgresqlWakeup:
         while True:
             try:
                 await self._converse(await self._connect())
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (Problem, TimeoutError, *FAULTS) as error:
                 _log.debug("No wake-ups from other nodes: %s", error)
             await asyncio.sleep(_AGAIN)
 

@@ -23,9 +23,10 @@ from typing import Any
 
 import apsw
 
+from undercroft.database.answers import run_actions, settle
 from undercroft.database.engine import Listeners, Operation, T, WriteQueueFull
-from undercroft.database.sqlite_answers import run_actions, settle
-from undercroft.database.sqlite_errors import DatabaseClosed, problem_of
+from undercroft.database.faults import DatabaseClosed
+from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_session import Session
 from undercroft.database.sqlite_statements import OperationTransaction, Statements, drive

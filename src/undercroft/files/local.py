@@ -36,10 +36,13 @@ class LocalStore:
         return stored_name(original_name, mime), mime, path
 
     def attach(self, collection_id: str, record_id: str, name: str, staged: Path) -> None:
-        """Move a staged file to its record; both are on one file system, so it is there whole or not at all."""
+        """Put a staged file to its record; both are on one file system, so it is there whole or not at all.
+
+        The staged one stays until it is discarded, for a write that is tried again.
+        """
         folder = self.root / collection_id / record_id
         folder.mkdir(parents=True, exist_ok=True)
-        staged.rename(folder / name)
+        (folder / name).hardlink_to(staged)
 
     def remove(self, collection_id: str, record_id: str, names: Iterable[str]) -> None:
         """Remove files of a record, and its folder once that is empty. What is gone already is no error."""

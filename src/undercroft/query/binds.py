@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam
-from sqlalchemy.types import NullType
 
-from undercroft.database.dialect import Expression
+from undercroft.database.dialect import ColumnKind, Expression, Kind
 from undercroft.database.engine import Value
 from undercroft.query.scope import Scope
 
@@ -35,24 +34,15 @@ class Binds:
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
 
-    def add(self, source: Source) -> Expression:
-        """A placeholder that takes its value from `source`."""
+    def add(self, source: Source, kind: ColumnKind = "text") -> Expression:
+        """A placeholder that takes its value from `source`, which gives values of that kind only."""
         name = f"p{len(self.sources)}"
         self.sources[name] = source
-        # NullType keeps SQLAlchemy from converting, or guessing operators, by the value's type
-        return bindparam(name, type_=NullType())
+        return bindparam(name, type_=Kind(kind))
 
-    def constant(self, value: Value) -> Expression:
-        """A placeholder that always has this value."""
-        return self.add(lambda _: value)
-
-    def literal(self, index: int) -> Expression:
-        """A placeholder for a literal of the filter."""
-        return self.add(literal_source(index))
-
-    def named(self, name: str) -> Expression:
+    def named(self, name: str, kind: ColumnKind = "text") -> Expression:
         """A placeholder for a named value."""
-        return self.add(lambda inputs: inputs.named[name])
+        return self.add(lambda inputs: inputs.named[name], kind)
 
 
 def literal_source(index: int) -> Source:

@@ -46,7 +46,7 @@ def rule_parts(catalog: Catalog, dialect: Dialect, collection: Collection, rule:
     found = list(comparisons(node))
     judged = [_held(compile_node(part, resolver)) for part in (node, *found)]
     statement: Select[Any] = select(place.column("id"), *judged).select_from(build.joins.rows)
-    statement = statement.where(dialect.any_of(place.column("id"), build.binds.named("ids")))
+    statement = statement.where(dialect.any_of(place.column("id"), build.binds.named("ids", "list")))
     sql, order = dialect.render(statement.group_by(place.column("id")))
     texts = tuple(_text(rule, part.start, part.end) for part in found)
     return RuleParts(texts, Plan(sql, tuple(build.binds.sources[name] for name in order), (), ()))

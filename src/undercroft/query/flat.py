@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
-from undercroft.database.dialect import ColumnKind, Dialect
+from undercroft.database.dialect import ColumnKind, Dialect, Kind
 from undercroft.database.engine import Value
 from undercroft.query.binds import Inputs
 from undercroft.query.build import Build, Place
@@ -43,7 +43,7 @@ def compile_flat(
     The statement must call its table by the alias `r`. Raises `FilterError` and `SortError`.
     """
     fields = tuple(FlatField(name=name, kind=kind) for name, kind in columns.items())
-    rows: NamedFromClause[Any] = table("r", *(column(name) for name in columns)).alias("r")
+    rows: NamedFromClause[Any] = table("r", *(column(name, Kind(kind)) for name, kind in columns.items())).alias("r")
     build = Build(Catalog(), dialect, GUEST, Joins(rows))
     place = Place(Collection(id="", name="this list", fields=fields), rows)
     where, names = "", list[str]()

@@ -11,12 +11,12 @@ from sqlalchemy import true as sql_true
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from undercroft.collections.collection import Collection
-from undercroft.database.dialect import Expression
+from undercroft.database.dialect import Expression, Kind
 
 
 def collection_table(collection: Collection) -> TableClause:
     """The table of a collection, with its columns."""
-    return table(collection.name, *(column(field.name) for field in collection.fields))
+    return table(collection.name, *(column(field.name, Kind(field.column)) for field in collection.fields))
 
 
 @dataclass(slots=True)

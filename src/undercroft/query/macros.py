@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from undercroft.database.engine import Value
 from undercroft.dates import render_date
@@ -43,6 +44,11 @@ _NUMBERS: dict[str, Callable[[datetime], int]] = {
     "@weekday": lambda now: (now.weekday() + 1) % 7,
 }
 MACROS = frozenset(_DATES) | frozenset(_NUMBERS)
+
+
+def macro_kind(name: str) -> Literal["number", "text"]:
+    """What a macro stands for."""
+    return "number" if name in _NUMBERS else "text"
 
 
 def macro_value(name: str, now: datetime | None = None) -> Value:

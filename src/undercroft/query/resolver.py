@@ -18,13 +18,13 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
-from undercroft.database.dialect import Expression
+from undercroft.database.dialect import ColumnKind, Expression
 from undercroft.query.binds import Inputs, Source, literal_source
 from undercroft.query.build import Build, Place
 from undercroft.query.compare import equal
 from undercroft.query.errors import FilterError
 from undercroft.query.functions import call
-from undercroft.query.macros import MACROS, macro_value
+from undercroft.query.macros import MACROS, macro_kind, macro_value
 from undercroft.query.operand import Operand, RelatedRows
 from undercroft.query.paths import MODIFIERS, JoinRule, Walk
 from undercroft.query.request import bind_value, check_request_name, is_set, request_value
@@ -67,7 +67,7 @@ class Resolver:
             return call(node, self.operand, self.build)
         if node.text in MACROS:
             source: Source = _macro_source(node.text)
-            return Operand(self.build.binds.add(source), is_filled=True, source=source)
+            return Operand(self.build.binds.add(source, macro_kind(node.text)), is_filled=True, source=source)
         if node.path[0] == "@request":
             return self._request(node)
         if node.path[0] == "@collection":
@@ -81,7 +81,7 @@ class Resolver:
         if node.kind == "empty":
             return Operand(literal_column("''"), is_empty=True, source=lambda _: "")
         source = literal_source(node.index) if self.constants is None else _constant(self.constants[node.index])
-        return Operand(self.build.binds.add(source), is_filled=True, source=source)
+        return Operand(self.build.binds.add(source, node.kind), is_filled=True, source=source)
 
     def _here(self) -> Start:
         def again() -> tuple[Place, Expression | None]:
@@ -139,7 +139,7 @@ class Resolver:
         if modifier not in MODIFIERS:
             raise FilterError(f"There is no modifier {modifier!r}", node.at)
         if modifier == "isset" and path[0] != "auth":
-            return self._value(lambda inputs: int(is_set(path, inputs.scope)), is_filled=True)
+            return self._value(lambda inputs: int(is_set(path, inputs.scope)), "number", is_filled=True)
         if modifier == "changed" and path[0] == "body":
             return self._changed(node)
         if path[0] == "auth" and len(path) > 2:
@@ -154,10 +154,11 @@ class Resolver:
             return Operand(null(), is_empty=True, source=lambda _: None)
         if state == "empty":
             return Operand(literal_column("''"), is_empty=True, source=lambda _: "")
-        return self._value(lambda inputs: bind_value(request_value(path, inputs.scope)), is_filled=True)
+        kind: ColumnKind = "number" if state == "number" else "text"
+        return self._value(lambda inputs: bind_value(request_value(path, inputs.scope)), kind, is_filled=True)
 
-    def _value(self, source: Source, *, is_filled: bool = False) -> Operand:
-        return Operand(self.build.binds.add(source), is_filled=is_filled, source=source)
+    def _value(self, source: Source, kind: ColumnKind, *, is_filled: bool = False) -> Operand:
+        return Operand(self.build.binds.add(source, kind), is_filled=is_filled, source=source)
 
     def _lowered(self, operand: Operand, modifier: str) -> Operand:
         if modifier != "lower" or operand.is_empty:
@@ -196,11 +197,11 @@ class Resolver:
                 raise FilterError(f"{node.text!r} is no field with several values, so :each has no meaning", node.at)
             return self._body_each(path)
         if modifier == "length" and is_choice:
-            return self._value(lambda inputs: _length(request_value(path, inputs.scope)), is_filled=True)
+            return self._value(lambda inputs: _length(request_value(path, inputs.scope)), "number", is_filled=True)
         return self._lowered(self._request_value(path), modifier)
 
     def _body_each(self, path: Sequence[str]) -> Operand:
-        array = self.build.binds.add(lambda inputs: bind_value(request_value(path, inputs.scope)))
+        array = self.build.binds.add(lambda inputs: _json_list(request_value(path, inputs.scope)), "json")
 
         def make() -> tuple[FromClause, Expression | None]:
             rows, _ = self.build.dialect.elements(array, self.build.aliases.next())
@@ -219,7 +220,7 @@ class Resolver:
         if collection is None:
             raise FilterError(f"The collection of {field.name!r} is missing", node.at)
         path = node.path[1:3]
-        ids = self.build.binds.add(lambda inputs: _id_list(request_value(path, inputs.scope)))
+        ids = self.build.binds.add(lambda inputs: _id_list(request_value(path, inputs.scope)), "list")
 
         def on(place: Place) -> Expression:
             return self.build.dialect.any_of(place.column("id"), ids)
@@ -231,7 +232,7 @@ class Resolver:
         """1 when the value was submitted and differs from the stored one, else 0."""
         submitted = self._request_value(node.path[1:])
         stored = self._walk(self._here(), node.path[2:], "", node.at)
-        is_submitted = self._value(lambda inputs: int(is_set(node.path[1:], inputs.scope)))
+        is_submitted = self._value(lambda inputs: int(is_set(node.path[1:], inputs.scope)), "number")
         differs = and_(is_submitted.sql == _ONE, equal(submitted, stored, self.build.dialect, negated=True))
         return Operand(case((differs, _ONE), else_=_ZERO), is_filled=True)
 
@@ -275,6 +276,11 @@ def _length(value: object) -> int:
     if isinstance(value, list | tuple):
         return len(value)
     return 1 if value else 0
+
+
+def _json_list(value: object) -> str | None:
+    """A JSON array of the values; a lone value is its own only element."""
+    return None if value is None else _id_list(value if isinstance(value, list) else [value])
 
 
 def _id_list(value: object) -> str | None:

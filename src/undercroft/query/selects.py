@@ -114,8 +114,9 @@ class _Maker:
         is_grouped = self.build.joins.is_multiple
         if is_grouped:
             statement = statement.group_by(*self._group())
-        if ordering:
-            statement = statement.order_by(*(order_by(o, key, is_grouped=is_grouped) for o, key in ordering))
+        is_strict = is_grouped and self.build.dialect.groups_strictly
+        parts = [order_by(o, key, is_grouped=is_grouped, is_strict=is_strict) for o, key in ordering]
+        statement = statement.order_by(*parts, *self._tie_break())
         return self._limited(statement), columns
 
     def _test(self, conditions: Sequence[Expression]) -> Select[Any]:
@@ -148,7 +149,7 @@ class _Maker:
     def _target(self) -> Expression:
         kind, binds = self.question.kind, self.build.binds
         if kind == "related":
-            return self.build.dialect.any_of(self.place.column("id"), binds.named("ids"))
+            return self.build.dialect.any_of(self.place.column("id"), binds.named("ids", "list"))
         if kind == "referring":
             return self._parent_id().in_(select(self._parents().c["value"]))
         return self.place.column("id") == binds.named("id")
@@ -183,12 +184,17 @@ class _Maker:
         resolver = filter_resolver(self.build, self.place, is_trusted=self.scope.is_superuser)
         return list(compile_sort(self.build, self.place, self.question.sort, resolver))
 
+    def _tie_break(self) -> list[Expression]:
+        if self.question.kind not in ("page", "referring") or self.collection.is_view:
+            return []
+        last = self.build.dialect.tie_break(self.place.table)
+        return [] if last is None else [last]
+
     def _group(self) -> list[Expression]:
-        return (
-            [self._parent_id(), self.place.column("id")]
-            if self.question.kind == "referring"
-            else [self.place.column("id")]
-        )
+        keys = [self._parent_id()] if self.question.kind == "referring" else []
+        if self.collection.is_view and self.build.dialect.groups_strictly:
+            return [*keys, *(self.place.column(field.name) for field in self.collection.fields)]
+        return [*keys, self.place.column("id")]
 
     def _count(self, conditions: Sequence[Expression]) -> Select[Any]:
         list(self._ordering())  # a sort over a relation narrows the result
@@ -199,15 +205,15 @@ class _Maker:
     def _limited(self, statement: Select[Any]) -> Select[Any]:
         binds = self.build.binds
         if self.question.kind == "page":
-            return statement.limit(binds.named("limit")).offset(binds.named("offset"))
+            return statement.limit(binds.named("limit", "number")).offset(binds.named("offset", "number"))
         if self.question.kind == "referring":
-            return statement.limit(binds.named("limit"))
+            return statement.limit(binds.named("limit", "number"))
         if self.question.kind in ("one", "stored"):
             return statement.limit(literal_column("1"))
         return statement
 
     def _parents(self) -> Any:
-        rows, _ = self.build.dialect.elements(self.build.binds.named("ids"), "wanted")
+        rows, _ = self.build.dialect.elements(self.build.binds.named("ids", "list"), "wanted")
         return rows
 
     def _parent_id(self) -> Expression:

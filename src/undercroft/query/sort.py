@@ -57,12 +57,17 @@ def compile_sort(
             yield _operand(resolver, key), key
 
 
-def order_by(operand: Operand, key: SortKey, *, is_grouped: bool) -> UnaryExpression[object]:
-    """The ORDER BY part of a key. Of many related values the one that comes first decides."""
+def order_by(
+    operand: Operand, key: SortKey, *, is_grouped: bool = False, is_strict: bool = False
+) -> UnaryExpression[object]:
+    """The ORDER BY part of a key. Of many related values the one that comes first decides.
+
+    `is_strict`: the statement is grouped, and sorts by nothing but aggregates.
+    """
     value: Expression = operand.sql
     if operand.guard is not None:
         value = case((operand.guard, value))
-    if is_grouped and operand.related is not None:
+    if is_strict or (is_grouped and operand.related is not None):
         value = func.max(value) if key.is_descending else func.min(value)
     return desc(value) if key.is_descending else asc(value)
 

@@ -1,0 +1,72 @@
+"""What an expression of a statement holds, read off the expression."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Case, ColumnClause, Function, Label, Null, TypeCoerce
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import BinaryExpression, Grouping
+
+from undercroft.database.dialect import ColumnKind, Kind
+
+_WRAPPED: Final = ("coalesce", "min", "max")
+TEXTS: Final = frozenset({"text", "id", "date", "list", "geo"})
+NUMBERS: Final = frozenset({"number", "bool"})
+
+
+def kind_of(element: ClauseElement) -> ColumnKind | None:
+    """What an expression holds; None for NULL and for conditions."""
+    plain = unwrap(element)
+    if isinstance(plain, Function) and plain.name in _WRAPPED:
+        return kind_of(arguments(plain)[0])
+    if isinstance(plain, Case):
+        results = [result for _, result in plain.whens] + ([] if plain.else_ is None else [plain.else_])
+        return next((kind for kind in map(kind_of, results) if kind), None)
+    known = getattr(plain, "type", None)
+    if isinstance(known, Kind):
+        return known.kind
+    if isinstance(plain, ColumnClause) and plain.is_literal:
+        return "text" if plain.name.startswith("'") else "number"
+    return "text" if isinstance(plain, BinaryExpression) and not _is_condition(plain) else None
+
+
+def unwrap(element: ClauseElement) -> Any:
+    """The expression without parentheses, labels and coercions around it."""
+    while isinstance(element, Grouping | Label):
+        element = element.element
+    return element
+
+
+def arguments(function: Function[Any]) -> list[Any]:
+    """What a function is called with."""
+    return list(function.clauses)
+
+
+def affinity(element: ClauseElement) -> str:
+    """How SQLite treats what is compared with it: `text`, `number` or `""`; only columns have a say."""
+    plain = unwrap(element)
+    if not isinstance(plain, ColumnClause) or plain.is_literal or plain.name == "value":
+        return ""
+    return "text" if kind_of(plain) in ("text", "id", "date") else "number"
+
+
+def is_null(element: ClauseElement) -> bool:
+    """Whether it is the word NULL."""
+    return isinstance(unwrap(element), Null)
+
+
+def is_literal(element: ClauseElement, text: str) -> bool:
+    """Whether it is that text of SQL."""
+    plain = unwrap(element)
+    return isinstance(plain, ColumnClause) and plain.is_literal and plain.name == text
+
+
+def is_bound(element: ClauseElement) -> bool:
+    """Whether it is a bound value."""
+    plain = unwrap(element)
+    return isinstance(plain, BindParameter | TypeCoerce)
+
+
+def _is_condition(element: BinaryExpression[Any]) -> bool:
+    return getattr(element.operator, "is_comparison", False) or element.type.python_type is bool

@@ -1,0 +1,132 @@
+"""Connections to a PostgreSQL server: a bounded number, a bounded wait.
+
+The one used last is used next, so that the others may rest. When one turns out to be
+dead, those that rest are suspected and closed: after a restart of the server the
+next request already gets a new connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from undercroft.database.faults import DatabaseClosed, PoolExhausted
+from undercroft.database.postgresql_errors import CONNECTION_FAULTS, problem_of
+from undercroft.database.postgresql_options import PostgresOptions
+from undercroft.database.postgresql_values import set_codecs
+
+Connection = asyncpg.Connection
+
+
+class Pool:
+    """Lends connections, one to a user at a time."""
+
+    def __init__(self, url: str, options: PostgresOptions) -> None:
+        self._url = url
+        self._options = options
+        self._idle: deque[Connection] = deque()
+        self._free = asyncio.Semaphore(options.pool_size)
+        self._waiting = 0
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def connection(self, *, is_fresh: bool = False) -> AsyncIterator[Connection]:
+        """A connection that nobody else uses; a new one, and no old ones kept, with `is_fresh`.
+
+        Raises `PoolExhausted`, and `DatabaseUnreachable`.
+        """
+        await self._admit()
+        try:
+            if is_fresh:
+                self._distrust()
+            connection = await self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Wait for those who have a connection, then close all."""
+        self._is_closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.write_deadline):
+                for _ in range(self._options.pool_size):
+                    await self._free.acquire()
+        for connection in self._idle:
+            with suppress(*CONNECTION_FAULTS, TimeoutError):
+                await connection.close(timeout=1)
+        self._idle.clear()
+
+    async def _admit(self) -> None:
+        if self._is_closed:
+            raise DatabaseClosed
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        if self._waiting >= self._options.pool_queue:
+            raise PoolExhausted
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._options.pool_wait):
+                await self._free.acquire()
+        except TimeoutError:
+            raise PoolExhausted from None
+        finally:
+            self._waiting -= 1
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await self.open_one()
+
+    async def open_one(self) -> Connection:
+        """A connection that the pool does not know; whoever opens it closes it. Raises `DatabaseUnreachable`."""
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                connection: Connection = await asyncpg.connect(
+                    self._url,
+                    statement_cache_size=self._options.statement_cache,
+                    max_cached_statement_lifetime=0,
+                    server_settings=_settings(self._options),
+                )
+                await set_codecs(connection)
+        except (*CONNECTION_FAULTS, asyncpg.PostgresError, TimeoutError) as error:
+            raise problem_of(error) from error
+        return connection
+
+    def _distrust(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.is_closed():
+            self._distrust()
+        elif connection.is_in_transaction():
+            connection.terminate()  # whoever had it was interrupted; the server undoes what is open
+        else:
+            self._idle.append(connection)
+
+
+def _settings(options: PostgresOptions) -> dict[str, str]:
+    """Sessions as the dialect needs them; durable whatever the server's default is."""
+    return {
+        "application_name": "undercroft",
+        "TimeZone": "UTC",
+        "DateStyle": "ISO",
+        "IntervalStyle": "iso_8601",
+        "extra_float_digits": "1",
+        "search_path": "public, undercroft",
+        "synchronous_commit": "on",
+        "statement_timeout": str(int(options.read_deadline * 1000)),
+        "lock_timeout": str(int(options.lock_wait * 1000)),
+        "idle_in_transaction_session_timeout": str(int(options.write_deadline * 2000)),
+        "jit": "off",
+    }

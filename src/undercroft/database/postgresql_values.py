@@ -1,0 +1,75 @@
+"""Plain values on the wire to PostgreSQL: the same Python values that SQLite gives and takes.
+
+Dates are the wire's text and empty when the column holds `-infinity`; JSON is its text,
+compact and with sorted keys, a JSON number that number; whole floats are `int`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+_EMPTY_DATE: Final = "-infinity"
+_DIGITS: Final = frozenset("0123456789")
+_NUMBER_STARTS: Final = frozenset("-0123456789")
+_AS_TEXT: Final = ("date", "time", "timestamp", "interval", "uuid", "bytea", "inet")
+_EXACT: Final = 2**53
+
+
+async def set_codecs(connection: asyncpg.Connection) -> None:
+    """Make a connection speak plain values."""
+    codecs: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+        "bool": (_encode_bool, _decode_bool),
+        "float8": (_encode_number, decode_number),
+        "float4": (_encode_number, decode_number),
+        "numeric": (_encode_number, decode_number),
+        "timestamptz": (encode_date, decode_date),
+        "jsonb": (str, decode_json),
+        "json": (str, decode_json),
+        **dict.fromkeys(_AS_TEXT, (str, str)),
+    }
+    for name, (encoder, decoder) in codecs.items():
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="text")
+
+
+def encode_date(value: str) -> str:
+    """Date text as PostgreSQL reads it."""
+    return value or _EMPTY_DATE
+
+
+def decode_date(text: str) -> str:
+    """Date text as the wire has it, of what PostgreSQL writes in UTC: `2024-01-01 10:00:00.5+00`."""
+    if len(text) < 22:
+        return ""
+    return f"{text[:19]}.{text[20:-3][:3]:0<3}Z"
+
+
+def decode_number(text: str) -> int | float:
+    """A whole number as an int where that is exact, others as floats."""
+    if set(text.removeprefix("-")) <= _DIGITS:
+        whole = int(text)
+        return whole if abs(whole) <= _EXACT else float(text)
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+
+
+def decode_json(text: str) -> str | int | float:
+    """JSON as compact text with sorted keys, a lone number as that number."""
+    if text[0] in _NUMBER_STARTS:
+        return decode_number(text)
+    return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode() if text[0] in '{["' else text
+
+
+def _encode_number(value: float) -> str:
+    return repr(float(value))
+
+
+def _encode_bool(value: Any) -> str:
+    return "t" if value else "f"
+
+
+def _decode_bool(text: str) -> int:
+    return 1 if text == "t" else 0
