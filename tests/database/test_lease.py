@@ -8,7 +8,6 @@ from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.leader import Duty, Leader
 from undercroft.database.lease import Lease, LeaseLost
 from undercroft.database.migrations import migrate
-from undercroft.database.sqlite_dialect import SqliteDialect
 
 pytestmark = pytest.mark.anyio
 
@@ -32,20 +31,11 @@ class Clock:
         self.process += seconds
 
 
-class SetDialect(SqliteDialect):
-    """A dialect whose clock is the test's."""
-
-    def __init__(self, clock):
-        self.set = clock
-
-    def clock(self):
-        return repr(self.set.database)
-
-
 @pytest.fixture
 def clock(engine):
+    """The clock that the database goes by."""
     made = Clock()
-    engine.dialect = SetDialect(made)
+    engine.dialect.clock = lambda: f"CAST({made.database!r} AS double precision)"
     return made
 
 
