@@ -6,10 +6,12 @@ import os
 import secrets
 
 import pytest
+from postgres import in_thread, running_postgres
 
 from undercroft import testing
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.migrations import migrate
+from undercroft.database.postgresql import PostgresEngine
 from undercroft.database.sqlite import SqliteEngine
 
 SEEDS = pytest.StashKey[list[str]]()
@@ -21,19 +23,64 @@ def anyio_backend():
     return "asyncio"
 
 
+def pytest_addoption(parser):
+    """Which engines the tests of behaviour run on."""
+    parser.addoption("--engine", choices=["sqlite", "postgresql", "both"], default="both")
+
+
+def pytest_generate_tests(metafunc):
+    """Every test that uses a database runs on each engine, unless it is about SQLite alone."""
+    if "database" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("--engine")
+    engines = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
+    if metafunc.definition.get_closest_marker("sqlite_only"):
+        engines = [engine for engine in engines if engine == "sqlite"]
+    metafunc.parametrize("database", engines, indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; it starts when the first test needs it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres):
+    """The name of a database in the newest format, to copy."""
+
+    async def prepare():
+        engine = await PostgresEngine.open(postgres.url("prepared"))
+        await migrate(engine, SYSTEM_MIGRATIONS)
+        await engine.close()
+
+    postgres.run('CREATE DATABASE "prepared"')
+    in_thread(prepare())
+    return "prepared"
+
+
 @pytest.fixture
-async def engine(tmp_path):
+def database(request):
+    """The URL of a new PostgreSQL database, or the empty text for SQLite in the data directory."""
+    if request.param == "sqlite":
+        return ""
+    return request.getfixturevalue("postgres").database(request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
+async def engine(tmp_path, database):
     """An open database in the newest format, without collections."""
-    opened = await SqliteEngine.open(tmp_path / "data.db")
+    opened = await (PostgresEngine.open(database) if database else SqliteEngine.open(tmp_path / "data.db"))
     await migrate(opened, SYSTEM_MIGRATIONS)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def client(tmp_path):
+async def client(tmp_path, database):
     """A client of a backend on an empty data directory."""
-    async with testing.client(tmp_path) as opened:
+    async with testing.client(tmp_path, database) as opened:
         yield opened
 
 

@@ -69,9 +69,9 @@ class Blog:
 
 
 @pytest.fixture
-async def blog(tmp_path):
+async def blog(tmp_path, database):
     """An empty blog with two users, Ann and Ben."""
-    async with client(tmp_path / "data") as opened:
+    async with client(tmp_path / "data", database) as opened:
         blog = Blog(opened, await opened.superuser())
         for name in ("ann", "ben"):
             account = {"email": f"{name}@example.com", "password": "password-1", "passwordConfirm": "password-1"}

@@ -98,5 +98,5 @@ async def _sample(request: Request, shape: ViewShape, query: str) -> list[Record
     engine, names = request.backend.engine, tuple(field.name for field in shape.fields)
     spelled = spell_view(plain_query(query), request.backend.catalog, engine.dialect)
     sql = select_view(view, spelled, engine.dialect, casts_id=shape.casts_id)
-    rows = await engine.read(f"{sql} LIMIT {_SAMPLE}")
+    rows = await engine.read(engine.dialect.first_rows(sql, _SAMPLE))
     return [codec_of(view, names).from_row(row) for row in rows]

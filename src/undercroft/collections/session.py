@@ -32,6 +32,7 @@ from undercroft.errors import BadRequest, Invalid
 
 Verb = Literal["create", "update", "delete"]
 _SAMPLE = 10
+_RESERVED = ("sqlite_", "pg_")  # each engine keeps one to itself; data shall be able to move to the other
 
 
 class SchemaRefused(BadRequest):
@@ -72,6 +73,8 @@ class Session:
 
     async def put(self, old: Collection | None, new: Collection) -> None:
         """Make or change the table or view of a judged collection, and write its definition."""
+        if new.name.lower().startswith(_RESERVED):
+            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database.")
         try:
             await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
         except SqlError as error:

@@ -55,7 +55,7 @@ def create_view(collection: Collection, query: str, dialect: Dialect, *, casts_i
 
 def select_view(collection: Collection, query: str, dialect: Dialect, *, casts_id: bool) -> str:
     """The statement behind a view; ids that are no text become text."""
-    columns = [dialect.view_column(field.name, field.column, casts_id=casts_id) for field in collection.fields]
+    columns = dialect.view_columns({field.name: field.column for field in collection.fields}, casts_id=casts_id)
     # The query may end in a comment, which the line break ends.
     return f'SELECT {", ".join(columns)} FROM (\n{query}\n) AS "query"'
 

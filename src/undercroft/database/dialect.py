@@ -81,11 +81,15 @@ class Dialect(Protocol):
         """The query of a view, which is in SQLite's words, in the engine's own."""
         ...
 
-    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
-        """What a view selects for a column of its query, so that it holds what fields of that kind do.
+    def view_columns(self, columns: Mapping[str, ColumnKind], *, casts_id: bool) -> Sequence[str]:
+        """What a view selects of its query, so that each column holds what fields of its kind do.
 
-        `casts_id` says that an id may be something else than text.
+        Hidden ones may follow. `casts_id` says that an id may be something else than text.
         """
+        ...
+
+    def first_rows(self, select: str, limit: int) -> str:
+        """A statement for the first rows of one that selects the columns of a view."""
         ...
 
     def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:

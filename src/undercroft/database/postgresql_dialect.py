@@ -29,6 +29,13 @@ _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
     "json": "jsonb DEFAULT NULL",
     "geo": """jsonb DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
 }
+_VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
+    "id": 'any_text({}) COLLATE "C"',
+    "text": 'any_text({}) COLLATE "C"',
+    "number": "any_number({})",
+    "bool": "any_bool({})",
+    "json": "any_json({})",
+}
 _PATH_PART: Final = re.compile(r"\w+")
 
 
@@ -93,14 +100,20 @@ class PostgresDialect:
 
         return translate(query, names)
 
-    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
-        """What a view selects for a column of its query, so that it holds what fields of that kind do."""
+    def view_columns(self, columns: Mapping[str, ColumnKind], *, casts_id: bool) -> Sequence[str]:
+        """What a view selects of its query, so that each column holds what fields of its kind do, and its order."""
+        as_they_are = {name for name, kind in columns.items() if kind == "id" and not casts_id}
+        spelled = [self._view_column(name, "list" if name in as_they_are else kind) for name, kind in columns.items()]
+        return [*spelled, '"_rowid_"']
+
+    def first_rows(self, select: str, limit: int) -> str:
+        """A statement for the first rows of one that selects the columns of a view."""
+        return f'{select} ORDER BY "_rowid_" LIMIT {limit}'
+
+    def _view_column(self, name: str, kind: ColumnKind) -> str:
         quoted = self.quote(name)
-        made = {"id": "any_text", "text": "any_text", "number": "any_number", "bool": "any_bool", "json": "any_json"}
-        if kind not in made or (kind == "id" and not casts_id):
-            return quoted
-        collate = ' COLLATE "C"' if made[kind] == "any_text" else ""
-        return f"undercroft.{made[kind]}({quoted}){collate} AS {quoted}"
+        made = _VIEW_COLUMNS.get(kind)
+        return f"undercroft.{made.format(quoted)} AS {quoted}" if made else quoted
 
     def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
         """A column of an index, with missing values where SQLite has them."""

@@ -107,10 +107,14 @@ class SqliteDialect:
         del names
         return query
 
-    def view_column(self, name: str, kind: ColumnKind, *, casts_id: bool) -> str:
-        """What a view selects for a column of its query; ids that may be no text become text."""
-        quoted = self.quote(name)
-        return f"CAST({quoted} AS TEXT) AS {quoted}" if casts_id and kind == "id" else quoted
+    def view_columns(self, columns: Mapping[str, ColumnKind], *, casts_id: bool) -> Sequence[str]:
+        """What a view selects of its query; ids that may be no text become text."""
+        names = {name: self.quote(name) for name in columns}
+        return [f"CAST({names[n]} AS TEXT) AS {names[n]}" if casts_id and n == "id" else names[n] for n in names]
+
+    def first_rows(self, select: str, limit: int) -> str:
+        """A statement for the first rows of one that selects the columns of a view."""
+        return f"{select} LIMIT {limit}"
 
     def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
         """A column of an index."""

@@ -185,7 +185,7 @@ class _Maker:
         return list(compile_sort(self.build, self.place, self.question.sort, resolver))
 
     def _tie_break(self) -> list[Expression]:
-        if self.question.kind not in ("page", "referring") or self.collection.is_view:
+        if self.question.kind not in ("page", "referring"):
             return []
         last = self.build.dialect.tie_break(self.place.table)
         return [] if last is None else [last]
@@ -193,7 +193,8 @@ class _Maker:
     def _group(self) -> list[Expression]:
         keys = [self._parent_id()] if self.question.kind == "referring" else []
         if self.collection.is_view and self.build.dialect.groups_strictly:
-            return [*keys, *(self.place.column(field.name) for field in self.collection.fields)]
+            names = [self.place.column(field.name) for field in self.collection.fields]
+            return [*keys, *names, *self._tie_break()]
         return [*keys, self.place.column("id")]
 
     def _count(self, conditions: Sequence[Expression]) -> Select[Any]:
