@@ -1,11 +1,17 @@
-"""Print the table of problems for docs/reference/errors.md, from the classes in the source."""
+"""Keep the table of situations in docs/reference/errors.md as the classes in the source have it.
+
+python tools/problems.py
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
-from counts import load_modules
+from counts import SOURCE, load_modules
+
+PAGE = SOURCE.parent / "docs" / "reference" / "errors.md"
 
 STATUSES = {
     "BadRequest": "400",
@@ -67,4 +73,6 @@ def _meaning(node: ast.ClassDef) -> str:
 
 
 if __name__ == "__main__":
-    print(render_table())
+    page = PAGE.read_text(encoding="utf-8")
+    table = re.compile(r"^\| Status \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+    PAGE.write_text(table.sub(lambda _: render_table(), page), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -210,3 +212,19 @@ async def test_any_body_is_stored_or_refused(things, body):
     assert answer.status in (200, 400), answer.text
     if answer.status == 200:
         assert (await things.view("things", answer.json["id"])).json == answer.json
+
+
+async def test_a_collection_that_changes_meanwhile(blog):
+    """A write that meets another collection than it was made for is to be tried again; nobody is told of columns."""
+    made = await blog.collection("notes", {"name": "title", "type": "text"})
+    fields = {field["name"]: field for field in made["fields"]}
+    renamed = [fields["id"], fields["title"] | {"name": "headline"}]
+
+    change, *answers = await asyncio.gather(
+        blog.change("notes", fields=renamed), *(blog.create("notes", {"title": "x"}) for _ in range(5))
+    )
+
+    assert change.status == 200
+    assert {(answer.status, answer.error.code) for answer in answers if answer.status != 200} == {
+        (503, "collections_changed")
+    }

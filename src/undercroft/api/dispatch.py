@@ -6,6 +6,7 @@ order, and what few need costs nothing to the others.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html import escape
 from time import perf_counter
 from typing import Final
@@ -14,7 +15,9 @@ import msgspec
 
 from undercroft.api.router import Router, clean_path, escaped_path
 from undercroft.backend import Backend
-from undercroft.errors import NotFound, Problem
+from undercroft.collections.catalog import Catalog
+from undercroft.database.engine import SqlError
+from undercroft.errors import NotFound, Problem, Unavailable
 from undercroft.http.fields import parse_fields, pick
 from undercroft.http.request import Message, Receive, Request, Send
 from undercroft.http.response import JSON_TYPE, Response
@@ -39,6 +42,13 @@ class NothingThere(NotFound):
 
     def __init__(self, method: str) -> None:
         super().__init__("File not found." if method in _SAFE else "")
+
+
+class CollectionsChanged(Unavailable):
+    """A collection was changed while the request was on its way, which found another than it was made for."""
+
+    code = "collections_changed"
+    default = "A collection was changed at the same moment. Try again."
 
 
 class Edge:
@@ -66,13 +76,24 @@ class Edge:
             self._tracer.write(request, response, began)
 
     async def _respond(self, request: Request) -> Response:
+        catalog = self._backend.catalog
         try:
             return await self._handle(request)
+        except SqlError as problem:
+            return await self._refused(request, problem, catalog)
         except Problem as problem:
             request.asgi["undercroft.error"] = problem.code  # for those who call us in-process; never on the wire
             return respond(problem)
         except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
             return respond_unexpected(error, request.id)
+
+    async def _refused(self, request: Request, problem: Problem, catalog: Catalog) -> Response:
+        """What a statement that the database refused is answered with: the collections may have changed beneath it."""
+        with suppress(Problem):
+            await self._freshness.catch_up()
+        told = problem if self._backend.catalog is catalog else CollectionsChanged()
+        request.asgi["undercroft.error"] = told.code
+        return respond(told)
 
     async def _handle(self, request: Request) -> Response:
         method, path = request.method, escaped_path(request.asgi)
