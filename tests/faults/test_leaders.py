@@ -10,10 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from undercroft.database.formats import SYSTEM_MIGRATIONS
-from undercroft.database.migrations import migrate
-from undercroft.database.sqlite import SqliteEngine
-
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 SECONDS = 1.0
@@ -21,22 +17,20 @@ PROGRAM = Path(__file__).parent.parent / "support" / "leading.py"
 
 
 @pytest.fixture
-async def engine(tmp_path):
+async def engine(engine):
     """The database they share, with the table that the leader signs."""
-    opened = await SqliteEngine.open(tmp_path)
-    await migrate(opened, SYSTEM_MIGRATIONS)
-    await opened.write(lambda tx: tx.run('CREATE TABLE "signed" ("owner" TEXT, "turn" INTEGER, "at" REAL)'))
-    yield opened
-    await opened.close()
+    columns = f'"id" {engine.dialect.counter_type()}, "owner" text, "turn" bigint, "at" double precision'
+    await engine.write(lambda tx: tx.run(f'CREATE TABLE "signed" ({columns})'))
+    return engine
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(engine, database, tmp_path):
     """Starts a process that wants to lead, with a name."""
     started = []
 
     def one(name):
-        command = [sys.executable, str(PROGRAM), str(tmp_path), name, str(SECONDS)]
+        command = [sys.executable, str(PROGRAM), database or str(tmp_path / "data.db"), name, str(SECONDS)]
         started.append(subprocess.Popen(command))
         return started[-1]
 
@@ -47,7 +41,7 @@ def start(tmp_path):
 
 
 async def signatures(engine):
-    return await engine.read("SELECT owner, turn, at FROM signed ORDER BY rowid")
+    return await engine.read('SELECT "owner", "turn", "at" FROM "signed" ORDER BY "id"')
 
 
 async def leader(engine, former=""):
@@ -71,7 +65,7 @@ async def test_one_leads_whatever_happens(engine, start):
             processes[former].kill()
             processes[former].wait()
         else:
-            time.sleep(0.1)  # noqa: ASYNC251 - whoever is stopped amid a commit keeps SQLite from all others
+            time.sleep(0.1)  # noqa: ASYNC251 - whoever is stopped amid a commit keeps the file from all others
             os.kill(processes[former].pid, signal.SIGSTOP)
             stopped = former
         following = await leader(engine, former)

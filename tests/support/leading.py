@@ -1,4 +1,4 @@
-"""A process that wants to lead, for tests: `python leading.py DATA OWNER SECONDS`. Whoever leads signs a table."""
+"""A process that wants to lead, for tests: `python leading.py DATABASE OWNER SECONDS`. Whoever leads signs a table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.leader import Duty, Leader
 from undercroft.database.lease import Lease
+from undercroft.database.postgresql import PostgresEngine
 from undercroft.database.sqlite import SqliteEngine
 
 
@@ -31,9 +32,12 @@ async def lead(engine: Engine, owner: str, seconds: float) -> None:
     await Leader(engine, lease, [Duty("sign", 0.0, is_needed, sign)]).run()
 
 
-async def main(directory: str, owner: str, seconds: str) -> None:
-    """Join those who want to lead on a data directory."""
-    await lead(await SqliteEngine.open(Path(directory)), owner, float(seconds))
+async def main(database: str, owner: str, seconds: str) -> None:
+    """Join those who want to lead on a database: a URL of PostgreSQL, or a file."""
+    if database.startswith("postgresql:"):
+        await lead(await PostgresEngine.open(database), owner, float(seconds))
+    else:
+        await lead(await SqliteEngine.open(Path(database)), owner, float(seconds))
 
 
 if __name__ == "__main__":

@@ -6,19 +6,10 @@ import time
 import pytest
 
 from undercroft.database.changes import Change, append_change
-from undercroft.database.formats import SYSTEM_MIGRATIONS
-from undercroft.database.migrations import migrate
 from undercroft.database.wakeup import PAUSE, Bell, Silence
 from undercroft.database.wakeup_local import FOLDER, LocalWakeup
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def engine(engine):
-    """An engine in the newest format."""
-    await migrate(engine, SYSTEM_MIGRATIONS)
-    return engine
 
 
 @pytest.fixture

@@ -4,19 +4,10 @@ import asyncio
 
 import pytest
 
-from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.leader import Duty, Leader
 from undercroft.database.lease import Lease, LeaseLost
-from undercroft.database.migrations import migrate
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def engine(engine):
-    """An engine in the newest format."""
-    await migrate(engine, SYSTEM_MIGRATIONS)
-    return engine
 
 
 class Clock:
