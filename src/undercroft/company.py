@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from undercroft.auth.setup_link import forget_old_link, has_old_link
 from undercroft.backend import Backend
@@ -32,7 +30,7 @@ class Company:
         self.freshness = freshness
         self._wakeup = wakeup
         self._leader = leader
-        self._tasks = [_start(freshness.follow()), _start(leader.run())]
+        self._tasks = [asyncio.create_task(freshness.follow()), asyncio.create_task(leader.run())]
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
@@ -49,9 +47,7 @@ class Company:
         """Follow no more, and let another one lead."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._leader.resign()
         await self._wakeup.close()
 
@@ -62,15 +58,3 @@ async def _open_wakeup(engine: Engine) -> Wakeup:
     except OSError as error:
         _log.warning("Changes in other processes are seen a quarter of a second later: %s", error)
         return Silence()
-
-
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    task = asyncio.create_task(work)
-    task.add_done_callback(_tell_of_death)
-    return task
-
-
-def _tell_of_death(task: asyncio.Task[None]) -> None:
-    """These tasks end by being cancelled, or by a fault of ours, of which the log must know."""
-    if not task.cancelled() and (error := task.exception()):
-        _log.error("A background task ended.", exc_info=error)

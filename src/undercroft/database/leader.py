@@ -85,8 +85,8 @@ class Leader:
                 else:
                     pause = min(pause, await self._claim.remaining() + _MARGIN)
                 self._has_failed = False
-            except Problem as problem:
-                self._tell(problem)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn comes
+                self._tell(error)
             await asyncio.sleep(pause)
 
     async def do_duties(self) -> None:
@@ -111,8 +111,9 @@ class Leader:
         while await duty.is_needed(self._engine):
             await self._engine.write(act)
 
-    def _tell(self, problem: Problem) -> None:
+    def _tell(self, error: Exception) -> None:
         """Once, not again and again while it lasts."""
         if not self._has_failed:
             self._has_failed = True
-            _log.warning("What one process does for all has to wait: %s", problem)
+            fault = None if isinstance(error, Problem) else error
+            _log.warning("What one process does for all has to wait: %s", error, exc_info=fault)

@@ -37,8 +37,8 @@ class Freshness:
             try:
                 await self.catch_up()
                 self._has_failed = False
-            except Problem as problem:
-                self._tell(problem)
+            except Exception as error:  # noqa: BLE001 - who followed no more would obey old rules for ever
+                self._tell(error)
 
     async def catch_up(self) -> None:
         """Read anew what other processes changed since the last time."""
@@ -57,8 +57,9 @@ class Freshness:
             holder.current = loaded
             self._settings_at = position
 
-    def _tell(self, problem: Problem) -> None:
+    def _tell(self, error: Exception) -> None:
         """Once, not four times a second while it lasts."""
         if not self._has_failed:
             self._has_failed = True
-            _log.warning("The change log cannot be read: %s", problem)
+            fault = None if isinstance(error, Problem) else error
+            _log.warning("What other processes change cannot be followed: %s", error, exc_info=fault)
