@@ -9,6 +9,7 @@ import pytest
 from postgres import in_thread, running_postgres
 
 from undercroft import testing
+from undercroft.collections.store import ensure_system_collections
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.migrations import migrate
 from undercroft.database.postgresql import PostgresEngine
@@ -50,14 +51,26 @@ def postgres():
 def postgres_template(postgres):
     """The name of a database in the newest format, to copy."""
 
+    return make_template(postgres, "prepared", lambda engine: migrate(engine, SYSTEM_MIGRATIONS))
+
+
+@pytest.fixture(scope="session")
+def postgres_furnished(postgres, postgres_template):
+    """The name of a database with the first collections, to copy."""
+    return make_template(postgres, "furnished", ensure_system_collections, postgres_template)
+
+
+def make_template(postgres, name, work, template="template1"):
+    """A database that something was done to."""
+
     async def prepare():
-        engine = await PostgresEngine.open(postgres.url("prepared"))
-        await migrate(engine, SYSTEM_MIGRATIONS)
+        engine = await PostgresEngine.open(postgres.url(name))
+        await work(engine)
         await engine.close()
 
-    postgres.run('CREATE DATABASE "prepared"')
+    postgres.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     in_thread(prepare())
-    return "prepared"
+    return name
 
 
 @pytest.fixture
@@ -65,7 +78,8 @@ def database(request):
     """The URL of a new PostgreSQL database, or the empty text for SQLite in the data directory."""
     if request.param == "sqlite":
         return ""
-    return request.getfixturevalue("postgres").database(request.getfixturevalue("postgres_template"))
+    template = "postgres_template" if "engine" in request.fixturenames else "postgres_furnished"
+    return request.getfixturevalue("postgres").database(request.getfixturevalue(template))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
 from undercroft.database.positions import load_positions
-from undercroft.database.refusals import DirectoryReadOnly
+from undercroft.database.refusals import DirectoryReadOnly, MissingDriver
 from undercroft.database.sqlite import SqliteEngine
 from undercroft.errors import Problem
 from undercroft.files.local import LocalStore
@@ -67,8 +67,10 @@ async def _open_engine(directory: Path, database: str) -> Engine:
     if not database:
         return await SqliteEngine.open(directory)
     # Its driver is an extra, which most servers never need.
-    from undercroft.database.postgresql import PostgresEngine  # noqa: PLC0415 - see above
-
+    try:
+        from undercroft.database.postgresql import PostgresEngine  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        raise MissingDriver from error
     return await PostgresEngine.open(database)
 
 

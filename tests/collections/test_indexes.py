@@ -51,4 +51,4 @@ def test_what_runs_is_made_from_the_parts():
     """Names are quoted, whatever they hold."""
     index = parse_index('CREATE UNIQUE INDEX "a""b" ON x ("c""d" DESC, e + 1)')
 
-    assert create_index(index, "box", SqliteDialect()) == 'CREATE UNIQUE INDEX "a""b" ON "box" ("c""d" DESC, e + 1)'
+    assert create_index(index, "box", {}, SqliteDialect()) == 'CREATE UNIQUE INDEX "a""b" ON "box" ("c""d" DESC, e + 1)'

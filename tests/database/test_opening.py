@@ -2,8 +2,8 @@
 
 import pytest
 
-from undercroft.database.sqlite import SqliteEngine
 from undercroft.database.faults import StorageCorrupt, StorageFault
+from undercroft.database.sqlite import SqliteEngine
 
 pytestmark = pytest.mark.anyio
 

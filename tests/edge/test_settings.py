@@ -15,7 +15,7 @@ async def test_only_superusers(client):
     assert (await client.patch(SETTINGS, {})).status == 401
 
 
-async def test_change_is_kept(client, tmp_path):
+async def test_change_is_kept(client, tmp_path, database):
     """A change is answered, read again, and still there after a restart; secrets are kept unseen."""
     token = await client.superuser()
     change = {"meta": {"appName": "Cellar"}, "smtp": {"password": "hush"}}
@@ -25,7 +25,7 @@ async def test_change_is_kept(client, tmp_path):
     assert answer.json["meta"]["appName"] == "Cellar"
     assert (await client.get(SETTINGS, as_=token)).json == answer.json
     await client.app.stop()
-    async with testing.client(tmp_path) as again:
+    async with testing.client(tmp_path, database) as again:
         assert again.backend.settings.meta.app_name == "Cellar"
         assert again.backend.settings.smtp.password == "hush"
 

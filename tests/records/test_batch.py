@@ -94,3 +94,17 @@ async def test_accounts_can_be_made_in_a_batch(notes):
 
     assert (await send(notes, do("POST", "/api/collections/users/records", account), as_=notes.root)).status == 200
     assert await notes.client.login("users", "cy@example.com", "password-1")
+
+
+async def test_what_the_database_says_is_for_the_log(notes, caplog):
+    """A guest is not told the driver's words, neither alone nor inside a batch; the log is."""
+
+    async def drop(transaction):
+        await transaction.run('DROP TABLE "notes"')
+
+    await notes.client.backend.engine.write(drop)
+    told = [await notes.list("notes"), await notes.create("notes", {}), await send(notes, do("POST", NOTES))]
+
+    assert [answer.status for answer in told] == [400, 400, 400]
+    assert not [answer.text for answer in told if "table" in answer.text]
+    assert caplog.text.count("no such table: notes") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -285,3 +286,22 @@ async def test_what_is_stored_is_answered_whatever_expand_asks(crowd):
     )
 
     assert (answer.status, answer.json["name"]) == (200, "new")
+
+
+async def test_long_filters_do_not_hold_up_others(shelf):
+    """While a long filter is compiled, the event loop goes on."""
+    text = " || ".join(f"by.name ~ 'x{n}' && helpers.rank > {n}" for n in range(70))
+    pauses = []
+
+    async def tick():
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            pauses.append(time.perf_counter() - began)
+
+    ticking = asyncio.create_task(tick())
+    answer = await shelf.list("books", filter=text)
+    ticking.cancel()
+
+    assert answer.status == 200
+    assert len(pauses) > 5

@@ -8,7 +8,7 @@ Of a page's fenced blocks these run, in an empty folder, from top to bottom:
     ```toml file=NAME    any language: the block becomes that file
 
 `...` in an expected text stands for anything. A block inside an HTML comment runs
-as well, unseen by the reader. `undercroft serve` and `uvicorn` are started in the
+as well, unseen by the reader. `undercroft serve` and `granian` are started in the
 background and stopped when the page ends; port 8090 stands for one that is free.
 """
 
@@ -29,7 +29,7 @@ from typing import Self
 
 SHOWN_PORT = "8090"
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
-_SERVERS = ("undercroft serve", "uvicorn ", "python serve")
+_SERVERS = ("undercroft serve", "granian ")
 _END = "--end-of-answer--"
 _PATIENCE = 60  # seconds for one command
 

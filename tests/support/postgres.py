@@ -88,7 +88,7 @@ class Postgres:
 @contextmanager
 def running_postgres(settings: tuple[str, ...] = FAST) -> Iterator[Postgres]:
     """A server on a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as name:  # noqa: S108 - sockets need short paths
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
         if os.geteuid() == 0:

@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=arguments, prog_name="undercroft")
     except Problem as problem:
-        click.echo(f"undercroft: {problem.message()}", err=True)
+        told = getattr(problem, "detail", "") or problem.message()  # whoever runs the program is told all
+        click.echo(f"undercroft: {told}", err=True)
         sys.exit(exit_code(problem))
 
 

@@ -125,7 +125,7 @@ def create_index(index: Index, table: str, kinds: Mapping[str, ColumnKind], dial
 def _spell_column(column: IndexColumn, kinds: Mapping[str, ColumnKind], dialect: Dialect) -> str:
     if not column.is_expression:
         name = next((name for name in kinds if name.lower() == column.name.lower()), column.name)
-        return dialect.index_column(name, kinds.get(name, "text"), column.collate, column.sort)
+        return dialect.index_column(name, column.collate, column.sort)
     parts = [dialect.index_expression(column.name, kinds), f"COLLATE {column.collate}" if column.collate else ""]
     return " ".join(filter(None, [*parts, column.sort]))
 

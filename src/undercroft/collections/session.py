@@ -74,11 +74,13 @@ class Session:
     async def put(self, old: Collection | None, new: Collection) -> None:
         """Make or change the table or view of a judged collection, and write its definition."""
         if new.name.lower().startswith(_RESERVED):
-            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database.")
+            raise SchemaRefused(
+                f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database."
+            )
         try:
             await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
         except SqlError as error:
-            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error}") from error
+            raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error.detail}") from error
         if old is not None:
             await self._require_dependants(old, "update")
         await self._write(old, new)
@@ -148,7 +150,8 @@ class Session:
             try:
                 await self.tx.run(new.sql)
             except (SqlError, UniqueViolation) as error:
-                errors = {str(new.position): build_error(new.index, str(error))}
+                reason = error.detail if isinstance(error, SqlError) else error.message()
+                errors = {str(new.position): build_error(new.index, reason)}
                 raise Invalid({"indexes": errors}, f"Failed to {verb} collection.") from error
 
     async def _put_view(self, old: Collection | None, new: Collection) -> None:
@@ -164,20 +167,21 @@ class Session:
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""
-        await self._restore_views(verb)
+        await self._restore_views(old, verb)
         for view in self.catalog:
             if view.id == old.id or not speaks_of(view, old.name):
                 continue
             try:
                 await self._probe(view)
             except SqlError as error:
-                text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                 raise SchemaRefused(text) from error
 
-    async def _restore_views(self, verb: Verb) -> None:
+    async def _restore_views(self, old: Collection, verb: Verb) -> None:
         """Make the views anew that went with what they read from, each once those it reads from are there."""
         present = {str(name) for name, _ in await self.tx.run(self.dialect.list_views())}
-        missing = {view.name: view for view in self.catalog if view.is_view and view.name not in present}
+        views = [view for view in self.catalog if view.is_view and view.id != old.id]
+        missing = {view.name: view for view in views if view.name not in present}
         while missing:
             ready = [view for view in missing.values() if not any(speaks_of(view, name) for name in missing)]
             for view in ready or [next(iter(missing.values()))]:
@@ -185,7 +189,7 @@ class Session:
                 try:
                     await self.tx.run(self._create_view(view, self.catalog))
                 except SqlError as error:
-                    text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error}"
+                    text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                     raise SchemaRefused(text) from error
 
     async def _forget_accounts(self, old: Collection) -> None:
@@ -229,7 +233,7 @@ async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:
     try:
         rows = await read(f'SELECT "id" FROM (\n{query}\n) AS "query" LIMIT {_SAMPLE}', ())
     except SqlError as error:
-        return ViewShape(reason=str(error))
+        return ViewShape(reason=error.detail)
     found = [value for (value,) in rows]
     if any(value is None or value == "" for value in found):
         return replace(shape, reason="the query could return records with empty or invalid ids")

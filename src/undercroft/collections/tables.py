@@ -50,7 +50,9 @@ def drop_table(collection: Collection, dialect: Dialect) -> str:
 
 def create_view(collection: Collection, query: str, dialect: Dialect, *, casts_id: bool) -> str:
     """The statement that makes the view of a collection from its query in the engine's words."""
-    return f"CREATE VIEW {dialect.quote(collection.name)} AS {select_view(collection, query, dialect, casts_id=casts_id)}"
+    return (
+        f"CREATE VIEW {dialect.quote(collection.name)} AS {select_view(collection, query, dialect, casts_id=casts_id)}"
+    )
 
 
 def select_view(collection: Collection, query: str, dialect: Dialect, *, casts_id: bool) -> str:

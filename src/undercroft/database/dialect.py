@@ -36,8 +36,11 @@ class Kind(NullType):
 class Dialect(Protocol):
     """The spelling of one engine."""
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
-        """SQL text with positional placeholders, and the bind names in their order."""
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
+        """SQL text with positional placeholders, and the bind names in their order.
+
+        `after` is how many placeholders stand before it, where it is a part of a statement.
+        """
         ...
 
     def quote(self, name: str) -> str:
@@ -92,7 +95,7 @@ class Dialect(Protocol):
         """A statement for the first rows of one that selects the columns of a view."""
         ...
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index; its collation and direction are in SQLite's words."""
         ...
 
@@ -101,7 +104,7 @@ class Dialect(Protocol):
         ...
 
     def insertion_column(self) -> str:
-        """The definition of a hidden column that follows insertion, after a comma; `""` where rows know by themselves."""
+        """A hidden column that follows insertion, behind a comma; `""` where rows know by themselves."""
         ...
 
     def column_type(self, kind: ColumnKind) -> str:

@@ -38,9 +38,17 @@ class UniqueViolation(BadRequest):
 
 
 class SqlError(BadRequest):
-    """The database refused a statement: no such column, bad syntax, wrong type."""
+    """The database refused a statement: no such column, bad syntax, wrong type.
+
+    `detail` is the driver's own text, which names tables and columns: it is for the log
+    and for those who may change collections.
+    """
 
     code = "sql_error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
 
 
 class QueryTimeout(Unavailable):

@@ -49,7 +49,7 @@ _BIND_TYPES: Final = {
     "json": "jsonb",
     "geo": "jsonb",
 }
-_FIRST: Final = {operators.asc_op: "ASC NULLS FIRST", operators.desc_op: "DESC NULLS LAST"}
+_FIRST: Final[dict[Any, str]] = {operators.asc_op: "ASC NULLS FIRST", operators.desc_op: "DESC NULLS LAST"}
 
 
 def quote_name(name: str) -> str:
@@ -83,11 +83,11 @@ class _Compiler(PGCompiler):
             return f"({self.as_text(binary.left, **kw)} || {self.as_text(binary.right, **kw)})"
         symbol = _SYMBOLS.get(operator) or (operator.opstring if isinstance(operator, operators.custom_op) else "")
         if not symbol:
-            return super().visit_binary(binary, *args, **kw)
+            return super().visit_binary(binary, *args, **kw)  # type: ignore[no-untyped-call,no-any-return]  # likewise
         return f"({self._compared(binary.left, symbol, binary.right, **kw)})"
 
     def visit_unary(self, unary: UnaryExpression[Any], *args: Any, **kw: Any) -> str:
-        direction = _FIRST.get(unary.modifier)
+        direction = _FIRST.get(unary.modifier or "")
         if direction is None:
             return super().visit_unary(unary, *args, **kw)  # type: ignore[no-untyped-call,no-any-return]  # likewise
         # The primary key of the table itself is never missing, and its index has no such order.
@@ -232,7 +232,9 @@ def _is_coalesce(element: Any) -> bool:
 def _as_texts(left: ClauseElement, right: ClauseElement) -> bool:
     """Whether one side is a column of text, which turns a number beside it into text."""
     kinds = {kind_of(left), kind_of(right)}
-    text_beside = affinity(left) == "text" and affinity(right) == "" or affinity(right) == "text" and affinity(left) == ""
+    text_beside = (affinity(left) == "text" and affinity(right) == "") or (
+        affinity(right) == "text" and affinity(left) == ""
+    )
     return text_beside and kinds <= TEXTS | NUMBERS
 
 

@@ -19,8 +19,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from undercroft.database.dialect import ColumnKind, Expression, Kind, Names
 from undercroft.database.postgresql_compiler import Spelling, quote_name
 
+_RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
-    "id": """text COLLATE "C" PRIMARY KEY DEFAULT ('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14)) NOT NULL""",
+    "id": f'text COLLATE "C" PRIMARY KEY DEFAULT {_RANDOM_ID} NOT NULL',
     "text": """text COLLATE "C" DEFAULT '' NOT NULL""",
     "number": "double precision DEFAULT 0 NOT NULL",
     "bool": "boolean DEFAULT false NOT NULL",
@@ -36,6 +37,7 @@ _VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
     "bool": "any_bool({})",
     "json": "any_json({})",
 }
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _PATH_PART: Final = re.compile(r"\w+")
 
 
@@ -46,14 +48,17 @@ class PostgresDialect:
     """
 
     def __init__(self) -> None:
-        self._spelling = Spelling(paramstyle="numeric_dollar")
+        self._spelling = Spelling(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
         compiled = statement.compile(dialect=self._spelling)
         if not isinstance(compiled, SQLCompiler):
             return str(compiled), ()
-        return str(compiled), tuple(compiled.positiontup or ())
+        text = str(compiled)
+        if after:
+            text = _PLACEHOLDER.sub(lambda found: f"${int(found[1]) + after}", text)
+        return text, tuple(compiled.positiontup or ())
 
     def quote(self, name: str) -> str:
         """An identifier, quoted; one that is too long for PostgreSQL is shortened to one of its own."""
@@ -115,7 +120,7 @@ class PostgresDialect:
         made = _VIEW_COLUMNS.get(kind)
         return f"undercroft.{made.format(quoted)} AS {quoted}" if made else quoted
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index, with missing values where SQLite has them."""
         quoted = f'lower({self.quote(name)} COLLATE "C")' if collate.upper() == "NOCASE" else self.quote(name)
         return f"{quoted} DESC NULLS LAST" if sort == "DESC" else f"{quoted} ASC NULLS FIRST"
@@ -144,7 +149,8 @@ class PostgresDialect:
 
     def list_tables(self) -> str:
         """A statement that gives the names of all tables and views."""
-        return "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+        return """SELECT relname::text FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"""
 
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it, what others need first."""

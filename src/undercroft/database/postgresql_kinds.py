@@ -33,9 +33,10 @@ def kind_of(element: ClauseElement) -> ColumnKind | None:
 
 def unwrap(element: ClauseElement) -> Any:
     """The expression without parentheses, labels and coercions around it."""
-    while isinstance(element, Grouping | Label):
-        element = element.element
-    return element
+    inner: Any = element
+    while isinstance(inner, Grouping | Label):
+        inner = inner.element
+    return inner
 
 
 def arguments(function: Function[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -19,7 +20,7 @@ from undercroft.database.postgresql_errors import CONNECTION_FAULTS, problem_of
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_values import set_codecs
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = Any  # asyncpg's own; it has no types
 
 
 class Pool:

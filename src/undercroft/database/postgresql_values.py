@@ -6,16 +6,20 @@ compact and with sorted keys, a JSON number that number; whole floats are `int`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
 import msgspec
+from msgspec import Raw
 
 _EMPTY_DATE: Final = "-infinity"
 _DIGITS: Final = frozenset("0123456789")
 _NUMBER_STARTS: Final = frozenset("-0123456789")
 _AS_TEXT: Final = ("date", "time", "timestamp", "interval", "uuid", "bytea", "inet")
+_EXPONENT: Final = re.compile(r"\d[eE][+-]?\d")
 _EXACT: Final = 2**53
 
 
@@ -27,7 +31,7 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         "float4": (_encode_number, decode_number),
         "numeric": (_encode_number, decode_number),
         "timestamptz": (encode_date, decode_date),
-        "jsonb": (str, decode_json),
+        "jsonb": (encode_json, decode_json),
         "json": (str, decode_json),
         **dict.fromkeys(_AS_TEXT, (str, str)),
     }
@@ -56,11 +60,29 @@ def decode_number(text: str) -> int | float:
     return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
+def encode_json(text: str) -> str:
+    """JSON text whose floats are still floats afterwards: without exponents, because `jsonb` spells those out."""
+    return _spelled_out(msgspec.json.decode(text)) if _EXPONENT.search(text) else text
+
+
 def decode_json(text: str) -> str | int | float:
     """JSON as compact text with sorted keys, a lone number as that number."""
     if text[0] in _NUMBER_STARTS:
         return decode_number(text)
     return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode() if text[0] in '{["' else text
+
+
+def _spelled_out(value: Any) -> str:
+    return msgspec.json.encode(_without_exponents(value)).decode()
+
+
+def _without_exponents(value: Any) -> Any:
+    if isinstance(value, float):
+        text = format(Decimal(repr(value)), "f")
+        return Raw(text if "." in text else f"{text}.0")
+    if isinstance(value, dict):
+        return {key: _without_exponents(inner) for key, inner in value.items()}
+    return [_without_exponents(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _encode_number(value: float) -> str:

@@ -62,6 +62,15 @@ class SqliteTooOld(StartRefused):
         )
 
 
+class MissingDriver(StartRefused):
+    """The driver of the wanted database is not installed."""
+
+    code = "missing_driver"
+
+    def __init__(self) -> None:
+        super().__init__("PostgreSQL needs its driver: pip install 'undercroft[postgres]'.")
+
+
 class NewerDataFormat(StartRefused):
     """A later program has written the data."""
 

@@ -50,8 +50,9 @@ class SqliteDialect:
     def __init__(self) -> None:
         self._spelling = _Spelling(paramstyle="qmark")
 
-    def render(self, statement: ClauseElement) -> tuple[str, Sequence[str]]:
+    def render(self, statement: ClauseElement, after: int = 0) -> tuple[str, Sequence[str]]:
         """SQL text with positional placeholders, and the bind names in their order."""
+        del after
         compiled = statement.compile(dialect=self._spelling)
         if not isinstance(compiled, SQLCompiler):
             return str(compiled), ()
@@ -116,9 +117,8 @@ class SqliteDialect:
         """A statement for the first rows of one that selects the columns of a view."""
         return f"{select} LIMIT {limit}"
 
-    def index_column(self, name: str, kind: ColumnKind, collate: str, sort: str) -> str:
+    def index_column(self, name: str, collate: str, sort: str) -> str:
         """A column of an index."""
-        del kind
         return " ".join(filter(None, (self.quote(name), f"COLLATE {collate}" if collate else "", sort)))
 
     def index_expression(self, text: str, columns: Mapping[str, ColumnKind]) -> str:

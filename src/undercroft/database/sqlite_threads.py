@@ -18,8 +18,8 @@ from typing import Any
 
 import apsw
 
-from undercroft.database.engine import QueryTimeout, Row, Value
 from undercroft.database.answers import settle
+from undercroft.database.engine import QueryTimeout, Row, Value
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_reader import read_problem
 from undercroft.database.sqlite_slow import SlowTexts

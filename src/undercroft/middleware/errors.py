@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+from undercroft.database.engine import SqlError
 from undercroft.errors import (
     BadRequest,
     FieldError,
@@ -53,7 +54,9 @@ def status_of(problem: Problem) -> int:
 
 
 def error_body(problem: Problem) -> dict[str, Any]:
-    """What a problem looks like on the wire."""
+    """What a problem looks like on the wire; what the wire does not tell is logged."""
+    if isinstance(problem, SqlError):
+        _log.warning("The database refused a statement: %s", problem.detail)
     data = {str(key): _render(value) for key, value in problem.data.items()}
     return {"data": data, "message": sentence(problem.message()), "status": status_of(problem)}
 

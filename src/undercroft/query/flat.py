@@ -52,12 +52,12 @@ def compile_flat(
         where, names = _render(compile_node(node, Resolver(build, place, "", lexed.literals)), dialect)
     resolver = filter_resolver(build, place, is_trusted=True)
     keys = compile_sort(build, place, parse_sort(sort_text), resolver)
-    parts = [order_by(operand, key, is_grouped=False) for operand, key in keys]
-    order, more = _render(ClauseList(*parts), dialect) if parts else ("", [])
+    parts = [order_by(operand, key) for operand, key in keys]
+    order, more = _render(ClauseList(*parts), dialect, len(names)) if parts else ("", [])
     values = [build.binds.sources[name](Inputs(GUEST)) for name in (*names, *more)]
     return where, values, order
 
 
-def _render(clause: ClauseElement, dialect: Dialect) -> tuple[str, list[str]]:
-    text, names = dialect.render(clause)
+def _render(clause: ClauseElement, dialect: Dialect, after: int = 0) -> tuple[str, list[str]]:
+    text, names = dialect.render(clause, after)
     return text, list(names)

@@ -44,6 +44,11 @@ class Plan:
         return all(look.holds(scope) for look in self.looks)
 
 
+def _key(catalog: Catalog, question: Hashable, scope: Scope) -> Hashable:
+    identity = scope.identity
+    return catalog.version, question, identity.collection.id if identity else None
+
+
 class Plans:
     """The plans made so far."""
 
@@ -52,19 +57,18 @@ class Plans:
         self._plans: dict[Hashable, list[Plan]] = {}
         self._texts: dict[Hashable, str] = {}
 
-    def find(self, catalog: Catalog, question: Hashable, scope: Scope, make: Callable[[], Plan]) -> Plan:
-        """The plan for a question, made when there is none that fits."""
-        identity = scope.identity
-        key = (catalog.version, question, identity.collection.id if identity else None)
-        variants = self._plans.get(key)
-        if variants is None:
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            variants = self._plans[key] = []
-        for plan in variants:
+    def find(self, catalog: Catalog, question: Hashable, scope: Scope) -> Plan | None:
+        """The plan for a question that fits a request, if there is one."""
+        for plan in self._plans.get(_key(catalog, question, scope), ()):
             if plan.fits(scope):
                 return plan
-        plan = make()
+        return None
+
+    def keep(self, catalog: Catalog, question: Hashable, scope: Scope, plan: Plan) -> Plan:
+        """Remember a plan that was just made, and return it."""
+        if len(self._plans) >= MAX_PLANS:
+            self._plans.clear()
+        variants = self._plans.setdefault(_key(catalog, question, scope), [])
         if len(variants) >= MAX_VARIANTS:
             variants.pop(0)
         variants.append(plan)

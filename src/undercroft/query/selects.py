@@ -69,7 +69,10 @@ def _visible_columns(collection: Collection, *, is_superuser: bool) -> tuple[str
 
 def plan_for(plans: Plans, catalog: Catalog, question: Question, scope: Scope) -> Plan:
     """The plan of a question for a caller."""
-    return plans.find(catalog, question, scope, lambda: make_plan(catalog, plans.dialect, question, scope))
+    plan = plans.find(catalog, question, scope)
+    if plan is None:
+        plan = plans.keep(catalog, question, scope, make_plan(catalog, plans.dialect, question, scope))
+    return plan
 
 
 def make_plan(catalog: Catalog, dialect: Dialect, question: Question, scope: Scope) -> Plan:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
+from typing import Final
 
 from undercroft.collections.catalog import Catalog
 from undercroft.database.dialect import Dialect
-from undercroft.query.plan import Plans
+from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Context, Scope
+from undercroft.query.selects import Question, make_plan, plan_for
 from undercroft.records.record import Run
+
+LONG_SHAPE: Final = 300  # characters: about ten comparisons, or ten milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,19 @@ class Access:
     @property
     def dialect(self) -> Dialect:
         return self.plans.dialect
+
+    async def plan(self, question: Question) -> Plan:
+        """The plan of a question; a long filter, which takes long to compile, is compiled on a thread.
+
+        Raises `FilterError` and `SortError`. Not for use inside a write's operation.
+        """
+        if question.shape is None or len(question.shape) <= LONG_SHAPE:
+            return plan_for(self.plans, self.catalog, question, self.scope)
+        plan = self.plans.find(self.catalog, question, self.scope)
+        if plan is None:
+            made = await to_thread(make_plan, self.catalog, self.dialect, question, self.scope)
+            plan = self.plans.keep(self.catalog, question, self.scope, made)
+        return plan
 
     def within(self, context: Context) -> Access:
         """The same access in another context."""

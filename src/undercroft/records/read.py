@@ -16,7 +16,7 @@ from undercroft.query.errors import FilterError, FilterTooLarge, SuperuserFilter
 from undercroft.query.lexer import lex, original_offset
 from undercroft.query.parser import MAX_CLIENT_BYTES
 from undercroft.query.scope import Scope
-from undercroft.query.selects import Question, plan_for, visible_columns
+from undercroft.query.selects import Question, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
 from undercroft.records.codec import PLAIN, Codec, Record, codec_of
@@ -128,7 +128,7 @@ async def _load(
     *,
     plain: tuple[str, ...] = PLAIN,
 ) -> Loaded:
-    plan = plan_for(access.plans, access.catalog, question, access.scope)
+    plan = await access.plan(question)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
     return load_rows(codec_of(collection, plan.columns, plain), rows)
 
@@ -154,7 +154,7 @@ async def _count(
     if found < params.per_page and (found or params.page == 1):
         return (params.page - 1) * params.per_page + found
     counting = Question("count", question.collection, question.rule, question.shape, question.sort)
-    plan = plan_for(access.plans, access.catalog, counting, access.scope)
+    plan = await access.plan(counting)
     rows = await access.run(plan.sql, plan.values(access.scope, literals))
     total: Any = rows[0][0]
     return int(total)

@@ -21,7 +21,7 @@ from typing import Any, Final
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
 from undercroft.files.local import LocalStore
 from undercroft.passwords import Verdict
@@ -231,4 +231,5 @@ def _is_check(problem: BadRequest) -> bool:
 def _reject(row: SourceRow, problem: BadRequest) -> Rejected:
     errors = {name: error for name, error in problem.data.items() if isinstance(error, FieldError)}
     reason = " ".join(f"{name}: {error.message}" for name, error in errors.items())
-    return Rejected(row.place, reason or problem.message(), row.values or row.text, errors)
+    told = problem.detail if isinstance(problem, SqlError) else problem.message()
+    return Rejected(row.place, reason or told, row.values or row.text, errors)

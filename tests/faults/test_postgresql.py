@@ -1,0 +1,268 @@
+"""A PostgreSQL server that restarts, cuts connections, is busy: short waits, clear answers, nothing lost."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from postgres import in_thread, running_postgres
+
+from undercroft import testing
+from undercroft.database.engine import QueryTimeout, UniqueViolation
+from undercroft.database.faults import DatabaseUnreachable, OutcomeUnknown, PoolExhausted
+from undercroft.database.postgresql import PostgresEngine
+from undercroft.database.postgresql_options import PostgresOptions
+from undercroft.errors import StorageFull, Unavailable
+
+pytestmark = pytest.mark.anyio
+
+COUNTER = 'CREATE TABLE IF NOT EXISTS "counter" ("id" text PRIMARY KEY, "n" bigint NOT NULL)'
+KILL_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '{}'"
+
+
+@pytest.fixture
+def url(postgres, postgres_template):
+    return postgres.database(postgres_template)
+
+
+@pytest.fixture
+def opened(url):
+    """Opens engines on one database, as several nodes would; closes them in the end."""
+    engines = []
+
+    async def open_engine(**options):
+        engine = await PostgresEngine.open(url, PostgresOptions(**options))
+        engines.append(engine)
+        return engine
+
+    yield open_engine
+
+
+@pytest.fixture
+async def engine(url):
+    engine = await PostgresEngine.open(url, PostgresOptions(pool_size=4))
+    await engine.write(lambda tx: tx.run(COUNTER))
+    await engine.write(lambda tx: tx.run('INSERT INTO "counter" VALUES ($1, $2)', ("a", 0)))
+    yield engine
+    await engine.close()
+
+
+async def increment(tx):
+    """Read, think, write: what loses updates where writes do not look at each other."""
+    rows = await tx.run('SELECT "n" FROM "counter" WHERE "id" = $1', ("a",))
+    await tx.run('UPDATE "counter" SET "n" = $1 WHERE "id" = $2', (rows[0][0] + 1, "a"))
+
+
+async def test_concurrent_writes_do_not_lose_each_other(engine, url):
+    """Two nodes with twenty writers each that read, add one and write count exactly, and none is refused."""
+    other = await PostgresEngine.open(url, PostgresOptions(pool_size=4))
+
+    async def add(node, times):
+        for _ in range(times):
+            await node.write(increment)
+
+    await asyncio.gather(*(add(node, 5) for node in (engine, other) for _ in range(20)))
+    await other.close()
+
+    assert await engine.read('SELECT "n" FROM "counter"') == [(200,)]
+
+
+async def test_a_killed_connection_is_replaced(engine, postgres, url):
+    """Reads and writes behind a cut connection go on with another, and nobody hears of it."""
+    await asyncio.gather(*(engine.read("SELECT pg_sleep(0.02)") for _ in range(4)))
+    postgres.run(KILL_OTHERS.format(url.rpartition("/")[2]))
+
+    assert await engine.read('SELECT "n" FROM "counter"') == [(0,)]
+    postgres.run(KILL_OTHERS.format(url.rpartition("/")[2]))
+    await engine.write(increment)
+    assert await engine.read('SELECT "n" FROM "counter"') == [(1,)]
+
+
+async def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown(engine, postgres):
+    """Nobody can say whether the commit happened, so the answer says that."""
+
+    async def operation(tx):
+        await increment(tx)
+        await tx.run("SELECT set_config('application_name', 'doomed', true)")
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doomed'"
+        await asyncio.to_thread(postgres.run, cut)
+
+    with pytest.raises(OutcomeUnknown):
+        await engine.write(operation)
+
+
+async def test_the_wait_for_a_connection_is_bounded(url):
+    """When all are taken, who comes next is told to try again, soon."""
+    engine = await PostgresEngine.open(url, PostgresOptions(pool_size=1, pool_wait=0.1))
+    async with engine.transaction():
+        began = time.monotonic()
+        with pytest.raises(PoolExhausted) as refused:
+            await engine.read("SELECT 1")
+    assert time.monotonic() - began < 1
+    assert refused.value.retry_after >= 1
+    assert await engine.read("SELECT 1") == [(1,)]
+    await engine.close()
+
+
+async def test_the_wait_for_other_writes_is_bounded(url):
+    """A write that waits for one that holds everything is told to try again."""
+    engine = await PostgresEngine.open(url, PostgresOptions(lock_wait=0.1))
+    async with engine.transaction():
+        with pytest.raises(Unavailable):
+            await engine.write(lambda tx: tx.run("SELECT 1"))
+    await engine.close()
+
+
+async def test_a_slow_read_is_stopped(url):
+    """At its deadline, by the server."""
+    engine = await PostgresEngine.open(url, PostgresOptions(read_deadline=0.1))
+    with pytest.raises(QueryTimeout):
+        await engine.read("SELECT pg_sleep(5)")
+    assert await engine.read("SELECT 1") == [(1,)]
+    await engine.close()
+
+
+async def test_an_interactive_transaction_ends_with_its_time(engine):
+    """Its next statement is refused, and all is undone."""
+    with pytest.raises(QueryTimeout):
+        async with engine.transaction(seconds=0.1) as tx:
+            await increment(tx)
+            await asyncio.sleep(0.2)
+            await increment(tx)
+
+    assert await engine.read('SELECT "n" FROM "counter"') == [(0,)]
+
+
+async def test_a_cancelled_write_is_undone(engine):
+    """Whoever gives up waiting leaves nothing behind, and no connection that is broken."""
+
+    async def slow(tx):
+        await increment(tx)
+        await tx.run("SELECT pg_sleep(5)")
+
+    task = asyncio.create_task(engine.write(slow))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await engine.write(increment)
+    assert await engine.read('SELECT "n" FROM "counter"') == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("index", "columns"),
+    [
+        ('("a")', ("a",)),
+        ('("b", "a")', ("b", "a")),
+        ('(lower("a" COLLATE "C"), "lower")', ("a", "lower")),
+        ("(coalesce(\"a\", 'b'::text))", ("a",)),
+    ],
+)
+async def test_unique_violations_name_their_columns(engine, index, columns):
+    """Those of the index that refused, expressions included."""
+    await engine.write(lambda tx: tx.run('CREATE TABLE "t" ("a" text, "b" text, "lower" text)'))
+    await engine.write(lambda tx: tx.run(f'CREATE UNIQUE INDEX "i" ON "t" {index}'))
+    sql = "INSERT INTO \"t\" VALUES ('x', 'y', 'z')"
+    await engine.write(lambda tx: tx.run(sql))
+
+    with pytest.raises(UniqueViolation) as refused:
+        await engine.write(lambda tx: tx.run(sql))
+
+    assert refused.value.table == "t"
+    assert refused.value.columns == columns
+
+
+async def test_a_full_disk_is_named(engine):
+    """What the server calls a full disk is one here."""
+    with pytest.raises(StorageFull):
+        await engine.write(lambda tx: tx.run("DO $$ BEGIN RAISE 'no space left' USING ERRCODE = '53100'; END $$"))
+
+
+async def test_columns_of_other_types_are_met_by_new_statements(engine, opened):
+    """Another node changes a column's type, and statements prepared before go on."""
+    other = await opened()
+    insert = 'INSERT INTO "t" ("v") VALUES ($1)'
+    await engine.write(lambda tx: tx.run('CREATE TABLE "t" ("v" text)'))
+    await engine.write(lambda tx: tx.run(insert, ("x",)))
+    await engine.read('SELECT "v" FROM "t"')
+    await other.write(lambda tx: tx.run('DROP TABLE "t"'))
+    await other.write(lambda tx: tx.run('CREATE TABLE "t" ("v" double precision)'))
+    await other.close()
+
+    await engine.write(lambda tx: tx.run(insert, (5,)))
+    assert await engine.read('SELECT "v" FROM "t"') == [(5,)]
+
+
+@pytest.mark.slow
+async def test_a_restart_of_the_server_loses_nothing(tmp_path):
+    """Killed at once under load: 503 meanwhile, going again within two seconds, every acknowledged record there."""
+    with running_postgres(("max_connections=40",)) as server:
+        async with testing.client(tmp_path, server.database()) as client:
+            load = Load(client, await client.superuser())
+            await load.prepare()
+            running = [asyncio.create_task(load.write()) for _ in range(8)]
+            await asyncio.sleep(1)
+            for _ in range(3):
+                await load.restart(server)
+            load.is_over = True
+            await asyncio.gather(*running)
+            kept = await client.backend.engine.read('SELECT "id" FROM "notes"')
+
+    assert load.acknowledged <= {record_id for (record_id,) in kept}
+    assert load.statuses <= {200, 503}
+    assert 503 in load.statuses
+    assert max(load.recoveries) < 2
+
+
+class Load:
+    """Writers that go on whatever they are answered, and what they were answered."""
+
+    def __init__(self, client, token):
+        self.client, self.token = client, token
+        self.acknowledged, self.statuses, self.recoveries = set(), set(), []
+        self.is_over = False
+
+    async def prepare(self):
+        body = {"name": "notes", "type": "base", "fields": [{"name": "n", "type": "number"}]}
+        assert (await self.client.post("/api/collections", body, as_=self.token)).status == 200
+
+    async def write(self):
+        while not self.is_over:
+            await self.write_one()
+
+    async def write_one(self):
+        answer = await self.client.post("/api/collections/notes/records", {"n": 1}, as_=self.token)
+        self.statuses.add(answer.status)
+        if answer.status == 200:
+            self.acknowledged.add(answer.json["id"])
+        else:
+            assert answer.headers["retry-after"]
+            await asyncio.sleep(0.05)
+        return answer.status
+
+    async def restart(self, server):
+        await asyncio.to_thread(server.stop, signal.SIGQUIT)
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(server.start)
+        began = time.monotonic()
+        while await self.write_one() != 200:
+            pass
+        self.recoveries.append(time.monotonic() - began)
+        await asyncio.sleep(0.5)
+
+
+async def test_a_server_that_is_not_there_is_named(tmp_path):
+    """At the start, in one sentence."""
+    with pytest.raises(DatabaseUnreachable):
+        await PostgresEngine.open("postgresql://postgres@127.0.0.1:1/none")
+
+
+def test_results_of_threads_are_errors_too():
+    """What fails beside the test fails the test."""
+
+    async def fail():
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        in_thread(fail())
