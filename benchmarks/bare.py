@@ -66,7 +66,8 @@ def load(path: str, source: str) -> None:
     connection.execute(
         f"CREATE TABLE authors (id TEXT PRIMARY KEY, name); CREATE TABLE users (id TEXT PRIMARY KEY, email);"
         f"CREATE TABLE articles ({TABLE}); CREATE TABLE notes ({TABLE});"
-        "CREATE INDEX a1 ON articles (created); CREATE INDEX a2 ON articles (views); CREATE INDEX n1 ON notes (owner)"
+        "CREATE INDEX a1 ON articles (created); CREATE INDEX a2 ON articles (views);"
+        "CREATE INDEX n1 ON notes (owner, published, id)"
     )
     with connection:
         for name, rows in world.items():

@@ -17,6 +17,7 @@ from undercroft.collections.fields.autogenerate import UnsupportedPatternError, 
         "(ab|cd){2,4}-[a-]{3}",
         r"^[\]a]{3}\.\n$",
         "(?:x|yy|)z*",
+        "[a-z]{1000}",
         "",
     ],
 )
@@ -34,10 +35,24 @@ def test_what_cannot_be_read_backwards_is_refused(pattern):
         generate(pattern)
 
 
-def test_text_is_bounded():
-    """Repeats of repeats end."""
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "((((((a{9}){9}){9}){9}){9}){9}",
+        "(((((a{9}){9}){9}){9}){9}){9}",
+        "(){1000000}",
+        "(){1000000000}",
+        "((){1000}){1000}",
+        "(a?){0,1000000}",
+        "a{" + "9" * 5000 + "}",
+        "a{\u00b2}",
+        "(" * 900 + "a" + ")" * 900,
+    ],
+)
+def test_work_is_bounded(pattern):
+    """Repeats of repeats end before they begin, also those of nothing."""
     with pytest.raises(UnsupportedPatternError):
-        generate("((((((a{9}){9}){9}){9}){9}){9}")
+        generate(pattern)
 
 
 def test_two_texts_differ():

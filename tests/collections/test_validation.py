@@ -53,6 +53,8 @@ def of_change(before, **body):
         ({"name": "a_VIA_b"}, {"name": "validation_found_via"}),
         ({"name": "USERS"}, {"name": "validation_collection_name_exists"}),
         ({"name": USERS}, {"name": "validation_collection_name_id_duplicate"}),
+        ({"id": "Users"}, {"id": "validation_collection_name_id_duplicate"}),
+        ({"id": "BOX"}, {}),
         ({"name": "_PARAMS"}, {"name": "validation_collection_name_invalid"}),
         ({"id": "a b"}, {"id": "validation_match_invalid"}),
         ({"id": "a" * 101}, {"id": "validation_length_out_of_range"}),

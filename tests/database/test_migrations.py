@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from undercroft.database.engine import SqlError
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.migrations import Migration, migrate
 from undercroft.database.refusals import NewerDataFormat
@@ -48,8 +49,10 @@ async def test_a_failing_step_leaves_the_old_format(engine):
     """What a step did before it failed is undone; the steps before it stand."""
     broken = step(2, ["INSERT INTO a VALUES (1)", "ALTER TABLE a ADD COLUMN z", "CREATE TABLE a (again)"])
 
-    with pytest.raises(Exception, match="already exists"):
+    with pytest.raises(SqlError) as refused:
         await migrate(engine, (STEPS[0], broken))
+
+    assert "already exists" in refused.value.detail
 
     assert await engine.read("SELECT * FROM a") == []
     assert [one.number for one in await migrate(engine, STEPS)] == [2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 NOTES = "/api/collections/notes/records"
@@ -107,4 +109,23 @@ async def test_what_the_database_says_is_for_the_log(notes, caplog):
 
     assert [answer.status for answer in told] == [400, 400, 400]
     assert not [answer.text for answer in told if "table" in answer.text]
-    assert caplog.text.count("no such table: notes") == 3
+    assert caplog.text.count("The database refused a statement: ") == 3
+    assert caplog.text.count("notes") >= 3
+
+
+async def test_no_password_is_hashed_past_the_deadline(notes, monkeypatch):
+    """A batch whose time is over ends before its next request is prepared."""
+    hashed = []
+
+    async def hash_(text):
+        hashed.append(text)
+        return ""
+
+    clock = count(0, 2)
+    monkeypatch.setattr("undercroft.api.batch.monotonic", lambda: next(clock))
+    monkeypatch.setattr(notes.client.backend.passwords, "hash", hash_)
+    account = {"password": "password-1", "passwordConfirm": "password-1"}
+    answer = await send(notes, *[do("POST", "/api/collections/users/records", account)] * 5, as_=notes.root)
+
+    assert answer.error.code == "batch_failed"
+    assert len(hashed) == 1

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
+
+from undercroft.database.changes import changes_since, last_change_id
+from undercroft.query.scope import GUEST
+from undercroft.records.access import Access
+from undercroft.records.truncate import truncate
+from undercroft.records.write import Writer
 
 
 @pytest.fixture
@@ -95,3 +103,63 @@ async def test_relations_must_exist(tree):
     answer = await tree.create("leaves", {"plain": "nothingthere123"})
 
     assert answer.error.data["plain"]["code"] == "validation_missing_rel_records"
+
+
+async def empty(blog, name):
+    """Truncate a collection; how many statements that took."""
+    backend = blog.client.backend
+    told = []
+
+    async def operation(transaction):
+        async def run(sql, values):
+            told.append(sql)
+            return await transaction.run(sql, values)
+
+        writer = Writer(Access(run, backend.plans, backend.catalog, GUEST), transaction, backend.files)
+        await truncate(writer, backend.catalog.collection(name))
+
+    await backend.engine.write(operation)
+    return len(told)
+
+
+async def test_records_without_company_are_deleted_as_a_set(blog):
+    """Emptying a collection to which nothing points takes one statement, and one entry of the log for each record."""
+    made = await blog.collection("alone", {"name": "title", "type": "text"})
+    ids = {(await blog.add("alone"))["id"] for _ in range(5)}
+    engine = blog.client.backend.engine
+    before = await last_change_id(engine.read)
+
+    statements = await empty(blog, "alone")
+
+    logged = [entry.change for entry in await changes_since(engine, before)]
+    assert statements == 1
+    assert await blog.ids("alone") == []
+    assert {(change.kind, change.collection, change.action) for change in logged} == {("record", made["id"], "delete")}
+    assert sorted(change.record for change in logged) == sorted(ids)
+
+
+async def test_what_is_kept_of_accounts_goes_with_all_of_them(blog):
+    """Emptying a collection of accounts ends their known devices too."""
+    members = await blog.collection("members", type="auth")
+    account = {"email": "cy@example.com", "password": "password-1", "passwordConfirm": "password-1"}
+    member = await blog.add("members", **account)
+    await blog.add("_authOrigins", collectionRef=members["id"], recordRef=member["id"], fingerprint="f" * 32)
+    kept = await blog.add("_authOrigins", collectionRef="_pb_users_auth_", recordRef=blog.ann_id, fingerprint="f" * 32)
+
+    await empty(blog, "members")
+
+    assert await blog.ids("_authOrigins", blog.root) == [kept["id"]]
+
+
+@pytest.mark.parametrize("where", ["truncate", "cascade"])
+async def test_a_long_delete_ends(tree, monkeypatch, where):
+    """A delete of much holds the writer for a limited time, and then nothing of it happened."""
+    root = await tree.add("roots")
+    await tree.add("leaves", owned=root["id"])
+    clock = count(0, 40)
+    monkeypatch.setattr(f"undercroft.records.{where}.monotonic", lambda: next(clock))
+
+    answer = await tree.client.delete("/api/collections/roots/truncate", as_=tree.root)
+
+    assert (answer.status, answer.error.code) == (503, "query_timeout")
+    assert await tree.ids("roots") == [root["id"]]

@@ -305,3 +305,21 @@ async def test_long_filters_do_not_hold_up_others(shelf):
 
     assert answer.status == 200
     assert len(pauses) > 5
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_one_parent_with_many_children_starves_no_other(blog, monkeypatch, most):
+    """Each record of a page shows its first referring records, however many another one has."""
+    monkeypatch.setattr("undercroft.records.expand.MAX_REFERRING", 2)
+    parents = await blog.collection("parents", text("name"))
+    relation = {"name": "of", "type": "relation", "collectionId": parents["id"], "maxSelect": most}
+    await blog.collection("children", text("name"), relation)
+    rich, poor = [(await blog.add("parents", name=name))["id"] for name in ("rich", "poor")]
+    for number in range(9):
+        await blog.add("children", name=str(number), of=rich)
+    await blog.add("children", name="only", of=poor)
+
+    found = (await blog.list("parents", expand="children_via_of", sort="-name")).json["items"]
+
+    shown = [[child["name"] for child in record["expand"]["children_via_of"]] for record in found]
+    assert shown == [["0", "1"], ["only"]]

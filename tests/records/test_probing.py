@@ -52,3 +52,9 @@ async def test_a_hidden_relation_leads_nowhere_backwards(board):
     assert (hidden.status, sorted_.status) == (400, 400)
     assert hidden.body.replace(b"suspect", b"suspecx") == missing.body
     assert await board.ids("users", board.root, filter="notes_via_suspect.title = 'x'") == [board.ben_id]
+
+
+@pytest.mark.parametrize("asked", ["strftime('%Y', email) = null", "geoDistance(email, 1, 2, 3) = null"])
+async def test_no_function_goes_around_an_address_that_is_not_shown(board, asked):
+    """A comparison of what is made from an address holds only where the address is shown."""
+    assert await board.ids("users", filter=asked) == [board.ann_id]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from undercroft.database.changes import changes_since
+from undercroft.database.changes import append_change, changes_since
 from undercroft.testing import File
 
 
@@ -193,6 +194,30 @@ async def test_refused_uploads_leave_no_file(things):
     assert [p for p in storage.rglob("*") if p.is_file()] == []
 
 
+async def test_who_leaves_during_an_upload_takes_no_file_along(things, monkeypatch):
+    """A record that is committed after its caller has gone keeps its files."""
+    moving, going_on = threading.Event(), threading.Event()
+
+    async def log_late(*entry):
+        moving.set()
+        going_on.wait(5)
+        return await append_change(*entry)
+
+    monkeypatch.setattr("undercroft.records.write.append_change", log_late)
+    form = {"docs": File("fine.txt", b"x")}
+    caller = asyncio.create_task(things.client.post("/api/collections/things/records", form=form))
+    await asyncio.to_thread(moving.wait, 5)
+    caller.cancel()
+    await asyncio.wait([caller])
+    going_on.set()
+    await things.add("things")  # writes are done one after the other
+
+    found = (await things.list("things", filter="docs:length = 1")).json["items"]
+    folder = things.client.backend.directory / "storage" / found[0]["collectionId"] / found[0]["id"]
+    assert caller.cancelled()
+    assert [p.name for p in folder.iterdir()] == found[0]["docs"]
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -214,7 +239,7 @@ async def test_any_body_is_stored_or_refused(things, body):
         assert (await things.view("things", answer.json["id"])).json == answer.json
 
 
-async def test_a_collection_that_changes_meanwhile(blog):
+async def test_a_collection_that_changes_meanwhile(blog, database):
     """A write that meets another collection than it was made for is to be tried again; nobody is told of columns."""
     made = await blog.collection("notes", {"name": "title", "type": "text"})
     fields = {field["name"]: field for field in made["fields"]}
@@ -225,6 +250,6 @@ async def test_a_collection_that_changes_meanwhile(blog):
     )
 
     assert change.status == 200
-    assert {(answer.status, answer.error.code) for answer in answers if answer.status != 200} == {
-        (503, "collections_changed")
-    }
+    refused = {(answer.status, answer.error.code) for answer in answers if answer.status != 200}
+    assert refused <= {(503, "collections_changed")}
+    assert refused or database  # nodes of one PostgreSQL may write beside each other, and be done before the change

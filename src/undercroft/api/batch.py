@@ -15,6 +15,7 @@ from undercroft.api.records import access_of, undo_all
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
+from undercroft.database.faults import OutcomeUnknown
 from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
 from undercroft.http.body import MIB
 from undercroft.http.fields import parse_fields, pick
@@ -103,7 +104,10 @@ async def batch(request: Request) -> Response:
     body = await request.body(options.max_body_size or DEFAULT_BODY)
     items = read_items(body.data, options.max_requests)
     deadline = monotonic() + options.timeout
-    steps = [await _prepared(request, index, item) for index, item in enumerate(items)]
+    steps = []
+    for index, item in enumerate(items):
+        _keep_time(deadline)
+        steps.append(await _prepared(request, index, item))
     try:
         answers = await _run(request, steps, deadline)
     finally:
@@ -184,8 +188,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
         answers: list[dict[str, Any]] = []
         undo_all(writers)  # an engine may try an operation more than once
         for index, step in enumerate(steps):
-            if monotonic() > deadline:
-                raise BatchFailed
+            _keep_time(deadline)
             access = step.access.through(transaction.run)
             writer = Writer(access, transaction, request.backend.files)
             writers.append(writer)
@@ -197,9 +200,16 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
 
     try:
         return await request.backend.engine.write(operation)
-    except BaseException:
+    except OutcomeUnknown:
+        raise  # what was written may stand, and needs its files
+    except Exception:  # who is cancelled does not know whether it was written
         undo_all(writers)
         raise
+
+
+def _keep_time(deadline: float) -> None:
+    if monotonic() > deadline:
+        raise BatchFailed
 
 
 async def _do(writer: Writer, step: Step) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import create_task, shield
 from contextlib import closing
 from typing import Final
 
@@ -14,6 +15,7 @@ from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
 from undercroft.database.engine import Transaction
+from undercroft.database.faults import OutcomeUnknown
 from undercroft.http.body import DEFAULT_LIMIT, Body
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
@@ -54,20 +56,12 @@ async def view(request: Request) -> Response:
 
 async def create(request: Request) -> Response:
     """POST /api/collections/{collection}/records"""
-    collection = collection_of(request)
-    refuse_view(collection)
-    with closing(await read_body(request, collection)) as body:
-        guard("create", collection, request.rule_scope())
-        return await _write(request, collection, None, body)
+    return await _submit(request, None)
 
 
 async def update(request: Request) -> Response:
     """PATCH /api/collections/{collection}/records/{id}"""
-    collection = collection_of(request)
-    refuse_view(collection)
-    with closing(await read_body(request, collection)) as body:
-        guard("update", collection, request.rule_scope())
-        return await _write(request, collection, request.params["id"], body)
+    return await _submit(request, request.params["id"])
 
 
 async def delete(request: Request) -> Response:
@@ -86,11 +80,22 @@ async def delete(request: Request) -> Response:
     return no_content()
 
 
-async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
+async def _submit(request: Request, record_id: str | None) -> Response:
     """Create (`record_id` None) or update, and show the outcome."""
+    collection = collection_of(request)
+    refuse_view(collection)
+    body = await read_body(request, collection)
+    work = _write(request, collection, record_id, body)
+    # Files are moved and put back beside the database: that must not be left half done when the caller goes away.
+    return await (shield(create_task(work)) if body.files else work)
+
+
+async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
     access, backend = access_of(request), request.backend
     desk = Desk(access, backend.passwords, backend.files)
-    prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
+    with closing(body):
+        guard("create" if record_id is None else "update", collection, access.scope)
+        prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
     try:
         draft = await write_record(request, access, collection, record_id, prepared)
     finally:
@@ -115,7 +120,9 @@ async def write_record(
 
     try:
         return await request.backend.engine.write(operation)
-    except BaseException:
+    except OutcomeUnknown:
+        raise  # what was written may stand, and needs its files
+    except Exception:  # who is cancelled does not know whether it was written
         undo_all(writers)
         raise
 

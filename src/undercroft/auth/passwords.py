@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from undercroft.errors import Unavailable
@@ -61,7 +62,16 @@ class PasswordPool:
         if self._taken >= self._limit:
             raise LoginsBusy
         self._taken += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._taken -= 1
+        job = self._threads.submit(work)
+        loop = asyncio.get_running_loop()
+        # A thread goes on when nobody waits for it any more, and until then its place is taken.
+        job.add_done_callback(lambda _: self._leave(loop))
+        return await asyncio.wrap_future(job, loop=loop)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The loop may be gone, and with it everyone who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
+        self._taken -= 1

@@ -21,6 +21,9 @@ _NAME_TAKEN = FieldError("validation_collection_name_exists", "Collection name m
 _NAME_IS_ID = FieldError(
     "validation_collection_name_id_duplicate", "The name must not match an existing collection id."
 )
+_ID_IS_NAME = FieldError(
+    "validation_collection_name_id_duplicate", "The id must not match an existing collection name (case insensitive)."
+)
 _NAME_IS_TABLE = FieldError(
     "validation_collection_name_invalid", "The name shouldn't match with an existing internal table."
 )
@@ -38,7 +41,7 @@ def check_change(change: Change) -> dict[str, Any]:
         return {"type": type_error}
     return drop_empty(
         {
-            "id": check_id(change.new.id),
+            "id": check_id(change.new.id) or _check_id_is_no_name(change),
             "name": _check_name(change),
             "system": _SYSTEM_FIXED if change.old and change.old.system != change.new.system else None,
             "fields": check_fields(change),
@@ -57,6 +60,12 @@ def check_id(collection_id: str, catalog: Catalog | None = None) -> FieldError |
     if not matches(_NAME, collection_id):
         return _BAD_FORMAT
     return ID_TAKEN if catalog and any(other.id == collection_id for other in catalog) else None
+
+
+def _check_id_is_no_name(change: Change) -> FieldError | None:
+    """A new id that is another collection's name would be found in its place."""
+    is_taken = any(other.name.lower() == change.new.id.lower() for other in change.others)
+    return _ID_IS_NAME if is_taken and change.old is None else None
 
 
 def _check_type(change: Change) -> FieldError | None:

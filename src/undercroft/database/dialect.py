@@ -68,8 +68,11 @@ class Dialect(Protocol):
         """An identifier, quoted."""
         ...
 
-    def placeholder(self, position: int) -> str:
-        """The placeholder of the bound value at a position, counted from 1."""
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
+        """The placeholder of the bound value at a position, counted from 1.
+
+        The kind must be said where no column beside it tells.
+        """
         ...
 
     def count_ids(self, table: str) -> str:
@@ -150,6 +153,10 @@ class Dialect(Protocol):
 
     def counter_type(self) -> str:
         """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
+        ...
+
+    def clock(self) -> str:
+        """An expression: the seconds since 1970 by the database's own clock, with their fractions."""
         ...
 
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from undercroft.database.changes import Read
 from undercroft.database.dialect import ColumnKind, Dialect
 from undercroft.database.engine import Row, Value
 from undercroft.database.found import ForeignKey, FoundColumn, FoundIndex, FoundTable
 from undercroft.database.move_values import Unfit, normal
 from undercroft.database.moved import MovedColumn
+from undercroft.database.positions import Read
 
 _PAGE: Final = 1000
 

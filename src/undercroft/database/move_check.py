@@ -52,7 +52,7 @@ class Trial:
         except (SqlError, UniqueViolation) as error:
             await self.tx.run("ROLLBACK TO SAVEPOINT tried_part")
             await self.tx.run("RELEASE SAVEPOINT tried_part")
-            self.misfits.append(Misfit(table, "", part, "", f"is refused: {error}"))
+            self.misfits.append(Misfit(table, "", part, "", f"is refused: {_told(error)}"))
             return False
         await self.tx.run("RELEASE SAVEPOINT tried_part")
         return True
@@ -110,6 +110,10 @@ async def try_definitions(target: Engine, plan: MovePlan, format_steps: Sequence
     with suppress(_TriedOut):
         await target.write(operation)
     return found
+
+
+def _told(error: SqlError | UniqueViolation) -> str:
+    return error.detail if isinstance(error, SqlError) else error.message()
 
 
 async def _try_table(trial: Trial, table: MovedTable) -> None:

@@ -45,6 +45,8 @@ async def _make_table(target: Engine, table: MovedTable) -> Place:
     async def make(tx: Transaction) -> Place:
         if table.create:
             await tx.run(table.create)
+        if table.has_rows:
+            await tx.run(f"DELETE FROM {target.dialect.quote(table.name)}")
         await add_place(tx, target.dialect, table.name, Place())
         return Place()
 

@@ -38,7 +38,7 @@ class Fitting:
 
     def misfits(self, row: Row) -> Iterator[Misfit]:
         """What of a row the target cannot hold."""
-        record = str(row[self._table.id_position])
+        record = str(row[self._table.label_position])
         for column, value in zip(self._table.columns, row, strict=True):
             try:
                 check_value(column, value, self._limits)

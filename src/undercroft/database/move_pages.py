@@ -1,4 +1,4 @@
-"""Reading a table page by page, in the order in which its rows were inserted."""
+"""Reading a table page by page, as a rule in the order in which its rows were inserted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from undercroft.database.changes import Read
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Value
 from undercroft.database.moved import MovedTable
+from undercroft.database.positions import Read
 
 PAGE: Final = 1000
-_KEY: Final = "_rowid_"  # in no definition; both engines number the rows of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ async def count_rows(source: Source, name: str) -> int:
 
 async def _read_page(source: Source, table: MovedTable, after: Value) -> list[Row]:
     dialect = source.dialect
-    key = dialect.quote(_KEY)
+    key = dialect.quote(table.key)
     where = "" if after is None else f" WHERE {key} > {dialect.placeholder(1)}"
     rest = f"FROM {dialect.quote(table.name)}{where} ORDER BY {key} LIMIT {PAGE}"
     values = () if after is None else (after,)

@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-from undercroft.database.changes import Read
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.positions import Read
 from undercroft.database.refusals import StartRefused
 from undercroft.errors import Problem
 

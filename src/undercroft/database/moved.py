@@ -37,19 +37,24 @@ class MovedIndex:
 class MovedTable:
     """A table, with the statement that makes it in the target; `""` when its data format does.
 
-    `counter` is a column that counts upwards.
+    Rows are read in the order of `key`, and people know them by `label`. `counter` is a
+    column that counts upwards. With `has_rows` the data format also makes rows, which
+    give way to those that are moved.
     """
 
     name: str
     columns: tuple[MovedColumn, ...]
+    key: str = "_rowid_"  # in no definition; both engines number the rows of a collection
+    label: str = "id"
     create: str = ""
     indexes: tuple[MovedIndex, ...] = ()
     counter: str = ""
+    has_rows: bool = False
 
     @property
-    def id_position(self) -> int:
-        """Where the id stands among the columns."""
-        return next(at for at, column in enumerate(self.columns) if column.name == "id")
+    def label_position(self) -> int:
+        """Where the label stands among the columns."""
+        return next(at for at, column in enumerate(self.columns) if column.name == self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,9 @@ HOUSE_TABLES: Final = (
         _columns(id="whole", at="date", kind="text", collection="text", record="text", action="text"),
         counter="id",
     ),
+    MovedTable("_positions", _columns(kind="text", position="whole"), key="kind", label="kind", has_rows=True),
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 
-NOT_MOVED: Final = frozenset({"_migrations", "_move"})
+NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_move"})
 """Tables that tell of one database and mean nothing in another."""

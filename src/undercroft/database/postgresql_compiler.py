@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, FromClause, UnaryExpression
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 from sqlalchemy.sql import ClauseElement, operators
 
-from undercroft.database.dialect import Kind
+from undercroft.database.dialect import ColumnKind, Kind
 from undercroft.database.postgresql_kinds import (
     NUMBERS,
     TEXTS,
@@ -40,7 +40,7 @@ _SYMBOLS: Final[dict[Any, str]] = {
 }
 _DIFFERS: Final = ("<>", "IS DISTINCT FROM")
 _ORDERS: Final = ("<", "<=", ">", ">=")
-_BIND_TYPES: Final = {
+BIND_TYPES: Final[dict[ColumnKind, str]] = {
     "id": 'text COLLATE "C"',
     "text": 'text COLLATE "C"',
     "number": "double precision",
@@ -76,7 +76,7 @@ class _Compiler(PGCompiler):
     def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kw: Any) -> str:
         text = super().visit_bindparam(bindparam, *args, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         kind = bindparam.type.kind if isinstance(bindparam.type, Kind) else "text"
-        return f"({text}::{_BIND_TYPES[kind]})"
+        return f"({text}::{BIND_TYPES[kind]})"
 
     def visit_binary(self, binary: Any, *args: Any, **kw: Any) -> str:
         operator = binary.operator

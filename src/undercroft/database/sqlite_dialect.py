@@ -65,9 +65,9 @@ class SqliteDialect:
         """An identifier, quoted."""
         return '"' + name.replace('"', '""') + '"'
 
-    def placeholder(self, position: int) -> str:
+    def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""
-        del position
+        del position, kind
         return "?"
 
     def count_ids(self, table: str) -> str:
@@ -156,6 +156,10 @@ class SqliteDialect:
     def counter_type(self) -> str:
         """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
         return "INTEGER PRIMARY KEY AUTOINCREMENT"
+
+    def clock(self) -> str:
+        """An expression: the seconds since 1970 by the clock of the machine, with their fractions."""
+        return "unixepoch('subsec')"
 
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""

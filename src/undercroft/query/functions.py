@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sqlalchemy import and_
+
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.query.build import Build
 from undercroft.query.errors import FilterError
@@ -31,8 +33,9 @@ def _geo_distance(node: CallNode, resolve: Resolve, dialect: Dialect) -> Operand
     for argument in node.arguments:
         if isinstance(argument, LiteralNode) and argument.kind != "number":
             raise FilterError("geoDistance takes numbers and fields, no texts", node.at)
-    lon_a, lat_a, lon_b, lat_b = (resolve(argument).sql for argument in node.arguments)
-    return Operand(dialect.geo_distance(lon_a, lat_a, lon_b, lat_b), is_strict=True)
+    operands = [resolve(argument) for argument in node.arguments]
+    lon_a, lat_a, lon_b, lat_b = (operand.sql for operand in operands)
+    return Operand(dialect.geo_distance(lon_a, lat_a, lon_b, lat_b), is_strict=True, guard=_guard(operands))
 
 
 def _strftime(node: CallNode, resolve: Resolve, dialect: Dialect) -> Operand:
@@ -45,7 +48,12 @@ def _strftime(node: CallNode, resolve: Resolve, dialect: Dialect) -> Operand:
     operands = [resolve(argument) for argument in node.arguments]
     moment = operands[1] if len(operands) > 1 else None
     related = None if moment is None or moment.related is None else _each_moment(operands, moment.related, dialect)
-    return Operand(dialect.strftime([operand.sql for operand in operands]), related=related)
+    return Operand(dialect.strftime([operand.sql for operand in operands]), related=related, guard=_guard(operands))
+
+
+def _guard(operands: Sequence[Operand]) -> Expression | None:
+    guards = [operand.guard for operand in operands if operand.guard is not None]
+    return and_(*guards) if guards else None
 
 
 def _each_moment(

@@ -38,7 +38,8 @@ class Question:
     stored     one record with every column, in field order      id
     test       whether a record satisfies the rule               id
     related    the records with the ids of a JSON array          ids
-    referring  the records whose `via` field points to one of a JSON array of ids; first column the id   ids, limit
+    referring  the records whose `via` field points to one of a JSON array of ids, the first so many for
+               each; first column the id   ids, each, limit
     draft      whether a record not yet stored satisfies the rule          one value a field name
 
     `rule` is None when no rule applies, as for superusers.
@@ -120,7 +121,7 @@ class _Maker:
         is_strict = is_grouped and self.build.dialect.groups_strictly
         parts = [order_by(o, key, is_grouped=is_grouped, is_strict=is_strict) for o, key in ordering]
         statement = statement.order_by(*parts, *self._tie_break())
-        return self._limited(statement), columns
+        return self._first_of_each(statement) if kind == "referring" else self._limited(statement), columns
 
     def _test(self, conditions: Sequence[Expression]) -> Select[Any]:
         found: Select[Any] = select(literal_column("1")).select_from(self.build.joins.rows)
@@ -210,8 +211,6 @@ class _Maker:
         binds = self.build.binds
         if self.question.kind == "page":
             return statement.limit(binds.named("limit", "number")).offset(binds.named("offset", "number"))
-        if self.question.kind == "referring":
-            return statement.limit(binds.named("limit", "number"))
         if self.question.kind in ("one", "stored"):
             return statement.limit(literal_column("1"))
         return statement
@@ -233,8 +232,16 @@ class _Maker:
 
     def _referring(self, statement: Select[Any]) -> Select[Any]:
         return statement.add_columns(self._parent_id()).with_only_columns(
-            self._parent_id().label("parent"), *statement.selected_columns
+            self._parent_id().label("#parent"), *statement.selected_columns
         )
+
+    def _first_of_each(self, statement: Select[Any]) -> Select[Any]:
+        """The records that were made first for each parent, so that no parent takes the room of others."""
+        place, binds = self.place, self.build.binds
+        made = place.column("id") if self.collection.is_view else self.build.dialect.insertion_order(place.table)
+        number = func.row_number().over(partition_by=self._parent_id(), order_by=made).label("#number")
+        *columns, counted = statement.add_columns(number).subquery("referring").c
+        return select(*columns).where(counted <= binds.named("each", "number")).limit(binds.named("limit", "number"))
 
 
 def _index_for(collection: Collection, name: str) -> str | None:

@@ -8,18 +8,22 @@ required, and else is kept without the id.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.system import OF_ACCOUNTS
-from undercroft.database.changes import Change, ChangeAction, append_change
-from undercroft.database.engine import Transaction
+from undercroft.database.changes import Change, ChangeAction, append_change, append_deletes
+from undercroft.database.engine import QueryTimeout, Transaction
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
 from undercroft.records.record import from_row, select_columns
+
+MOST_SECONDS: Final = 30.0
+"""How long one delete may hold the writer, however many records hang on it."""
 
 _Doomed = tuple[Collection, Mapping[str, Any]]
 
@@ -40,16 +44,26 @@ class Cascade:
         self._gone: set[tuple[str, str]] = set()
 
     async def delete(self, collection: Collection, record: Mapping[str, Any]) -> None:
-        """Delete a record and what follows. Raises `ReferenceRequired`."""
+        """Delete a record and what follows. Raises `ReferenceRequired` and `QueryTimeout`."""
         # A stack of our own: a chain of records may be longer than Python's is deep.
         open_ends = [self._delete(collection, record)]
+        until = monotonic() + MOST_SECONDS
         while open_ends:
+            if monotonic() > until:
+                raise QueryTimeout
             try:
                 first = await anext(open_ends[-1])
             except StopAsyncIteration:
                 open_ends.pop()
             else:
                 open_ends.append(self._delete(*first))
+
+    async def delete_all(self, collection: Collection) -> None:
+        """Delete every record of a collection on which nothing hangs: see `is_alone`."""
+        await append_deletes(self.transaction, self.access.dialect, collection.id, collection.name)
+        await self.access.run(f"DELETE FROM {self.access.dialect.quote(collection.name)}", [])
+        if collection.is_auth:
+            await self._forget_accounts(collection)
 
     async def _delete(self, collection: Collection, record: Mapping[str, Any]) -> AsyncIterator[_Doomed]:
         """Delete a record; yields each that must be deleted before, as it is found."""
@@ -78,7 +92,7 @@ class Cascade:
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder(1)
         await self.access.run(f"DELETE FROM {quote(collection.name)} WHERE {quote('id')} = {mark}", [record["id"]])
         if collection.is_auth:
-            await self._forget_account(collection, record["id"])
+            await self._forget_accounts(collection, record["id"])
         names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
         if names:
             self.files.append((collection.id, record["id"], names))
@@ -92,17 +106,24 @@ class Cascade:
         await self.access.run(sql, [field.to_column(left), *[now()] * len(stamps), record["id"]])
         await self._log(referring, record["id"], "update")
 
-    async def _forget_account(self, collection: Collection, record_id: str) -> None:
-        """Remove what the server keeps about an account: second factors, codes, devices, links."""
+    async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:
+        """Remove what the server keeps about one account or all: second factors, codes, devices, links."""
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
+        test, values = f"{quote('collectionRef')} = {mark(1)}", [collection.id]
+        if record_id is not None:
+            test, values = f"{test} AND {quote('recordRef')} = {mark(2)}", [collection.id, record_id]
         for name in OF_ACCOUNTS:
             table = self.access.catalog.find(name)
             if table is not None:
-                test = f"{quote('collectionRef')} = {mark(1)} AND {quote('recordRef')} = {mark(2)}"
-                await self.access.run(f"DELETE FROM {quote(table.name)} WHERE {test}", [collection.id, record_id])
+                await self.access.run(f"DELETE FROM {quote(table.name)} WHERE {test}", values)
 
     async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
         await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))
+
+
+def is_alone(access: Access, collection: Collection) -> bool:
+    """Whether no other record and no file goes with a record of the collection, nor must one of them stay."""
+    return not (collection.file_fields or collection.is_superusers or referrers(access, collection))
 
 
 def referrers(access: Access, collection: Collection) -> list[tuple[Collection, RelationField]]:

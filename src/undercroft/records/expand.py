@@ -154,17 +154,15 @@ async def _ids_back(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, d
     parents = _ids(loaded)
     question = Question("referring", hop.collection.id, _rule(access, hop.collection), via=hop.field.name)
     plan = plan_for(access.plans, access.catalog, question, access.scope)
-    named: dict[str, Value] = {"ids": _json(parents), "limit": min(MAX_REFERRING * len(parents), MAX_EXPANDED + 1)}
+    named: dict[str, Value] = {"ids": _json(parents), "each": MAX_REFERRING, "limit": MAX_EXPANDED + 1}
     rows = await access.run(plan.sql, plan.values(access.scope, (), named))
     codec = codec_of(hop.collection, plan.columns[1:])
     position = plan.columns.index("id", 1)
     ids: dict[str, list[str]] = defaultdict(list)
     own: dict[str, Row] = {}
     for row in rows:
-        children = ids[str(row[0])]
-        if len(children) < MAX_REFERRING:
-            children.append(str(row[position]))
-            own[str(row[position])] = row[1:]
+        ids[str(row[0])].append(str(row[position]))
+        own[str(row[position])] = row[1:]
     return Loaded(codec, list(own.values()), [codec.from_row(row) for row in own.values()]), ids
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from undercroft.collections.collection import Collection
+from undercroft.database.engine import QueryTimeout
 from undercroft.errors import BadRequest
+from undercroft.records.cascade import MOST_SECONDS, Cascade, is_alone
 from undercroft.records.record import from_row, select_columns
 from undercroft.records.write import Writer
 
@@ -23,13 +27,18 @@ class TruncateRefused(BadRequest):
 
 
 async def truncate(writer: Writer, collection: Collection) -> None:
-    """Delete all records with what hangs on them. Raises `ViewNotTruncated` and `TruncateRefused`."""
+    """Delete all records with what hangs on them. Raises `ViewNotTruncated`, `TruncateRefused` and `QueryTimeout`."""
     if collection.is_view:
         raise ViewNotTruncated
-    access = writer.access
+    access, until = writer.access, monotonic() + MOST_SECONDS
+    if is_alone(access, collection):
+        await Cascade(access, writer.transaction).delete_all(collection)
+        return
     columns, table = select_columns(collection, access.dialect), access.dialect.quote(collection.name)
     # One at a time, because a delete may take others of the same collection with it.
     while rows := await access.run(f"SELECT {columns} FROM {table} LIMIT 1", []):
+        if monotonic() > until:
+            raise QueryTimeout
         try:
             await writer.remove(collection, from_row(collection, rows[0]))
         except BadRequest as error:

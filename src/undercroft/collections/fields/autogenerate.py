@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _OPEN_END = 10
-_LONGEST = 10_000
+_MOST_STEPS = 20_000  # a character is one, and so is each turn of a repeat
+_MOST_DIGITS = 6
+_DEEPEST = 50
 _SPECIAL = {"d": string.digits, "w": string.ascii_letters + string.digits + "_", "s": " "}
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r"}
 _DOT = string.ascii_letters + string.digits
@@ -57,8 +59,6 @@ def generate(pattern: str) -> str:
 
 
 def _write(node: _Node, out: list[str]) -> None:
-    if len(out) > _LONGEST:
-        raise UnsupportedPatternError("the text would be too long")
     match node:
         case _OneOf():
             out.append(secrets.choice(node.characters))
@@ -78,7 +78,22 @@ def _parse(pattern: str) -> _Node:
     node = reader.alternation()
     if reader.rest:
         raise UnsupportedPatternError(f"unexpected {reader.rest[0]!r}")
+    if _steps(node) > _MOST_STEPS:
+        raise UnsupportedPatternError("the text would be too long")
     return node
+
+
+def _steps(node: _Node) -> int:
+    """How much work a node is at most."""
+    match node:
+        case _OneOf():
+            return 1
+        case _Sequence():
+            return 1 + sum(map(_steps, node.nodes))
+        case _Either():
+            return 1 + max(map(_steps, node.branches))
+        case _Repeat():
+            return 1 + node.most * _steps(node.node)
 
 
 class _Reader:
@@ -86,6 +101,7 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self.rest = pattern
+        self.depth = 0
 
     def alternation(self) -> _Node:
         branches = [self.sequence()]
@@ -116,9 +132,13 @@ class _Reader:
     def group(self) -> _Node:
         if self.take("?") and not self.take(":"):
             raise UnsupportedPatternError("only plain groups can be generated")
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise UnsupportedPatternError("groups are nested too deeply")
         node = self.alternation()
         if not self.take(")"):
             raise UnsupportedPatternError("missing )")
+        self.depth -= 1
         return node
 
     def repeat(self, node: _Node) -> _Node:
@@ -138,7 +158,7 @@ class _Reader:
             return 1, 1
         inside, closed, self.rest = self.rest.partition("}")
         first, comma, last = inside.partition(",")
-        if not closed or not first.isdigit() or not (last.isdigit() or not last):
+        if not closed or not _is_count(first) or not (_is_count(last) or not last):
             raise UnsupportedPatternError("bad repeat")
         least = int(first)
         return least, int(last) if last else (least + _OPEN_END if comma else least)
@@ -187,3 +207,7 @@ class _Reader:
             raise UnsupportedPatternError("the pattern ends too early")
         character, self.rest = self.rest[0], self.rest[1:]
         return character
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
