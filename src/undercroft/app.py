@@ -15,13 +15,13 @@ from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
 from undercroft.company import Company
-from undercroft.database.engine import Engine
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
+from undercroft.database.move_state import refuse_unfinished
+from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
-from undercroft.database.refusals import DirectoryReadOnly, MissingDriver
-from undercroft.database.sqlite import SqliteEngine
+from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errors import Problem
 from undercroft.files.local import LocalStore
 from undercroft.http.request import Message, Receive, Send
@@ -43,8 +43,9 @@ async def open_backend(directory: Path, database: str = "") -> Backend:
 async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
-    engine = await _open_engine(directory, database)
+    engine = await open_engine(directory, database)
     try:
+        await refuse_unfinished(engine.read, engine.dialect)
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
         position = (await load_positions(engine.read))["settings"]
@@ -61,17 +62,6 @@ async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
         await engine.close()
         raise
     return backend, position
-
-
-async def _open_engine(directory: Path, database: str) -> Engine:
-    if not database:
-        return await SqliteEngine.open(directory)
-    # Its driver is an extra, which most servers never need.
-    try:
-        from undercroft.database.postgresql import PostgresEngine  # noqa: PLC0415 - see above
-    except ModuleNotFoundError as error:
-        raise MissingDriver from error
-    return await PostgresEngine.open(database)
 
 
 def _make_directory(directory: Path) -> None:

@@ -77,8 +77,13 @@ def parse_address(text: str) -> Address:
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - asked for by leaving the host out
 
 
+def is_postgresql(url: str) -> bool:
+    """Whether a URL is of a PostgreSQL database."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 def _check_database(url: str) -> None:
-    if url and not url.startswith(("postgresql://", "postgres://")):
+    if url and not is_postgresql(url):
         raise BadConfig(f"{url.partition(':')[0]!r} is no database we know: write postgresql://USER@HOST/NAME.")
 
 

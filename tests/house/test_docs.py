@@ -8,7 +8,7 @@ import pytest
 from counts import SOURCE
 from network import free_port
 from nodejs import node_modules
-from pages import Block, Shell, read_blocks, same
+from pages import SHOWN_DATABASE, Block, Shell, read_blocks, same
 from problems import PAGE, render_table
 
 ROOT = SOURCE.parent
@@ -18,12 +18,14 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)[^)]*\)")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_page_runs(page, tmp_path):
+def test_page_runs(page, tmp_path, request):
     """The blocks of a page run from top to bottom in an empty folder, as a reader would run them."""
     blocks = read_blocks(page.read_text(encoding="utf-8"))
+    asks_for_postgres = any(SHOWN_DATABASE in block.text for block in blocks if block.language == "console")
+    database = request.getfixturevalue("postgres").database() if asks_for_postgres else ""
     if any(block.language == "js" for block in blocks):
         (tmp_path / "node_modules").symlink_to(node_modules())
-    with Shell(tmp_path, free_port()) as shell:
+    with Shell(tmp_path, free_port(), database) as shell:
         for block in blocks:
             run_block(shell, block)
 

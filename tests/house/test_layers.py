@@ -35,7 +35,12 @@ DOES_IO = {
     *("apsw", "asyncio", "granian", "httpx", "httpx2", "io", "os", "pathlib", "select", "shutil", "signal"),
     *("socket", "sqlite3", "starlette", "subprocess", "tempfile", "threading", "urllib", "uvloop"),
 }
-KNOWS_TYPES_ONLY = {"undercroft.database.dialect", "undercroft.database.engine"}
+KNOWS_TYPES_ONLY = {
+    "undercroft.database.dialect",
+    "undercroft.database.engine",
+    "undercroft.database.found",
+    "undercroft.database.moved",
+}
 
 SLOW = "takes half a second, and few ever need it"
 LAZY = {
@@ -44,7 +49,7 @@ LAZY = {
         "undercroft.collections.view_renames": "the SQL parser is large",
     },
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
-    "undercroft.app": {"undercroft.database.postgresql": "its driver is an optional extra"},
+    "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }

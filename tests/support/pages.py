@@ -9,7 +9,8 @@ Of a page's fenced blocks these run, in an empty folder, from top to bottom:
 
 `...` in an expected text stands for anything. A block inside an HTML comment runs
 as well, unseen by the reader. `undercroft serve` and `granian` are started in the
-background and stopped when the page ends; port 8090 stands for one that is free.
+background and stopped when the page ends; port 8090 stands for one that is free,
+and postgresql://app@db.example.com/app for a database that is empty.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Self
 
 SHOWN_PORT = "8090"
+SHOWN_DATABASE = "postgresql://app@db.example.com/app"
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _SERVERS = ("undercroft serve", "granian ")
 _END = "--end-of-answer--"
@@ -98,9 +100,10 @@ def _trimmed(text: str) -> str:
 class Shell:
     """A shell in a folder of its own, for as long as a page runs."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, database: str = "") -> None:
         self.folder = folder
         self.port = str(port)
+        self.database = database or SHOWN_DATABASE
         self.servers: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **os.environ,
@@ -186,7 +189,8 @@ class Shell:
         raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")
 
     def _real(self, text: str) -> str:
-        return text.replace(SHOWN_PORT, self.port)
+        return text.replace(SHOWN_PORT, self.port).replace(SHOWN_DATABASE, self.database)
 
     def _shown(self, text: str) -> str:
+        text = text.replace(self.database, SHOWN_DATABASE)
         return text.replace(self.port, SHOWN_PORT).replace("\r", "").replace(str(self.folder), "/home/you")

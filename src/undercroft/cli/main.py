@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "superuser": "undercroft.cli.superuser",
     "import": "undercroft.cli.importing",
     "export": "undercroft.cli.exporting",
+    "move": "undercroft.cli.move",
+    "adopt": "undercroft.cli.adopt",
 }
 
 

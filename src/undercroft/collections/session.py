@@ -19,10 +19,17 @@ from undercroft.collections.check_indexes import build_error
 from undercroft.collections.collection import Collection
 from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
 from undercroft.collections.system import OF_ACCOUNTS
-from undercroft.collections.tables import TablePlan, create_view, drop_table, drop_view, plan_table
+from undercroft.collections.tables import TablePlan, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
-from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of, spell_view
+from undercroft.collections.views import (
+    plain_query,
+    read_view,
+    rename_in_view,
+    speaks_of,
+    spell_view,
+    view_statement,
+)
 from undercroft.database.changes import Change as Entry
 from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
@@ -87,6 +94,15 @@ class Session:
         self.catalog = self.catalog.put(new)
         await self._log(new, "create" if old is None else "update")
 
+    async def adopt(self, new: Collection) -> None:
+        """Write the definition of a judged collection over a table that is there already."""
+        hidden = self.dialect.insertion_column().removeprefix(", ")
+        if hidden:
+            await self.tx.run(f"ALTER TABLE {self.dialect.quote(new.name)} ADD COLUMN {hidden}")
+        await self._write(None, new)
+        self.catalog = self.catalog.put(new)
+        await self._log(new, "create")
+
     async def remove(self, old: Collection) -> None:
         """End the table or view of a collection and its definition. Raises `SchemaRefused`."""
         await self.tx.run(drop_view(old.name, self.dialect) if old.is_view else drop_table(old, self.dialect))
@@ -136,7 +152,7 @@ class Session:
         for view in [collection for collection in self.catalog if collection.is_view]:
             followed = rename_in_view(view, old, new, self.catalog, self.dialect)
             if followed is not view:
-                made[view.name] = self._create_view(followed, self.catalog.put(new))
+                made[view.name] = view_statement(followed, self.catalog.put(new), self.dialect)
                 await self._write(view, followed)
                 self.catalog = self.catalog.put(followed)
         await self._run(made.values())
@@ -157,13 +173,8 @@ class Session:
     async def _put_view(self, old: Collection | None, new: Collection) -> None:
         if old is not None:
             await self.tx.run(drop_view(old.name, self.dialect))
-        await self.tx.run(self._create_view(new, self.catalog))
+        await self.tx.run(view_statement(new, self.catalog, self.dialect))
         await self._probe(new)
-
-    def _create_view(self, view: Collection, catalog: Catalog) -> str:
-        query = plain_query(view.view_query)
-        casts_id = read_view(query, catalog).casts_id
-        return create_view(view, spell_view(query, catalog, self.dialect), self.dialect, casts_id=casts_id)
 
     async def _require_dependants(self, old: Collection, verb: Verb) -> None:
         """Refuse a change that leaves a view without what it reads from."""
@@ -187,7 +198,7 @@ class Session:
             for view in ready or [next(iter(missing.values()))]:
                 del missing[view.name]
                 try:
-                    await self.tx.run(self._create_view(view, self.catalog))
+                    await self.tx.run(view_statement(view, self.catalog, self.dialect))
                 except SqlError as error:
                     text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                     raise SchemaRefused(text) from error

@@ -75,6 +75,18 @@ async def create_collection(store: Store, body: Mapping[str, Any]) -> Collection
     return await _run(store, operation)
 
 
+async def adopt_collection(store: Store, body: Mapping[str, Any]) -> Collection:
+    """Make a collection over the table of its name, whose data stay as they are. Raises `Invalid` and `SqlError`."""
+
+    async def operation(session: Session) -> Collection:
+        session.tables -= {str(body["name"]).lower()}
+        new = await session.judge(None, prepare_new(body, session.catalog))
+        await session.adopt(new)
+        return new
+
+    return await _run(store, operation)
+
+
 async def update_collection(store: Store, name: str, body: Mapping[str, Any]) -> Collection:
     """Change a collection. Raises `NotFound`, `BadDefinition`, `Invalid` and `SchemaRefused`."""
 

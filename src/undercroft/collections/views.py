@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.indexes import tokenize
+from undercroft.collections.tables import create_view
 from undercroft.collections.view_shape import ViewShape
 from undercroft.database.dialect import Dialect
 
@@ -36,6 +37,13 @@ def spell_view(query: str, catalog: Catalog, dialect: Dialect) -> str:
     """A plain view query in the words of the engine."""
     names = {each.name: {field.name: field.column for field in each.fields} for each in catalog}
     return dialect.view_query(query, names)
+
+
+def view_statement(view: Collection, catalog: Catalog, dialect: Dialect) -> str:
+    """The statement that makes the view of a collection."""
+    query = plain_query(view.view_query)
+    casts_id = read_view(query, catalog).casts_id
+    return create_view(view, spell_view(query, catalog, dialect), dialect, casts_id=casts_id)
 
 
 def rename_in_view(

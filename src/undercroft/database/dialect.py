@@ -6,12 +6,15 @@ ask for its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import NullType
+
+from undercroft.database.limits import Limits
 
 ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
 """What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
@@ -31,6 +34,24 @@ class Kind(NullType):
 
     def __init__(self, kind: ColumnKind) -> None:
         self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaQuestions:
+    """How an engine is asked what tables look like, and what its types hold.
+
+    The statements each take the name of a table. `columns` gives name, type in lower case,
+    whether it is NOT NULL, whether it has a value when none is given, and its place in the
+    primary key, from 1, or 0. `foreign_keys` gives a name of the key, column, table referred
+    to, column there, and what a deletion does. `indexes` gives name, whether it is unique,
+    whether some of it cannot be told here, and column, in order. `kind` says what a
+    column of a type holds; None when nothing of ours.
+    """
+
+    columns: str
+    foreign_keys: str
+    indexes: str
+    kind: Callable[[str], ColumnKind | None]
 
 
 class Dialect(Protocol):
@@ -203,4 +224,24 @@ class Dialect(Protocol):
 
     def tie_break(self, table: FromClause) -> Expression | None:
         """What to sort by in the end where the engine would return equal rows in any order; None where it would not."""
+        ...
+
+    def limits(self) -> Limits:
+        """What the engine can hold."""
+        ...
+
+    def text_bytes(self, column: str) -> str:
+        """An expression that gives the text of a quoted column as bytes, for engines that keep broken text."""
+        ...
+
+    def set_counter(self, table: str, column: str) -> Sequence[str]:
+        """Statements after which a counting column goes on behind the highest number that was inserted."""
+        ...
+
+    def count_others(self) -> str:
+        """A statement: how many other programs of this kind use the database, as far as its server knows."""
+        ...
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
         ...

@@ -23,6 +23,12 @@ async def load_positions(read: Read) -> dict[str, int]:
     return {str(kind): int(position or 0) for kind, position in rows}
 
 
+async def follow_log(tx: Transaction) -> None:
+    """Put every position where the log, which was copied from elsewhere, has its newest entry."""
+    newest = 'SELECT max("id") FROM "_changes" WHERE "_changes"."kind" = "_positions"."kind"'
+    await tx.run(f'UPDATE "_positions" SET "position" = coalesce(({newest}), 0)')
+
+
 async def hold_position(tx: Transaction, dialect: Dialect, kind: str) -> None:
     """Let nobody else change what is of this kind until the transaction ends."""
     sql = f'UPDATE "_positions" SET "position" = "position" WHERE "kind" = {dialect.placeholder(1)}'

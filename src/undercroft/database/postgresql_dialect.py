@@ -16,8 +16,10 @@ from sqlalchemy import FromClause, Function, column, literal_column, type_coerce
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from undercroft.database.dialect import ColumnKind, Expression, Kind, Names
+from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, SchemaQuestions
+from undercroft.database.limits import Limits
 from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name
+from undercroft.database.postgresql_schema import QUESTIONS
 
 _RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
@@ -30,6 +32,13 @@ _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
     "json": "jsonb DEFAULT NULL",
     "geo": """jsonb DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
 }
+_LIMITS: Final = Limits(
+    "PostgreSQL",
+    is_typed=True,
+    holds_nul=False,
+    key_bytes=2704,  # BTMaxItemSize, a third of a page
+    reserved_columns=frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}),
+)
 _VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
     "id": 'any_text({}) COLLATE "C"',
     "text": 'any_text({}) COLLATE "C"',
@@ -240,6 +249,29 @@ class PostgresDialect:
     def tie_break(self, table: FromClause) -> Expression | None:
         """Insertion order: an update moves a row within its table, which nobody should notice."""
         return self.insertion_order(table)
+
+    def limits(self) -> Limits:
+        """What the engine can hold."""
+        return _LIMITS
+
+    def text_bytes(self, column: str) -> str:
+        """The text itself, which is never broken here."""
+        return column
+
+    def set_counter(self, table: str, column: str) -> Sequence[str]:
+        """Statements after which a counting column goes on behind the highest number that was inserted."""
+        name, counted = self.quote(table), self.quote(column)
+        sequence = f"pg_get_serial_sequence('{name}', '{column}')"
+        return (f"SELECT setval({sequence}, greatest(max({counted}), 1), max({counted}) IS NOT NULL) FROM {name}",)
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
+        return QUESTIONS
+
+    def count_others(self) -> str:
+        """A statement: how many other connections programs of this kind have to the database."""
+        return """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'undercroft' AND pid <> pg_backend_pid()"""
 
 
 def _function(name: str, kind: ColumnKind, *arguments: Expression) -> Function[Any]:

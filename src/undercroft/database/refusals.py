@@ -27,6 +27,15 @@ class DirectoryInUse(StartRefused):
         )
 
 
+class DatabaseInUse(StartRefused):
+    """Servers or other commands are connected to the database."""
+
+    code = "database_in_use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Other programs of Undercroft are connected to {name}: stop them, then try again.")
+
+
 class DirectoryReadOnly(StartRefused):
     """The directory cannot be made or written."""
 

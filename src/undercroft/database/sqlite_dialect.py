@@ -23,7 +23,9 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
-from undercroft.database.dialect import ColumnKind, Expression, Names
+from undercroft.database.dialect import ColumnKind, Expression, Names, SchemaQuestions
+from undercroft.database.limits import Limits
+from undercroft.database.sqlite_schema import QUESTIONS
 
 _COLUMN_TYPES: dict[ColumnKind, str] = {
     "id": "TEXT PRIMARY KEY DEFAULT ('r' || lower(hex(randomblob(7)))) NOT NULL",
@@ -144,8 +146,8 @@ class SqliteDialect:
         return f"CASE WHEN NOT json_valid({column}) THEN '' WHEN json_type({column}) = 'array' THEN {last} ELSE '' END"
 
     def list_tables(self) -> str:
-        """A statement that gives the names of all tables and views."""
-        return "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
+        """A statement that gives the names of all tables and views but SQLite's own."""
+        return "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*'"
 
     def list_views(self) -> str:
         """A statement that gives the name of each view and the statement that makes it."""
@@ -245,6 +247,27 @@ class SqliteDialect:
         """Nothing: equal rows come in the order of a walk through the table or an index."""
         del table
         return None
+
+    def limits(self) -> Limits:
+        """What the engine can hold: anything, of any kind, in any column."""
+        return Limits("SQLite")
+
+    def text_bytes(self, column: str) -> str:
+        """An expression that gives the text of a quoted column as bytes."""
+        return f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+
+    def set_counter(self, table: str, column: str) -> Sequence[str]:
+        """None: an inserted number moves the counter by itself."""
+        del table, column
+        return ()
+
+    def schema_questions(self) -> SchemaQuestions:
+        """How to find out what a table looks like."""
+        return QUESTIONS
+
+    def count_others(self) -> str:
+        """A statement: none that it knows of; the lock on the directory tells."""
+        return "SELECT 0"
 
 
 class _Quoting(SQLiteIdentifierPreparer):

@@ -96,8 +96,7 @@ def _part(collection: Collection, columns: tuple[str, ...], key: str) -> str:
 
 def _conversion(column: str, *, is_view: bool) -> str:
     if column == "number":
-        exact = "({0} if {0}.__class__ is int and -EXACT < {0} < EXACT else number({0}))"
-        return "number({0} or 0)" if is_view else exact
+        return "({0} if {0}.__class__ is int and -EXACT < {0} < EXACT else number({0}))"
     if column == "bool":
         return "({0} == 1)"
     if column == "json":
@@ -107,11 +106,14 @@ def _conversion(column: str, *, is_view: bool) -> str:
     if column in ("list", "geo"):
         empty = "'[]'" if column == "list" else '\'{{"lon":0,"lat":0}}\''
         return f"raw({{0}} or {empty})"
-    return "({0} or '')" if is_view else "{0}"
+    # Views have NULLs, and so have tables that were adopted.
+    return "({0} or '')"
 
 
-def number_value(value: float) -> Any:
-    """A number as the wire writes it: that of a 64-bit float, whole ones without a fraction."""
+def number_value(value: float | None) -> Any:
+    """A number as the wire writes it: that of a 64-bit float, whole ones without a fraction; 0 for NULL."""
+    if value is None:
+        return 0
     if isinstance(value, int) and -EXACT < value < EXACT:
         return value
     as_float = float(value)

@@ -1,0 +1,100 @@
+"""What is moved from one database to another, described so that neither engine's spelling is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from undercroft.database.dialect import ColumnKind
+
+MovedKind = ColumnKind | Literal["whole"]
+"""What a column holds: the kinds of fields, and whole numbers, which only the house's own tables have."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedColumn:
+    """One column. Where it is not `is_nullable`, NULL stands for the empty value of its kind."""
+
+    name: str
+    kind: MovedKind
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MovedIndex:
+    """An index: its name, the statement that builds it in the target, and the columns it keeps.
+
+    It `tells_apart` all rows by nothing but these columns, or else does not.
+    """
+
+    name: str
+    sql: str
+    columns: tuple[str, ...] = ()
+    tells_apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTable:
+    """A table, with the statement that makes it in the target; `""` when its data format does.
+
+    `counter` is a column that counts upwards.
+    """
+
+    name: str
+    columns: tuple[MovedColumn, ...]
+    create: str = ""
+    indexes: tuple[MovedIndex, ...] = ()
+    counter: str = ""
+
+    @property
+    def id_position(self) -> int:
+        """Where the id stands among the columns."""
+        return next(at for at, column in enumerate(self.columns) if column.name == "id")
+
+
+@dataclass(frozen=True, slots=True)
+class MovedView:
+    """A view, and the statement that makes it in the target."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovePlan:
+    """All that is moved, in the order in which it is made; `left` are tables that nobody described."""
+
+    tables: tuple[MovedTable, ...]
+    views: tuple[MovedView, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def _columns(**kinds: MovedKind) -> tuple[MovedColumn, ...]:
+    return tuple(MovedColumn(name, kind) for name, kind in kinds.items())
+
+
+def _rules() -> tuple[MovedColumn, ...]:
+    actions = ("list", "view", "create", "update", "delete")
+    return tuple(MovedColumn(f"{action}_rule", "text", is_nullable=True) for action in actions)
+
+
+HOUSE_TABLES: Final = (
+    MovedTable("_params", _columns(id="id", value="text", created="date", updated="date")),
+    MovedTable(
+        "_collections",
+        (
+            *_columns(id="id", name="text", type="text", system="bool", fields="json", indexes="json"),
+            *_rules(),
+            *_columns(options="json", created="date", updated="date"),
+        ),
+    ),
+    MovedTable(
+        "_changes",
+        _columns(id="whole", at="date", kind="text", collection="text", record="text", action="text"),
+        counter="id",
+    ),
+)
+"""The tables of every data directory that are no collections, and move with their rows."""
+
+NOT_MOVED: Final = frozenset({"_leases", "_migrations", "_move", "_positions"})
+"""Tables that tell of one database and mean nothing in another."""
