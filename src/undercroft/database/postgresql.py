@@ -50,9 +50,9 @@ class PostgresEngine:
             # The server may have restarted, or columns have other types: a new connection knows.
             return await self._fetch(sql, values, is_fresh=True)
 
-    async def write(self, operation: Operation[T]) -> T:
+    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
         """Run one operation and return its result once it is durable."""
-        hold: Hold = "ROW SHARE"
+        hold: Hold = "EXCLUSIVE" if alone else "ROW SHARE"
         problem: Problem = WriteConflict()
         is_fresh = False
         for _ in range(1 + self._options.write_retries):
