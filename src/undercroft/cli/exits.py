@@ -17,6 +17,8 @@ CODES: Final[Mapping[str, int]] = {
     "newer_data_format": 7,
     "sqlite_too_old": 8,
     "cannot_listen": 9,
+    "database_refused": 10,
+    "missing_driver": 11,
 }
 
 

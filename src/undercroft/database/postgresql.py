@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
@@ -22,6 +23,7 @@ from undercroft.database.postgresql_functions import install
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_pool import Pool
 from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction, StaleError
+from undercroft.database.refusals import DatabaseRefused
 from undercroft.errors import Problem
 
 
@@ -35,11 +37,17 @@ class PostgresEngine:
 
     @classmethod
     async def open(cls, url: str, options: PostgresOptions | None = None) -> PostgresEngine:
-        """The database that a URL names, with our functions in it. Raises `DatabaseUnreachable`."""
+        """The database that a URL names, with our functions in it. Raises `DatabaseRefused`."""
         chosen = options or PostgresOptions()
         pool = Pool(url, chosen)
-        async with pool.connection() as connection:
-            await install(connection)
+        try:
+            async with pool.connection() as connection:
+                await install(connection)
+        except Problem as problem:
+            await pool.close()
+            raise DatabaseRefused(
+                _place(url), getattr(problem, "detail", "") or str(problem.__cause__ or problem)
+            ) from problem
         return cls(pool, chosen)
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
@@ -109,3 +117,9 @@ class PostgresEngine:
                 await transaction.undo()
         run_actions(transaction.actions, asyncio.get_running_loop())
         return result
+
+
+def _place(url: str) -> str:
+    """What a URL names, without the password that may be in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
