@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from undercroft.api.dispatch import Edge
@@ -15,18 +14,18 @@ from undercroft.auth.passwords import PasswordPool
 from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
-from undercroft.database.changes import last_change_id
+from undercroft.company import Company
 from undercroft.database.engine import Engine
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
+from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly, MissingDriver
 from undercroft.database.sqlite import SqliteEngine
 from undercroft.errors import Problem
 from undercroft.files.local import LocalStore
 from undercroft.http.request import Message, Receive, Send
 from undercroft.middleware.cors import Cors
-from undercroft.middleware.freshness import Freshness
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.store import load_settings
@@ -42,13 +41,13 @@ async def open_backend(directory: Path, database: str = "") -> Backend:
 
 
 async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
-    """A backend, and the position in the change log that it is at least as new as."""
+    """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
     engine = await _open_engine(directory, database)
     try:
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
-        position = await last_change_id(engine.read)
+        position = (await load_positions(engine.read))["settings"]
         backend = Backend(
             directory=directory,
             engine=engine,
@@ -113,7 +112,7 @@ class App:
         self._backend: Backend | None = None
         self._edge: Edge | None = None
         self._lock: DataLock | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._company: Company | None = None
 
     @property
     def backend(self) -> Backend:
@@ -136,17 +135,20 @@ class App:
         """Open the data directory. Raises `StartRefused` with the reason when that cannot be."""
         await self._open()
 
+    def part(self) -> None:
+        """Go on answering, and ask every client to come back on a new connection, which others take."""
+        if self._edge is not None:
+            self._edge.is_parting = True
+
     async def stop(self) -> None:
         """Finish what waits, then close."""
-        if self._following is not None:
-            self._following.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._following
+        if self._company is not None:
+            await self._company.leave()
         if self._backend is not None:
             await close_backend(self._backend)
         if self._lock is not None:
             self._lock.release()
-        self._edge = self._backend = self._lock = self._following = None
+        self._edge = self._backend = self._lock = self._company = None
 
     async def _open(self) -> Edge:
         async with self._opening:
@@ -157,9 +159,8 @@ class App:
                 except BaseException:
                     await self.stop()
                     raise
-                freshness = Freshness(self._backend, position)
-                self._edge = Edge(self._backend, Router(ROUTES), self._cors, freshness)
-                self._following = asyncio.create_task(freshness.follow())
+                self._company = await Company.join(self._backend, position, is_shared=self._is_shared)
+                self._edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
         return self._edge
 
     async def _live(self, receive: Receive, send: Send) -> None:

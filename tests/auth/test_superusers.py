@@ -19,6 +19,8 @@ from undercroft.auth.superusers import (
 )
 from undercroft.auth.tokens import issue
 from undercroft.backend import Backend
+from undercroft.collections.fields.registry import dump_field
+from undercroft.collections.store import Store, update_collection
 from undercroft.database.changes import changes_since
 from undercroft.errors import Invalid
 from undercroft.records.accounts import LastSuperuser
@@ -155,3 +157,16 @@ async def test_beside_a_server(tmp_path: Path):
     assert await identify(server, token) is None
     await close_backend(tool)
     await close_backend(server)
+
+
+async def test_fields_of_superusers_are_filled_as_for_any_record(backend: Backend):
+    """A text that the server makes for a new record is made for a superuser too."""
+    fields = [dump_field(field) for field in backend.catalog.superusers.fields]
+    badge = {"name": "badge", "type": "text", "autogeneratePattern": "[a-z]{9}"}
+    store = Store(backend.engine, backend.catalogs, lambda *_: None)
+    await update_collection(store, "_superusers", {"fields": [*fields, badge]})
+
+    record_id = await create_superuser(backend, ROOT, PASSWORD)
+
+    rows = await backend.engine.read('SELECT length("badge") FROM "_superusers" WHERE "id" = ?', [record_id])
+    assert rows == [(9,)]

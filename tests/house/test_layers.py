@@ -11,7 +11,7 @@ MODULES = load_modules()
 
 LAYERS = {
     11: ("cli", "testing", "__main__", ""),
-    10: ("app",),
+    10: ("app", "company"),
     9: ("api", "pages", "admin"),
     # A request carries who asks and the backend, so these are the edge's; the rest of `http` is not.
     8: ("middleware", "backend", "http.request", "http.response", "http.body", "http.forms"),

@@ -83,3 +83,8 @@ def read_all(connection: socket.socket, silence: float = 5.0) -> bytes:
         while piece := connection.recv(65536):
             answer += piece
     return answer
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are still there, oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -52,7 +52,7 @@ class CollectionsChanged(Unavailable):
 
 
 class Edge:
-    """Answers requests."""
+    """Answers requests; one that is parting has each connection closed after its answer."""
 
     def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
         self._backend = backend
@@ -60,6 +60,7 @@ class Edge:
         self._cors = cors
         self._freshness = freshness
         self._tracer = Tracer()
+        self.is_parting = False
 
     async def answer(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -68,6 +69,8 @@ class Edge:
         began = perf_counter()
         response = await self._respond(request)
         common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
+        if self.is_parting and scope["http_version"] != "2":
+            common = (*common, (b"connection", b"close"))
         await response.send(send, common, without_body=request.method == "HEAD")
         if self._tracer.is_on:
             self._tracer.write(request, response, began)

@@ -11,8 +11,8 @@ import time
 from hashlib import sha256
 from typing import Any, Final
 
-from undercroft.auth.password import WithPasswords
-from undercroft.auth.superusers import create_superuser
+from undercroft.auth.superusers import WithRecords, create_superuser
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 from undercroft.errors import NotFound
 from undercroft.ids import random_text
@@ -30,7 +30,7 @@ class LinkSpent(NotFound):
     default = "This set-up link is no longer valid. Restart the server to get a new one."
 
 
-async def needs_setup(backend: WithPasswords) -> bool:
+async def needs_setup(backend: WithRecords) -> bool:
     """Whether there is no superuser."""
     engine = backend.engine
     table = engine.dialect.quote(backend.catalog.superusers.name)
@@ -54,7 +54,7 @@ async def check_link(engine: Engine, token: str) -> None:
     _check(await load_param(engine.read, engine.dialect, PARAM), token)
 
 
-async def use_link(backend: WithPasswords, token: str, email: str, password: str) -> None:
+async def use_link(backend: WithRecords, token: str, email: str, password: str) -> None:
     """Make the first superuser and end the link.
 
     Raises `LinkSpent`, and `Invalid` for bad input, which does not end the link.
@@ -69,13 +69,25 @@ async def use_link(backend: WithPasswords, token: str, email: str, password: str
         raise
 
 
+async def has_old_link(engine: Engine) -> bool:
+    """Whether there is a link that opens nothing any more."""
+    return _is_old(await load_param(engine.read, engine.dialect, PARAM))
+
+
+async def forget_old_link(tx: Transaction, dialect: Dialect) -> None:
+    """Forget a link that opens nothing any more; one that was made in the meantime stays."""
+    if _is_old(await load_param(tx.run, dialect, PARAM)):
+        await delete_param(tx, dialect, PARAM)
+
+
 async def _take(engine: Engine, token: str) -> Any:
     """What is kept of the link, which is gone then: of two who come at once one gets it."""
 
     async def take(tx: Transaction) -> Any:
         kept = await load_param(tx.run, engine.dialect, PARAM)
         _check(kept, token)
-        await delete_param(tx, engine.dialect, PARAM)
+        if not await delete_param(tx, engine.dialect, PARAM):
+            raise LinkSpent
         return kept
 
     return await engine.write(take)
@@ -89,8 +101,12 @@ async def _put_back(engine: Engine, kept: Any) -> None:
 
 
 def _check(kept: Any, token: str) -> None:
-    if kept is None or not hmac.compare_digest(kept["hash"], _hash(token)) or kept["until"] < time.time():
+    if kept is None or not hmac.compare_digest(kept["hash"], _hash(token)) or _is_old(kept):
         raise LinkSpent
+
+
+def _is_old(kept: Any) -> bool:
+    return kept is not None and bool(kept["until"] < time.time())
 
 
 def _hash(token: str) -> str:

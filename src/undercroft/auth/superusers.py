@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from undercroft.auth.password import WithPasswords
 from undercroft.collections.collection import Collection
-from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.password import PasswordField
-from undercroft.database.changes import Change, append_change
-from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Transaction, UniqueViolation
-from undercroft.dates import now
-from undercroft.errors import FieldError, Invalid, NotFound
+from undercroft.database.engine import Transaction
+from undercroft.errors import Invalid, NotFound
 from undercroft.files.local import LocalStore
-from undercroft.ids import record_id
 from undercroft.query.plan import Plans
-from undercroft.query.scope import GUEST
+from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
-from undercroft.records.accounts import new_token_key
-from undercroft.records.record import find_record, to_row
+from undercroft.records.draft import Draft
+from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.record import Run, find_record
 from undercroft.records.write import Writer
 
 
@@ -43,52 +39,41 @@ class WithRecords(WithPasswords, Protocol):
     def files(self) -> LocalStore: ...
 
 
-TAKEN: Final = FieldError("validation_not_unique", "Value must be unique.")
-
-
-async def create_superuser(backend: WithPasswords, email: str, password: str) -> str:
+async def create_superuser(backend: WithRecords, email: str, password: str) -> str:
     """A new superuser's id. Raises `Invalid` for a bad or taken address or a bad password."""
-    collection, dialect = backend.catalog.superusers, backend.engine.dialect
+    collection = backend.catalog.superusers
     _check(collection, email, password)
-    record = _new_record(collection, email, await backend.passwords.hash(password))
-    columns = ", ".join(dialect.quote(field.name) for field in collection.fields)
-    places = ", ".join(dialect.placeholder(n) for n, _ in enumerate(collection.fields, 1))
-    sql = f"INSERT INTO {dialect.quote(collection.name)} ({columns}) VALUES ({places})"
+    prepared = await _prepare(backend, None, {"email": email, **_twice(password)})
 
-    async def insert(tx: Transaction) -> None:
-        await tx.run(sql, to_row(collection, record))
-        await append_change(tx, dialect, Change("record", collection.id, record["id"], "create"))
+    async def create(tx: Transaction) -> Draft:
+        return await _writer(backend, tx).create(collection, prepared)
 
-    try:
-        await backend.engine.write(insert)
-    except UniqueViolation:
-        raise Invalid({"email": TAKEN}) from None
-    return str(record["id"])
+    draft = await backend.engine.write(create)
+    return str(draft.values["id"])
 
 
-async def update_superuser(backend: WithPasswords, email: str, password: str) -> None:
+async def update_superuser(backend: WithRecords, email: str, password: str) -> None:
     """Give a superuser a new password; every token they had is worthless from then on.
 
-    Raises `UnknownSuperuser` and `Invalid`.
+    Raises `UnknownSuperuser`, `Invalid` and `ChangedMeanwhile`.
     """
-    collection, dialect = backend.catalog.superusers, backend.engine.dialect
+    collection = backend.catalog.superusers
     _check(collection, email, password)
-    changed = _moments(collection, is_new=False) | {
-        "password": await backend.passwords.hash(password),
-        "tokenKey": new_token_key(),
-    }
-    sql = _update_by_email(dialect, collection, changed)
+    record = await find_record(backend.engine.read, backend.engine.dialect, collection, {"email": email})
+    if record is None:
+        raise UnknownSuperuser(email)
+    prepared = await _prepare(backend, record["id"], _twice(password))
 
-    async def change(tx: Transaction) -> None:
-        rows = await tx.run(sql, [*changed.values(), email])
-        if not rows:
-            raise UnknownSuperuser(email)
-        await append_change(tx, dialect, Change("record", collection.id, str(rows[0][0]), "update"))
+    async def update(tx: Transaction) -> None:
+        await _writer(backend, tx).update(collection, record["id"], prepared)
 
-    await backend.engine.write(change)
+    try:
+        await backend.engine.write(update)
+    except NotFound:
+        raise UnknownSuperuser(email) from None
 
 
-async def upsert_superuser(backend: WithPasswords, email: str, password: str) -> None:
+async def upsert_superuser(backend: WithRecords, email: str, password: str) -> None:
     """See that a superuser has that address and password, new or not. Raises `Invalid`."""
     try:
         await update_superuser(backend, email, password)
@@ -108,8 +93,7 @@ async def delete_superuser(backend: WithRecords, email: str) -> None:
         record = await find_record(tx.run, dialect, collection, {"email": email})
         if record is None:
             raise UnknownSuperuser(email)
-        access = Access(tx.run, backend.plans, backend.catalog, GUEST)
-        await Writer(access, tx, backend.files).remove(collection, record)
+        await _writer(backend, tx).remove(collection, record)
 
     await backend.engine.write(delete)
 
@@ -125,19 +109,18 @@ def _check(collection: Collection, email: str, password: str) -> None:
         raise Invalid(errors)
 
 
-def _new_record(collection: Collection, email: str, password_hash: str) -> Mapping[str, Any]:
-    own = {"id": record_id(), "email": email, "password": password_hash, "tokenKey": new_token_key(), "verified": True}
-    return {field.name: field.zero for field in collection.fields} | _moments(collection, is_new=True) | own
+def _twice(password: str) -> dict[str, str]:
+    return {"password": password, "passwordConfirm": password}
 
 
-def _moments(collection: Collection, *, is_new: bool) -> dict[str, str]:
-    """The autodate fields that a create or an update sets."""
-    moment = now()
-    dates = [field for field in collection.fields if isinstance(field, AutodateField)]
-    return {field.name: moment for field in dates if (field.on_create if is_new else field.on_update)}
+async def _prepare(backend: WithRecords, record_id: str | None, body: Mapping[str, Any]) -> Prepared:
+    desk = Desk(_access(backend, backend.engine.read), backend.passwords, backend.files)
+    return await prepare_write(desk, backend.catalog.superusers, record_id, body, {})
 
 
-def _update_by_email(dialect: Dialect, collection: Collection, names: Mapping[str, Any]) -> str:
-    assigned = ", ".join(f"{dialect.quote(name)} = {dialect.placeholder(n)}" for n, name in enumerate(names, 1))
-    where = f"{dialect.quote('email')} = {dialect.placeholder(len(names) + 1)}"
-    return f"UPDATE {dialect.quote(collection.name)} SET {assigned} WHERE {where} RETURNING {dialect.quote('id')}"
+def _writer(backend: WithRecords, tx: Transaction) -> Writer:
+    return Writer(_access(backend, tx.run), tx, backend.files)
+
+
+def _access(backend: WithRecords, run: Run) -> Access:
+    return Access(run, backend.plans, backend.catalog, system_scope(backend.catalog))

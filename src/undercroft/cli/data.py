@@ -18,8 +18,8 @@ from undercroft.collections.collection import Collection
 from undercroft.config import Config, load_config
 from undercroft.database.sqlite import FILE_NAME
 from undercroft.errors import Problem, did_you_mean
+from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
-from undercroft.records.transfer import system_scope
 
 
 class NoData(Problem):

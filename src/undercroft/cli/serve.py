@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from undercroft.cli.listen import check_port
+from undercroft.cli.listen import address_of, listen
 from undercroft.cli.process import run_process
 from undercroft.cli.workers import run_workers
 from undercroft.config import Config, load_config, parse_address
@@ -46,5 +46,10 @@ def command(site: Path, **flags: Any) -> None:
 
 def serve(config: Config) -> int:
     """Serve until a signal ends it; the exit code. Raises `StartRefused` and its kin."""
-    address = check_port(parse_address(config.http))
-    return run_process(config, address) if config.workers == 1 else run_workers(config, address)
+    asked = parse_address(config.http)
+    with listen(asked) as listener:
+        address = address_of(listener, asked)
+        if config.workers == 1:
+            return run_process(config, address, listener)
+    # The socket showed that nobody else is there, with whom those of the workers would share the port.
+    return run_workers(config, address)

@@ -24,9 +24,10 @@ from undercroft.collections.validate import check_change
 from undercroft.collections.view_shape import ViewShape, same_fields
 from undercroft.collections.views import plain_query, read_view, rename_in_view, speaks_of, spell_view
 from undercroft.database.changes import Change as Entry
-from undercroft.database.changes import Read, append_change, last_change_id
+from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
+from undercroft.database.positions import Read, hold_position, load_positions
 from undercroft.errors import BadRequest, Invalid
 
 Verb = Literal["create", "update", "delete"]
@@ -53,6 +54,7 @@ class Session:
     @classmethod
     async def begin(cls, tx: Transaction, dialect: Dialect, check_rule: RuleCheck) -> Session:
         """A session in an open transaction."""
+        await hold_position(tx, dialect, "collection")
         catalog = await read_catalog(tx.run, dialect)
         names = {str(name).lower() for (name,) in await tx.run(dialect.list_tables())}
         return cls(tx, dialect, check_rule, catalog, frozenset(names - {c.name.lower() for c in catalog}))
@@ -108,7 +110,7 @@ class Session:
 
     async def finish(self) -> Catalog:
         """The catalog as it will be once the transaction is durable."""
-        return Catalog(self.catalog, await last_change_id(self.tx.run))
+        return Catalog(self.catalog, (await load_positions(self.tx.run))["collection"])
 
     async def shape_of(self, view: Collection) -> ViewShape:
         """What the query of a view yields, or the reason why the database or its ids refuse it."""
@@ -216,9 +218,11 @@ class Session:
 
 async def read_catalog(read: Read, dialect: Dialect) -> Catalog:
     """All collections as the database has them."""
+    # Read before the rows, so that a catalog may be newer than it says, never older.
+    version = (await load_positions(read))["collection"]
     columns = ", ".join(dialect.quote(name) for name in COLUMNS)
     rows = await read(f'SELECT {columns} FROM "{TABLE}" ORDER BY "created", "id"', ())
-    return Catalog(map(from_row, rows), await last_change_id(read))
+    return Catalog(map(from_row, rows), version)
 
 
 async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:

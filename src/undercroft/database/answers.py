@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from undercroft.database.engine import Listeners
+
 
 def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     """Give a future its outcome, unless nobody waits for it any more."""
@@ -26,3 +28,10 @@ def run_actions(actions: Iterable[Callable[[], None]], loop: asyncio.AbstractEve
             action()
         except Exception as error:  # noqa: BLE001 - the commit stands, and the next action is owed its call
             loop.call_exception_handler({"message": f"{action!r} failed after a commit", "exception": error})
+
+
+def announce(kind: str, listeners: Listeners, actions: list[Callable[[], None]]) -> None:
+    """Have the listener to a kind of change, if there is one, called with the other actions."""
+    listener = listeners.get(kind)
+    if listener is not None and listener not in actions:
+        actions.append(listener)

@@ -6,21 +6,19 @@ tells them anything. Positions only grow and are never used again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Row, Transaction, Value
+from undercroft.database.engine import Engine, Row, Transaction
+from undercroft.database.positions import Read, hold_position, save_position
 from undercroft.dates import now
 
 ChangeKind = Literal["record", "collection", "settings"]
 ChangeAction = Literal["create", "update", "delete"]
-Read = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
-"""`Engine.read` or `Transaction.run`."""
 
 KEPT = 100_000
-_PRUNED_EVERY = 1000
+_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,14 @@ class LoggedChange:
 
 async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
     """Write the entry that ends a write; its position."""
-    rows = await tx.run(_insert_sql(dialect), (now(), change.kind, change.collection, change.record, change.action))
-    position = _position(rows)
-    if position % _PRUNED_EVERY == 0:
-        await prune_changes(tx, dialect, position - KEPT)
+    is_of_record = change.kind == "record"
+    if not is_of_record:
+        await hold_position(tx, dialect, change.kind)
+    values = (now(), change.kind, change.collection, change.record, change.action)
+    position = _position(await tx.run(_insert_sql(dialect), values))
+    if not is_of_record:
+        await save_position(tx, dialect, change.kind, position)
+    tx.announce(change.kind)
     return position
 
 
@@ -64,6 +66,17 @@ def _insert_sql(dialect: Dialect) -> str:
     places = f"{mark(1)}, {mark(2)}, {mark(3)}, {mark(4)}, {mark(5)}"
     columns = '"at", "kind", "collection", "record", "action"'
     return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
+
+
+async def has_old_changes(engine: Engine) -> bool:
+    """Whether there are entries beyond those that are kept."""
+    return await last_change_id(engine.read) - await first_change_id(engine.read) >= KEPT
+
+
+async def forget_old_changes(tx: Transaction, dialect: Dialect) -> None:
+    """Forget the oldest entries beyond those that are kept, not too many at once."""
+    first = await first_change_id(tx.run)
+    await prune_changes(tx, dialect, min(await last_change_id(tx.run) - KEPT, first + _AT_ONCE))
 
 
 async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:
@@ -87,14 +100,6 @@ async def changes_since(engine: Engine, position: int, limit: int = 1000) -> lis
     sql = f"""SELECT "id", "at", "kind", "collection", "record", "action" FROM "_changes"
         WHERE "id" > {places[0]} ORDER BY "id" LIMIT {places[1]}"""
     return [_logged(row) for row in await engine.read(sql, (position, limit))]
-
-
-async def newest_since(engine: Engine, position: int) -> dict[str, int]:
-    """What besides records was changed after a position: the newest entry of each kind."""
-    place = engine.dialect.placeholder(1)
-    sql = f"""SELECT "kind", max("id") FROM "_changes"
-        WHERE "id" > {place} AND "kind" <> 'record' GROUP BY 1"""
-    return {str(kind): int(newest or 0) for kind, newest in await engine.read(sql, (position,))}
 
 
 def _logged(row: Row) -> LoggedChange:

@@ -134,6 +134,10 @@ class Dialect(Protocol):
         """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
         ...
 
+    def clock(self) -> str:
+        """An expression: the seconds since 1970 by the database's own clock, with their fractions."""
+        ...
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         ...

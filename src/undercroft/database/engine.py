@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
+from undercroft.database.wakeup import Wakeup
 from undercroft.errors import BadRequest, Unavailable
 
 Value = None | int | float | str | bytes
@@ -92,14 +93,26 @@ class Transaction(Protocol):
         """Call `action` on the event loop once this operation is durable; never if it is undone."""
         ...
 
+    def announce(self, kind: str) -> None:
+        """Call, once this operation is durable, whoever listens to this kind of change; however often, only once."""
+        ...
+
 
 Operation = Callable[[Transaction], Awaitable[T]]
+Listeners = dict[str, Callable[[], None]]
 
 
 class Engine(Protocol):
-    """One open database."""
+    """One open database.
+
+    `is_networked` says that servers on other machines may use it too. `listeners` has
+    for a kind of change what is called on the event loop after a commit that announced
+    it; whoever composes the program puts it there.
+    """
 
     dialect: Dialect
+    is_networked: bool
+    listeners: Listeners
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
@@ -121,6 +134,10 @@ class Engine(Protocol):
         Holds the writer for as long as the block runs, so it has a limit: past
         `seconds` its next statement raises `QueryTimeout` and all is undone.
         """
+        ...
+
+    async def open_wakeup(self) -> Wakeup:
+        """The line to the other processes that use the database. Raises `OSError` where there can be none."""
         ...
 
     async def close(self) -> None:

@@ -9,7 +9,10 @@ from undercroft.database.engine import Transaction
 from undercroft.database.migrations import Migration
 
 _NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
+_COUNT_TYPE = "BIGINT NOT NULL DEFAULT 0"
 _RULE_TYPE = "TEXT DEFAULT NULL"
+_POSITIONS = """INSERT INTO "_positions" ("kind", "position")
+    SELECT '{kind}', coalesce(max("id"), 0) FROM "_changes" WHERE "kind" = '{kind}'"""
 
 
 async def _make_system_tables(tx: Transaction, dialect: Dialect) -> None:
@@ -52,4 +55,16 @@ def _system_tables(dialect: Dialect) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-SYSTEM_MIGRATIONS = (Migration(1, "system tables", _make_system_tables),)
+async def _share_among_processes(tx: Transaction, dialect: Dialect) -> None:
+    await tx.run(f'CREATE TABLE "_positions" ("kind" {_NAME_TYPE}, "position" {_COUNT_TYPE})')
+    for kind in ("collection", "settings"):
+        await tx.run(_POSITIONS.format(kind=kind))
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    columns = f'"name" {_NAME_TYPE}, "owner" {text}, "until" {number}, "turn" {_COUNT_TYPE}'
+    await tx.run(f'CREATE TABLE "_leases" ({columns})')
+
+
+SYSTEM_MIGRATIONS = (
+    Migration(1, "system tables", _make_system_tables),
+    Migration(2, "several processes", _share_among_processes),
+)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Operation, Row, T, Transaction, Value
+from undercroft.database.engine import Listeners, Operation, Row, T, Transaction, Value
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
 from undercroft.database.postgresql_dialect import PostgresDialect
 from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
@@ -24,6 +24,8 @@ from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_pool import Pool
 from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction, StaleError
 from undercroft.database.refusals import DatabaseRefused
+from undercroft.database.wakeup import Wakeup
+from undercroft.database.wakeup_postgresql import PostgresqlWakeup
 from undercroft.errors import Problem
 
 
@@ -32,6 +34,8 @@ class PostgresEngine:
 
     def __init__(self, pool: Pool, options: PostgresOptions) -> None:
         self.dialect: Dialect = PostgresDialect()
+        self.listeners: Listeners = {}
+        self.is_networked = True
         self._pool = pool
         self._options = options
 
@@ -82,7 +86,7 @@ class PostgresEngine:
         """An interactive transaction: commits when the block ends, undone when it raises."""
         async with self._pool.connection() as connection:
             # Its block cannot run twice, so nothing is gained by telling what is stale.
-            open_one = PostgresTransaction(connection, seconds, is_fresh=True)
+            open_one = PostgresTransaction(connection, seconds, self.listeners, is_fresh=True)
             try:
                 await open_one.begin("EXCLUSIVE")
                 yield open_one
@@ -92,6 +96,10 @@ class PostgresEngine:
             finally:
                 await open_one.undo()
         run_actions(open_one.actions, asyncio.get_running_loop())
+
+    async def open_wakeup(self) -> Wakeup:
+        """The line to the other nodes."""
+        return PostgresqlWakeup(self._pool.open_one)
 
     async def close(self) -> None:
         """Finish what waits, then close every connection."""
@@ -108,7 +116,9 @@ class PostgresEngine:
 
     async def _attempt(self, operation: Operation[T], hold: Hold, *, is_fresh: bool) -> T:
         async with self._pool.connection(is_fresh=is_fresh) as connection:
-            transaction = PostgresTransaction(connection, self._options.write_deadline, is_fresh=is_fresh)
+            transaction = PostgresTransaction(
+                connection, self._options.write_deadline, self.listeners, is_fresh=is_fresh
+            )
             try:
                 await transaction.begin(hold)
                 result = await operation(transaction)

@@ -86,9 +86,10 @@ class Pool:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        return await self._connect()
+        return await self.open_one()
 
-    async def _connect(self) -> Connection:
+    async def open_one(self) -> Connection:
+        """A connection that the pool does not know; whoever opens it closes it. Raises `DatabaseUnreachable`."""
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 connection: Connection = await asyncpg.connect(

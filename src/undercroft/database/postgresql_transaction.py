@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Final, Literal
 
-from undercroft.database.engine import QueryTimeout, Row, Value
+from undercroft.database.answers import announce
+from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
 from undercroft.database.faults import OutcomeUnknown
 from undercroft.database.postgresql_errors import CONFLICTS, CONNECTION_FAULTS, FAULTS, STALE, problem_of
 from undercroft.database.postgresql_pool import Connection
@@ -33,9 +34,10 @@ class PostgresTransaction:
     `is_fresh` says that no statement was prepared before, so that none can be stale.
     """
 
-    def __init__(self, connection: Connection, seconds: float, *, is_fresh: bool = False) -> None:
+    def __init__(self, connection: Connection, seconds: float, listeners: Listeners, *, is_fresh: bool = False) -> None:
         self.actions: list[Callable[[], None]] = []
         self._connection: Connection | None = connection
+        self._listeners = listeners
         self._is_fresh = is_fresh
         self._seconds = seconds
         self._until = perf_counter() + seconds
@@ -68,6 +70,10 @@ class PostgresTransaction:
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call `action` on the event loop once the transaction is durable."""
         self.actions.append(action)
+
+    def announce(self, kind: str) -> None:
+        """Call, once the transaction is durable, whoever listens to this kind of change."""
+        announce(kind, self._listeners, self.actions)
 
     async def commit(self) -> None:
         """Make it durable, or raise. Raises `OutcomeUnknown` when nobody can say whether it is."""

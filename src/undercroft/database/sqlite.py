@@ -22,6 +22,8 @@ from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_reader import LoopReader
 from undercroft.database.sqlite_threads import ReaderThreads
+from undercroft.database.wakeup import Wakeup
+from undercroft.database.wakeup_local import LocalWakeup
 from undercroft.database.writer import Writer
 
 FILE_NAME = "data.db"
@@ -30,8 +32,11 @@ FILE_NAME = "data.db"
 class SqliteEngine:
     """One open SQLite database; make it with `open`."""
 
-    def __init__(self, writer: Writer, reader: LoopReader, threads: ReaderThreads) -> None:
+    def __init__(self, file: Path, writer: Writer, reader: LoopReader, threads: ReaderThreads) -> None:
         self.dialect: Dialect = SqliteDialect()
+        self.is_networked = False
+        self.listeners = writer.listeners
+        self._file = file
         self._writer = writer
         self._reader = reader
         self._threads = threads
@@ -47,7 +52,7 @@ class SqliteEngine:
         except apsw.Error as error:
             raise problem_of(error) from error
         threads = ReaderThreads(partial(open_thread_reader, file, chosen), chosen)
-        return cls(Writer(writing, chosen), LoopReader(reading, chosen), threads)
+        return cls(file, Writer(writing, chosen, {}), LoopReader(reading, chosen), threads)
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
@@ -69,6 +74,10 @@ class SqliteEngine:
             session.undo()
             raise
         await session.commit()
+
+    async def open_wakeup(self) -> Wakeup:
+        """The line to the other processes of the directory. Raises `OSError` where there can be no sockets."""
+        return await LocalWakeup.open(self._file.parent)
 
     async def close(self) -> None:
         """Finish what waits, then close every connection."""

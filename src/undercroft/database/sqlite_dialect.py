@@ -155,6 +155,10 @@ class SqliteDialect:
         """The definition, after its name, of a primary key that counts upwards and never comes back to a number."""
         return "INTEGER PRIMARY KEY AUTOINCREMENT"
 
+    def clock(self) -> str:
+        """An expression: the seconds since 1970 by the clock of the machine, with their fractions."""
+        return "unixepoch('subsec')"
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         # A json column keeps what it is given, and CAST would make 0 of text that is no number.

@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any, Literal
 
-from undercroft.database.answers import run_actions, settle
-from undercroft.database.engine import QueryTimeout, Row, Value
+from undercroft.database.answers import announce, run_actions, settle
+from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_statements import Statements
 
@@ -37,12 +37,15 @@ class _Step:
 
 
 class Session:
-    """An interactive transaction, as its block sees it (`run`, `after_commit`) and as the writer does (`serve`)."""
+    """An interactive transaction, as its block sees it and as the writer does (`serve`)."""
 
-    def __init__(self, seconds: float, loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    def __init__(
+        self, seconds: float, loop: asyncio.AbstractEventLoop, leave: Callable[[], None], listeners: Listeners
+    ) -> None:
         self._seconds = seconds
         self._loop = loop
         self._leave = leave
+        self._listeners = listeners
         self._steps: SimpleQueue[_Step] = SimpleQueue()
         self._waiting: set[_Answer] = set()
         self._actions: list[Callable[[], None]] = []
@@ -64,6 +67,10 @@ class Session:
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call `action` on the event loop once the transaction is durable."""
         self._actions.append(action)
+
+    def announce(self, kind: str) -> None:
+        """Call, once the transaction is durable, whoever listens to this kind of change."""
+        announce(kind, self._listeners, self._actions)
 
     async def commit(self) -> None:
         """Make everything durable and let the writer go on."""

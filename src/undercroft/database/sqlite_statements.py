@@ -9,7 +9,8 @@ from time import perf_counter
 
 import apsw
 
-from undercroft.database.engine import Row, Value
+from undercroft.database.answers import announce
+from undercroft.database.engine import Listeners, Row, Value
 from undercroft.database.faults import StorageFault
 from undercroft.database.sqlite_errors import FAULTS, problem_of
 from undercroft.errors import Unavailable
@@ -124,10 +125,11 @@ class Statements:
 class OperationTransaction:
     """What one operation runs its statements on."""
 
-    __slots__ = ("_statements", "actions")
+    __slots__ = ("_listeners", "_statements", "actions")
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, listeners: Listeners) -> None:
         self._statements: Statements | None = statements
+        self._listeners = listeners
         self.actions: list[Callable[[], None]] = []
 
     async def run(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
@@ -140,6 +142,10 @@ class OperationTransaction:
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call `action` on the event loop once the operation is durable."""
         self.actions.append(action)
+
+    def announce(self, kind: str) -> None:
+        """Call, once the operation is durable, whoever listens to this kind of change."""
+        announce(kind, self._listeners, self.actions)
 
     def end(self) -> None:
         """Nothing runs on it any more."""

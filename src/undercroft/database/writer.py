@@ -24,7 +24,7 @@ from typing import Any
 import apsw
 
 from undercroft.database.answers import run_actions, settle
-from undercroft.database.engine import Operation, T, WriteQueueFull
+from undercroft.database.engine import Listeners, Operation, T, WriteQueueFull
 from undercroft.database.faults import DatabaseClosed
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
@@ -51,8 +51,9 @@ _Job = _Write | Session | None  # None ends the thread
 class Writer:
     """Runs operations and interactive sessions one after the other, on a thread of its own."""
 
-    def __init__(self, connection: apsw.Connection, options: SqliteOptions) -> None:
+    def __init__(self, connection: apsw.Connection, options: SqliteOptions, listeners: Listeners) -> None:
         self._options = options
+        self.listeners = listeners
         self._loop = asyncio.get_running_loop()
         self._statements = Statements(connection, options.write_deadline)
         self._inbox: SimpleQueue[_Job] = SimpleQueue()
@@ -72,7 +73,7 @@ class Writer:
     async def open_session(self, seconds: float) -> Session:
         """An interactive transaction that has begun."""
         self._admit()
-        session = Session(seconds, self._loop, self._leave)
+        session = Session(seconds, self._loop, self._leave, self.listeners)
         self._inbox.put(session)
         await session.begin()
         return session
@@ -147,7 +148,7 @@ class Writer:
     def _perform(self, write: _Write) -> None:
         if write.future.cancelled():
             return
-        transaction = OperationTransaction(self._statements)
+        transaction = OperationTransaction(self._statements, self.listeners)
         self._statements.control("SAVEPOINT operation")
         try:
             write.result = drive(write.operation, transaction)

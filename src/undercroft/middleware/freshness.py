@@ -1,19 +1,19 @@
 """What other processes change: collections and settings, followed in the change log.
 
-Everybody sees such a change within a quarter of a second. Superusers, who make
-them, see it at once: their next request may reach another process than the last.
+A process that changes them wakes the others at once; whoever misses the wake-up finds
+out by looking, a quarter of a second later at the most. Superusers, who make the
+changes, see them at their next request, whichever process it reaches.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Mapping
 from typing import Final
 
 from undercroft.backend import Backend
 from undercroft.collections.store import load_catalog
-from undercroft.database.changes import last_change_id, newest_since
+from undercroft.database.positions import load_positions
+from undercroft.database.wakeup import Wakeup
 from undercroft.errors import Problem
 from undercroft.settings.store import load_settings
 
@@ -24,34 +24,42 @@ _log = logging.getLogger("undercroft")
 class Freshness:
     """Keeps a backend's catalog and settings as the database has them."""
 
-    def __init__(self, backend: Backend, seen: int) -> None:
+    def __init__(self, backend: Backend, wakeup: Wakeup, settings_at: int) -> None:
         self._backend = backend
-        self._seen = seen
+        self._wakeup = wakeup
+        self._settings_at = settings_at
+        self._has_failed = False
 
     async def follow(self) -> None:
         """Catch up again and again, until cancelled."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            await self._wakeup.heard(POLL_SECONDS)
             try:
                 await self.catch_up()
-            except Problem as problem:
-                _log.warning("The change log cannot be read: %s", problem)
+                self._has_failed = False
+            except Exception as error:  # noqa: BLE001 - who followed no more would obey old rules for ever
+                self._tell(error)
 
     async def catch_up(self) -> None:
         """Read anew what other processes changed since the last time."""
-        engine = self._backend.engine
-        latest = await last_change_id(engine.read)
-        if latest != self._seen and await self._reload(await newest_since(engine, self._seen)):
-            self._seen = latest
+        positions = await load_positions(self._backend.engine.read)
+        if positions["collection"] > self._backend.catalog.version:
+            self._backend.catalogs.swap(await load_catalog(self._backend.engine))
+        if positions["settings"] > self._settings_at:
+            await self._reload_settings(positions["settings"])
 
-    async def _reload(self, newest: Mapping[str, int]) -> bool:
-        """False when this process changed something in the meantime, which is newer than what was read."""
-        backend, catalog, settings = self._backend, self._backend.catalog, self._backend.settings
-        is_behind = newest.get("collection", 0) > catalog.version
-        new_catalog = await load_catalog(backend.engine) if is_behind else catalog
-        new_settings = await load_settings(backend.engine) if "settings" in newest else settings
-        if backend.catalog is not catalog or backend.settings is not settings:
-            return False
-        backend.catalogs.current = new_catalog
-        backend.settings_holder.current = new_settings
-        return True
+    async def _reload_settings(self, position: int) -> None:
+        holder = self._backend.settings_holder
+        before = holder.current
+        loaded = await load_settings(self._backend.engine)
+        # When this process changed them in the meantime, what it has may be newer; the next look tells.
+        if holder.current is before:
+            holder.current = loaded
+            self._settings_at = position
+
+    def _tell(self, error: Exception) -> None:
+        """Once, not four times a second while it lasts."""
+        if not self._has_failed:
+            self._has_failed = True
+            fault = None if isinstance(error, Problem) else error
+            _log.warning("What other processes change cannot be followed: %s", error, exc_info=fault)

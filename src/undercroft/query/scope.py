@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 
 Context = Literal["default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password"]
@@ -53,3 +54,8 @@ class Scope:
 
 
 GUEST = Scope()
+
+
+def system_scope(catalog: Catalog) -> Scope:
+    """The scope of whoever runs the program: no rule binds them."""
+    return Scope(identity=Identity(catalog.superusers, {"id": ""}))

@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
 from undercroft.files.local import LocalStore
 from undercroft.passwords import Verdict
-from undercroft.query.scope import Identity, Scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Submission
 from undercroft.records.import_row import ImportRow, RowReader
@@ -216,11 +214,6 @@ class _KeepHashes:
 
     async def verify(self, text: str, stored: str) -> Verdict:
         return await self.hasher.verify(text, stored)
-
-
-def system_scope(catalog: Catalog) -> Scope:
-    """The scope of whoever runs the program: no rule binds them."""
-    return Scope(identity=Identity(catalog.superusers, {"id": ""}))
 
 
 def _is_check(problem: BadRequest) -> bool:

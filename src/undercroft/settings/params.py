@@ -32,6 +32,6 @@ async def save_param(tx: Transaction, dialect: Dialect, name: str, value: Any) -
     )
 
 
-async def delete_param(tx: Transaction, dialect: Dialect, name: str) -> None:
-    """Forget the value under a name."""
-    await tx.run(f'DELETE FROM "_params" WHERE "id" = {dialect.placeholder(1)}', [name])
+async def delete_param(tx: Transaction, dialect: Dialect, name: str) -> bool:
+    """Forget the value under a name; whether there was one."""
+    return bool(await tx.run(f'DELETE FROM "_params" WHERE "id" = {dialect.placeholder(1)} RETURNING "id"', [name]))

@@ -9,6 +9,7 @@ import msgspec
 
 from undercroft.database.changes import Change, append_change
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.positions import hold_position
 from undercroft.settings.merge import merge
 from undercroft.settings.params import load_param, save_param
 from undercroft.settings.settings import Settings, SettingsHolder
@@ -30,6 +31,7 @@ async def change_settings(engine: Engine, holder: SettingsHolder, change: Callab
     """
 
     async def save(tx: Transaction) -> Settings:
+        await hold_position(tx, engine.dialect, "settings")
         changed = change(_from_stored(await load_param(tx.run, engine.dialect, PARAM)))
         check_settings(changed)
         await save_param(tx, engine.dialect, PARAM, msgspec.to_builtins(changed))

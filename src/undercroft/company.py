@@ -1,0 +1,60 @@
+"""What a process does beside answering: keep up with the others, and do what one must do for all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from undercroft.auth.setup_link import forget_old_link, has_old_link
+from undercroft.backend import Backend
+from undercroft.database.changes import forget_old_changes, has_old_changes
+from undercroft.database.engine import Engine
+from undercroft.database.leader import Always, Duty, Leader
+from undercroft.database.lease import Lease
+from undercroft.database.wakeup import Silence, Wakeup
+from undercroft.ids import record_id
+from undercroft.middleware.freshness import Freshness
+
+DUTIES: Final = (
+    Duty("forget old changes", 15, has_old_changes, forget_old_changes),
+    Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
+)
+_log = logging.getLogger("undercroft")
+
+
+class Company:
+    """A process among those that share a database; make it with `join`."""
+
+    def __init__(self, wakeup: Wakeup, freshness: Freshness, leader: Leader) -> None:
+        self.freshness = freshness
+        self._wakeup = wakeup
+        self._leader = leader
+        self._tasks = [asyncio.create_task(freshness.follow()), asyncio.create_task(leader.run())]
+
+    @classmethod
+    async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
+        """Follow the others from now on, and be followed."""
+        engine = backend.engine
+        has_others = is_shared or engine.is_networked
+        wakeup = await _open_wakeup(engine) if has_others else Silence()
+        for kind in ("collection", "settings"):
+            engine.listeners[kind] = wakeup.ring
+        claim = Lease(engine, "leader", record_id()) if has_others else Always()
+        return cls(wakeup, Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES))
+
+    async def leave(self) -> None:
+        """Follow no more, and let another one lead."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leader.resign()
+        await self._wakeup.close()
+
+
+async def _open_wakeup(engine: Engine) -> Wakeup:
+    try:
+        return await engine.open_wakeup()
+    except OSError as error:
+        _log.warning("Changes in other processes are seen a quarter of a second later: %s", error)
+        return Silence()

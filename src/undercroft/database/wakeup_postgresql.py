@@ -1,0 +1,85 @@
+"""Wake-ups between the nodes on one PostgreSQL: LISTEN and NOTIFY on a connection that does nothing else.
+
+A NOTIFY inside a user's transaction would make all of them commit one after the other,
+for PostgreSQL delivers notifications in the order of commits. Here it comes after the
+commit, from this connection; while one is on its way, more rings share the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from undercroft.database.postgresql_errors import FAULTS
+from undercroft.database.wakeup import PAUSE, Ear
+from undercroft.errors import Problem
+
+CHANNEL: Final = "undercroft"
+_AGAIN: Final = 1.0  # seconds until the next attempt to connect
+_PATIENCE: Final = 5.0
+_log = logging.getLogger("undercroft")
+
+
+class Connection(Protocol):
+    """What is used of a connection of asyncpg, which has no types."""
+
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None: ...
+    def add_termination_listener(self, callback: Callable[..., None]) -> None: ...
+    async def execute(self, query: str) -> str: ...
+    def get_server_pid(self) -> int: ...
+    def terminate(self) -> None: ...
+
+
+class PostgresqlWakeup:
+    """One node's end; make it inside a running loop, with what opens a connection."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connect = connect
+        self._ear = Ear()
+        self._rung = asyncio.Event()
+        self._task = asyncio.create_task(self._serve())
+
+    def ring(self) -> None:
+        """Wake the other nodes, soon."""
+        self._rung.set()
+
+    async def heard(self, seconds: float) -> bool:
+        """Wait for another node to ring, at most so long; whether one did."""
+        return await self._ear.heard(seconds)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _serve(self) -> None:
+        """Be connected again and again, until cancelled; without a connection the others find out by looking."""
+        while True:
+            try:
+                await self._converse(await self._connect())
+            except (Problem, TimeoutError, *FAULTS) as error:
+                _log.debug("No wake-ups from other nodes: %s", error)
+            await asyncio.sleep(_AGAIN)
+
+    async def _converse(self, connection: Connection) -> None:
+        """Hear and ring until the connection ends."""
+        try:
+            connection.add_termination_listener(lambda *_: self._rung.set())
+            await connection.add_listener(CHANNEL, self._hear)
+            self._ear.wake()  # whatever was rung while nobody listened
+            while await self._rung.wait():
+                self._rung.clear()
+                async with asyncio.timeout(_PATIENCE):
+                    await connection.execute(f"NOTIFY {CHANNEL}")
+                await asyncio.sleep(PAUSE)
+        finally:
+            connection.terminate()
+
+    def _hear(self, connection: Connection, sender: int, channel: str, payload: Any) -> None:
+        del channel, payload
+        if sender != connection.get_server_pid():
+            self._ear.wake()
