@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Listeners, Operation, Row, T, Transaction, Value
+from undercroft.database.engine import Listeners, Operation, QueryTimeout, Row, T, Transaction, Value
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
 from undercroft.database.postgresql_dialect import PostgresDialect
 from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
@@ -109,6 +109,8 @@ class PostgresEngine:
         async with self._pool.connection(is_fresh=is_fresh) as connection:
             try:
                 return [tuple(row) for row in await connection.fetch(sql, *values)]
+            except TimeoutError as error:
+                raise QueryTimeout from error
             except STALE as error:
                 raise problem_of(error) if is_fresh else StaleError from error
             except FAULTS as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, FromClause, UnaryExpression
+from sqlalchemy import BindParameter, FromClause, Function, UnaryExpression
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 from sqlalchemy.sql import ClauseElement, operators
 
@@ -235,7 +235,7 @@ class Spelling(PGDialect):
 
 
 def _is_coalesce(element: Any) -> bool:
-    return getattr(element, "name", "") == "coalesce"
+    return isinstance(element, Function) and element.name == "coalesce"
 
 
 def _as_texts(left: ClauseElement, right: ClauseElement) -> bool:

@@ -96,6 +96,7 @@ class Pool:
                     self._url,
                     statement_cache_size=self._options.statement_cache,
                     max_cached_statement_lifetime=0,
+                    command_timeout=self._options.silence,
                     server_settings=_settings(self._options),
                 )
                 await set_codecs(connection)
