@@ -32,6 +32,7 @@ from undercroft.database.postgresql_kinds import (
 )
 
 LONGEST_NAME: Final = 63  # bytes; PostgreSQL cuts off the rest
+_TAKEN: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # columns every table has
 _SYMBOLS: Final[dict[Any, str]] = {
     operators.eq: "=",
     operators.ne: "<>",
@@ -53,12 +54,17 @@ BIND_TYPES: Final[dict[ColumnKind, str]] = {
 _FIRST: Final[dict[Any, str]] = {operators.asc_op: "ASC NULLS FIRST", operators.desc_op: "DESC NULLS LAST"}
 
 
+def stored_name(name: str) -> str:
+    """A name as PostgreSQL knows it: one that is too long, or taken by it, becomes one that no other has."""
+    if len(name.encode()) <= LONGEST_NAME and name not in _TAKEN:
+        return name
+    head = name.encode()[: LONGEST_NAME - 13].decode(errors="ignore")
+    return f"{head}_{sha1(name.encode(), usedforsecurity=False).hexdigest()[:12]}"
+
+
 def quote_name(name: str) -> str:
-    """An identifier, quoted; one that is too long is shortened to one that no other name has."""
-    if len(name.encode()) > LONGEST_NAME:
-        head = name.encode()[: LONGEST_NAME - 13].decode(errors="ignore")
-        name = f"{head}_{sha1(name.encode(), usedforsecurity=False).hexdigest()[:12]}"
-    return '"' + name.replace('"', '""') + '"'
+    """A name as PostgreSQL knows it, quoted."""
+    return '"' + stored_name(name).replace('"', '""') + '"'
 
 
 class _Quoting(PGIdentifierPreparer):
