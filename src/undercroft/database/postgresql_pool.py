@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from undercroft.database.faults import DatabaseClosed, PoolExhausted
+from undercroft.database.faults import DatabaseClosed, DatabaseUnreachable, OutcomeUnknown, PoolExhausted
 from undercroft.database.postgresql_errors import CONNECTION_FAULTS, problem_of
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_values import set_codecs
@@ -47,6 +47,9 @@ class Pool:
             connection = await self._take()
             try:
                 yield connection
+            except (DatabaseUnreachable, OutcomeUnknown):
+                connection.terminate()  # it may not know yet that it is lost
+                raise
             finally:
                 self._give_back(connection)
         finally:
