@@ -9,9 +9,10 @@ from postgres import in_thread, running_postgres
 
 from undercroft import testing
 from undercroft.database.engine import QueryTimeout, UniqueViolation
-from undercroft.database.faults import DatabaseUnreachable, OutcomeUnknown, PoolExhausted
+from undercroft.database.faults import OutcomeUnknown, PoolExhausted
 from undercroft.database.postgresql import PostgresEngine
 from undercroft.database.postgresql_options import PostgresOptions
+from undercroft.database.refusals import DatabaseRefused
 from undercroft.errors import StorageFull, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -245,8 +246,16 @@ class Load:
 
 async def test_a_server_that_is_not_there_is_named(tmp_path):
     """At the start, in one sentence."""
-    with pytest.raises(DatabaseUnreachable):
-        await PostgresEngine.open("postgresql://postgres@127.0.0.1:1/none")
+    with pytest.raises(DatabaseRefused, match=r"127\.0\.0\.1:1/none.*check its URL") as refused:
+        await PostgresEngine.open("postgresql://postgres:secret@127.0.0.1:1/none")
+
+    assert "secret" not in refused.value.message()
+
+
+async def test_a_database_that_is_not_there_is_named(postgres):
+    """In the server's words."""
+    with pytest.raises(DatabaseRefused, match="does not exist"):
+        await PostgresEngine.open(postgres.url("nowhere"))
 
 
 def test_results_of_threads_are_errors_too():

@@ -34,11 +34,11 @@ class Mortal:
         self._steps = steps
         self._is_late = is_late
 
-    async def write(self, operation):
+    async def write(self, operation, *, alone=False):
         self._steps -= 1
         if self._steps < 0 and not self._is_late:
             raise PowerCutError
-        result = await self._engine.write(operation)
+        result = await self._engine.write(operation, alone=alone)
         if self._steps < 0:
             raise PowerCutError
         return result

@@ -253,3 +253,13 @@ async def test_a_collection_that_changes_meanwhile(blog, database):
     refused = {(answer.status, answer.error.code) for answer in answers if answer.status != 200}
     assert refused <= {(503, "collections_changed")}
     assert refused or database  # nodes of one PostgreSQL may write beside each other, and be done before the change
+
+
+async def test_no_record_has_nul_in_its_id(things):
+    """An id with a NUL character is one that is not there, for every action and engine."""
+    for answer in (
+        await things.view("things", "abc%00"),
+        await things.update("things", "abc%00", {"n": 1}),
+        await things.delete("things", "abc%00"),
+    ):
+        assert answer.status == 404

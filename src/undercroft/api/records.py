@@ -16,6 +16,7 @@ from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
 from undercroft.database.engine import Transaction
 from undercroft.database.faults import OutcomeUnknown
+from undercroft.errors import NotFound
 from undercroft.http.body import DEFAULT_LIMIT, Body
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
@@ -50,7 +51,7 @@ async def view(request: Request) -> Response:
     if explain.is_wanted(request):
         return await explain.explained(request, "view", collection)
     expand = request.query.get("expand", "")
-    record = await view_record(access_of(request), collection, request.params["id"], expand)
+    record = await view_record(access_of(request), collection, record_id_of(request), expand)
     return json_bytes(_encode(record))
 
 
@@ -61,7 +62,7 @@ async def create(request: Request) -> Response:
 
 async def update(request: Request) -> Response:
     """PATCH /api/collections/{collection}/records/{id}"""
-    return await _submit(request, request.params["id"])
+    return await _submit(request, record_id_of(request))
 
 
 async def delete(request: Request) -> Response:
@@ -71,7 +72,7 @@ async def delete(request: Request) -> Response:
 
     async def operation(transaction: Transaction) -> None:
         writer = Writer(access.through(transaction.run), transaction, backend.files)
-        await writer.delete(collection, request.params["id"])
+        await writer.delete(collection, record_id_of(request))
 
     refuse_view(collection)
     await read_body(request, collection)
@@ -142,6 +143,14 @@ def access_of(request: Request) -> Access:
 def collection_of(request: Request) -> Collection:
     """The collection that the path names. Raises `UnknownCollection`."""
     return request.backend.catalog.collection(request.params["collection"])
+
+
+def record_id_of(request: Request) -> str:
+    """The record id that the path names. Raises `NotFound` for text that no engine could hold as an id."""
+    record_id = request.params["id"]
+    if "\0" in record_id:
+        raise NotFound
+    return record_id
 
 
 async def read_body(request: Request, collection: Collection) -> Body:

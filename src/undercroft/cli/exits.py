@@ -17,8 +17,10 @@ CODES: Final[Mapping[str, int]] = {
     "newer_data_format": 7,
     "sqlite_too_old": 8,
     "cannot_listen": 9,
-    "move_unfinished": 10,
-    "database_in_use": 11,
+    "database_refused": 10,
+    "missing_driver": 11,
+    "move_unfinished": 12,
+    "database_in_use": 13,
 }
 
 

@@ -61,7 +61,7 @@ async def ensure_system_collections(engine: Engine) -> None:
         for collection in initial_collections():
             await session.put(None, replace(collection, created=moment, updated=moment))
 
-    await engine.write(operation)
+    await engine.write(operation, alone=True)
 
 
 async def create_collection(store: Store, body: Mapping[str, Any]) -> Collection:
@@ -164,7 +164,7 @@ async def _run(store: Store, operation: Callable[[Session], Awaitable[T]]) -> T:
         tx.after_commit(partial(store.holder.swap, catalog))
         return result
 
-    return await store.engine.write(whole)
+    return await store.engine.write(whole, alone=True)
 
 
 def _find(session: Session, name: str) -> Collection:

@@ -68,6 +68,10 @@ class Dialect(Protocol):
         """An identifier, quoted."""
         ...
 
+    def stored_name(self, name: str) -> str:
+        """What the engine itself calls a column of that name, as in what it says of unique values."""
+        ...
+
     def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1.
 

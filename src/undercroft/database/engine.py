@@ -118,11 +118,13 @@ class Engine(Protocol):
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
         ...
 
-    async def write(self, operation: Operation[T]) -> T:
+    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
         """Run one operation and return its result once it is durable.
 
-        An engine that met a conflict undoes the operation and runs it again, so it
-        must be able to begin anew. Raises what the operation raises, and `WriteQueueFull`.
+        With `alone` no other write runs beside it, in any process: its entry in the
+        change log comes behind all that anybody could read before. An engine that met a
+        conflict undoes the operation and runs it again, so it must be able to begin
+        anew. Raises what the operation raises, and `WriteQueueFull`.
         """
         ...
 

@@ -10,13 +10,10 @@ class Limits:
     """The limits of one engine; 0 means that there is none.
 
     With `is_typed` a column takes values of its kind only; without, it keeps whatever
-    it is given. `name_bytes` bounds the names of tables, columns and indexes,
-    `key_bytes` what one entry of an index may hold.
+    it is given. `key_bytes` bounds what one entry of an index may hold.
     """
 
     engine: str
     is_typed: bool = False
     holds_nul: bool = True
-    name_bytes: int = 0
     key_bytes: int = 0
-    reserved_columns: frozenset[str] = frozenset()

@@ -28,7 +28,7 @@ class Migration:
 async def migrate(engine: Engine, steps: Sequence[Migration]) -> list[Migration]:
     """Bring the data to the newest format; the steps that were taken. Raises `NewerDataFormat`."""
     taken = []
-    while step := await engine.write(lambda tx: _take_next(tx, engine.dialect, steps)):
+    while step := await engine.write(lambda tx: _take_next(tx, engine.dialect, steps), alone=True):
         taken.append(step)
     return taken
 

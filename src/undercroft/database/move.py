@@ -19,7 +19,7 @@ from undercroft.database.changes import last_change_id
 from undercroft.database.engine import Engine, Row
 from undercroft.database.limits import Limits
 from undercroft.database.migrations import Migration, migrate
-from undercroft.database.move_check import measure_table, misfit_names, try_definitions
+from undercroft.database.move_check import measure_table, try_definitions
 from undercroft.database.move_copy import copy_table, make_view
 from undercroft.database.move_fit import Fitting, Misfit
 from undercroft.database.move_pages import Source, count_rows
@@ -132,7 +132,7 @@ async def run_move(move: Move) -> Report:
 async def _check(move: Move) -> Report:
     begun = now()
     move.watcher.begin("Checking", await _total(move))
-    misfits = [*misfit_names(move.plan, move.limits), *await try_definitions(move.target, move.plan, move.formats)]
+    misfits = await try_definitions(move.target, move.plan, move.formats)
     tables = [Comparison(table.name, await _check_table(move, table, misfits)) for table in move.plan.tables]
     views = [Comparison(view.name, Measure(await count_rows(move.source, view.name))) for view in move.plan.views]
     return Report(

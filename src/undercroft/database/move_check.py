@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from undercroft.database.engine import Engine, Row, SqlError, Transaction, UniqueViolation
-from undercroft.database.limits import Limits
 from undercroft.database.migrations import Migration
 from undercroft.database.move_fit import Misfit
 from undercroft.database.move_pages import Source, read_pages
 from undercroft.database.move_state import Measure
-from undercroft.database.move_values import digest, shorten
+from undercroft.database.move_values import digest
 from undercroft.database.moved import MovedColumn, MovedTable, MovePlan
 
 _HASH_RANGE = 2**256
@@ -74,22 +73,6 @@ async def measure_table(
                 on_row(row)
         advance(len(page.rows))
     return tally.measure
-
-
-def misfit_names(plan: MovePlan, limits: Limits) -> Iterator[Misfit]:
-    """The names that a database with these limits cannot give."""
-    for table in plan.tables:
-        names = [("", table.name), *((column.name, column.name) for column in table.columns)]
-        names += [(index.name, index.name) for index in table.indexes]
-        for part, name in names:
-            if limits.name_bytes and len(name.encode()) > limits.name_bytes:
-                reason = f"is a name of more than {limits.name_bytes} bytes"
-                yield Misfit(table.name, "", part, shorten(name), reason)
-        for column in table.columns:
-            if column.name in limits.reserved_columns:
-                yield Misfit(
-                    table.name, "", column.name, column.name, f"is a name that {limits.engine} keeps to itself"
-                )
 
 
 async def try_definitions(target: Engine, plan: MovePlan, format_steps: Sequence[Migration]) -> list[Misfit]:

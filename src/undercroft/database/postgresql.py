@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Listeners, Operation, Row, T, Transaction, Value
+from undercroft.database.engine import Listeners, Operation, QueryTimeout, Row, T, Transaction, Value
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
 from undercroft.database.postgresql_dialect import PostgresDialect
 from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
@@ -22,6 +23,7 @@ from undercroft.database.postgresql_functions import install
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_pool import Pool
 from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction, StaleError
+from undercroft.database.refusals import DatabaseRefused
 from undercroft.database.wakeup import Wakeup
 from undercroft.database.wakeup_postgresql import PostgresqlWakeup
 from undercroft.errors import Problem
@@ -39,11 +41,17 @@ class PostgresEngine:
 
     @classmethod
     async def open(cls, url: str, options: PostgresOptions | None = None) -> PostgresEngine:
-        """The database that a URL names, with our functions in it. Raises `DatabaseUnreachable`."""
+        """The database that a URL names, with our functions in it. Raises `DatabaseRefused`."""
         chosen = options or PostgresOptions()
         pool = Pool(url, chosen)
-        async with pool.connection() as connection:
-            await install(connection)
+        try:
+            async with pool.connection() as connection:
+                await install(connection)
+        except Problem as problem:
+            await pool.close()
+            raise DatabaseRefused(
+                _place(url), getattr(problem, "detail", "") or str(problem.__cause__ or problem)
+            ) from problem
         return cls(pool, chosen)
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
@@ -54,9 +62,9 @@ class PostgresEngine:
             # The server may have restarted, or columns have other types: a new connection knows.
             return await self._fetch(sql, values, is_fresh=True)
 
-    async def write(self, operation: Operation[T]) -> T:
+    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
         """Run one operation and return its result once it is durable."""
-        hold: Hold = "ROW SHARE"
+        hold: Hold = "EXCLUSIVE" if alone else "ROW SHARE"
         problem: Problem = WriteConflict()
         is_fresh = False
         for _ in range(1 + self._options.write_retries):
@@ -101,6 +109,8 @@ class PostgresEngine:
         async with self._pool.connection(is_fresh=is_fresh) as connection:
             try:
                 return [tuple(row) for row in await connection.fetch(sql, *values)]
+            except TimeoutError as error:
+                raise QueryTimeout from error
             except STALE as error:
                 raise problem_of(error) if is_fresh else StaleError from error
             except FAULTS as error:
@@ -119,3 +129,9 @@ class PostgresEngine:
                 await transaction.undo()
         run_actions(transaction.actions, asyncio.get_running_loop())
         return result
+
+
+def _place(url: str) -> str:
+    """What a URL names, without the password that may be in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, FromClause, UnaryExpression
+from sqlalchemy import BindParameter, FromClause, Function, UnaryExpression
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 from sqlalchemy.sql import ClauseElement, operators
 
@@ -32,6 +32,7 @@ from undercroft.database.postgresql_kinds import (
 )
 
 LONGEST_NAME: Final = 63  # bytes; PostgreSQL cuts off the rest
+_TAKEN: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # columns every table has
 _SYMBOLS: Final[dict[Any, str]] = {
     operators.eq: "=",
     operators.ne: "<>",
@@ -53,12 +54,17 @@ BIND_TYPES: Final[dict[ColumnKind, str]] = {
 _FIRST: Final[dict[Any, str]] = {operators.asc_op: "ASC NULLS FIRST", operators.desc_op: "DESC NULLS LAST"}
 
 
+def stored_name(name: str) -> str:
+    """A name as PostgreSQL knows it: one that is too long, or taken by it, becomes one that no other has."""
+    if len(name.encode()) <= LONGEST_NAME and name not in _TAKEN:
+        return name
+    head = name.encode()[: LONGEST_NAME - 13].decode(errors="ignore")
+    return f"{head}_{sha1(name.encode(), usedforsecurity=False).hexdigest()[:12]}"
+
+
 def quote_name(name: str) -> str:
-    """An identifier, quoted; one that is too long is shortened to one that no other name has."""
-    if len(name.encode()) > LONGEST_NAME:
-        head = name.encode()[: LONGEST_NAME - 13].decode(errors="ignore")
-        name = f"{head}_{sha1(name.encode(), usedforsecurity=False).hexdigest()[:12]}"
-    return '"' + name.replace('"', '""') + '"'
+    """A name as PostgreSQL knows it, quoted."""
+    return '"' + stored_name(name).replace('"', '""') + '"'
 
 
 class _Quoting(PGIdentifierPreparer):
@@ -235,7 +241,7 @@ class Spelling(PGDialect):
 
 
 def _is_coalesce(element: Any) -> bool:
-    return getattr(element, "name", "") == "coalesce"
+    return isinstance(element, Function) and element.name == "coalesce"
 
 
 def _as_texts(left: ClauseElement, right: ClauseElement) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, SchemaQuestions
 from undercroft.database.limits import Limits
-from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name
+from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name, stored_name
 from undercroft.database.postgresql_schema import QUESTIONS
 
 _RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
@@ -37,7 +37,6 @@ _LIMITS: Final = Limits(
     is_typed=True,
     holds_nul=False,
     key_bytes=2704,  # BTMaxItemSize, a third of a page
-    reserved_columns=frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}),
 )
 _VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
     "id": 'any_text({}) COLLATE "C"',
@@ -72,6 +71,10 @@ class PostgresDialect:
     def quote(self, name: str) -> str:
         """An identifier, quoted; one that is too long for PostgreSQL is shortened to one of its own."""
         return quote_name(name)
+
+    def stored_name(self, name: str) -> str:
+        """What PostgreSQL itself calls a column of that name, as in what it says of unique values."""
+        return stored_name(name)
 
     def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""

@@ -13,8 +13,10 @@ from typing import Final
 
 import asyncpg
 
+from undercroft.database.engine import SqlError
 from undercroft.database.postgresql_errors import FAULTS, problem_of
 
+OLDEST: Final = 13
 _LOCK: Final = 0x756E646572  # any number that other programs are unlikely to choose
 _FILES: Final = ("values.sql", "moments.sql", "views.sql")
 
@@ -23,6 +25,8 @@ async def install(connection: asyncpg.Connection) -> None:
     """See that the database has the functions. Raises what the engine raises."""
     text = "\n".join((files("undercroft.database") / "postgresql_sql" / name).read_text("utf-8") for name in _FILES)
     version = sha256(text.encode()).hexdigest()
+    if connection.get_server_version().major < OLDEST:
+        raise SqlError(f"PostgreSQL {OLDEST} or later is needed")
     try:
         if await _installed(connection) == version:
             return

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Case, ColumnClause, Function, Label, Null, TypeCoerce
 from sqlalchemy.sql import ClauseElement, operators
 from sqlalchemy.sql.elements import BinaryExpression, ExpressionClauseList, Grouping
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from undercroft.database.dialect import ColumnKind, Kind
 
@@ -48,7 +49,7 @@ def arguments(function: Function[Any]) -> list[Any]:
 def affinity(element: ClauseElement) -> str:
     """How SQLite treats what is compared with it: `text`, `number` or `""`; only columns have a say."""
     plain = unwrap(element)
-    if not isinstance(plain, ColumnClause) or plain.is_literal or plain.name == "value":
+    if not isinstance(plain, ColumnClause) or plain.is_literal or isinstance(plain.table, TableValuedAlias):
         return ""
     return "text" if kind_of(plain) in ("text", "id", "date") else "number"
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from undercroft.database.faults import DatabaseClosed, PoolExhausted
+from undercroft.database.faults import DatabaseClosed, DatabaseUnreachable, OutcomeUnknown, PoolExhausted
 from undercroft.database.postgresql_errors import CONNECTION_FAULTS, problem_of
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_values import set_codecs
@@ -47,6 +47,9 @@ class Pool:
             connection = await self._take()
             try:
                 yield connection
+            except (DatabaseUnreachable, OutcomeUnknown):
+                connection.terminate()  # it may not know yet that it is lost
+                raise
             finally:
                 self._give_back(connection)
         finally:
@@ -96,6 +99,7 @@ class Pool:
                     self._url,
                     statement_cache_size=self._options.statement_cache,
                     max_cached_statement_lifetime=0,
+                    command_timeout=self._options.silence,
                     server_settings=_settings(self._options),
                 )
                 await set_codecs(connection)

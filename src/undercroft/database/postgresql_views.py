@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from undercroft.database.dialect import ColumnKind, Names
-from undercroft.database.postgresql_compiler import quote_name
+from undercroft.database.postgresql_compiler import stored_name
 
 ROW_ID: Final = "_rowid_"
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like)
@@ -87,7 +87,7 @@ def _spell_names(tree: exp.Expr, known: Mapping[str, str]) -> None:
         text = str(name.this)
         if text not in known.values() and text not in own.values():
             text = own.get(text.lower()) or known.get(text.lower(), text)
-        name.set("this", quote_name(text)[1:-1].replace('""', '"'))
+        name.set("this", stored_name(text))
         name.set("quoted", True)
 
 

@@ -80,6 +80,15 @@ class MissingDriver(StartRefused):
         super().__init__("PostgreSQL needs its driver: pip install 'undercroft[postgres]'.")
 
 
+class DatabaseRefused(StartRefused):
+    """The database server is not there, is too old, or does not let us in."""
+
+    code = "database_refused"
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"The database {place} cannot be used ({reason}): check its URL, and that the server runs.")
+
+
 class NewerDataFormat(StartRefused):
     """A later program has written the data."""
 

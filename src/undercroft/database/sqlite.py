@@ -59,8 +59,9 @@ class SqliteEngine:
         rows = self._reader.try_read(sql, values)
         return await self._threads.read(sql, values) if rows is None else rows
 
-    async def write(self, operation: Operation[T]) -> T:
-        """Run one operation and return its result once it is durable."""
+    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
+        """Run one operation and return its result once it is durable; all run alone."""
+        del alone
         return await self._writer.write(operation)
 
     @asynccontextmanager

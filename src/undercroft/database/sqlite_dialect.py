@@ -65,6 +65,10 @@ class SqliteDialect:
         """An identifier, quoted."""
         return '"' + name.replace('"', '""') + '"'
 
+    def stored_name(self, name: str) -> str:
+        """The same."""
+        return name
+
     def placeholder(self, position: int, kind: ColumnKind | None = None) -> str:
         """The placeholder of the bound value at a position, counted from 1."""
         del position, kind

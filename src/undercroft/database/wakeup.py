@@ -79,7 +79,9 @@ class Ear:
     async def heard(self, seconds: float) -> bool:
         """Wait until something is heard, at most so long; whether it was."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            # Not wait_for: before Python 3.12 it may lose a cancellation that comes with the event.
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()

@@ -17,6 +17,7 @@ from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.fields.text import TextField
 from undercroft.database.changes import Change, ChangeAction, append_change
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
 from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
@@ -165,7 +166,7 @@ class Writer:
         try:
             await access.run(sql, list(draft.columns().values()))
         except UniqueViolation as error:
-            raise _not_unique(error, draft, "Failed to create record.") from error
+            raise _not_unique(error, draft, access.dialect, "Failed to create record.") from error
 
     async def _update(self, draft: Draft) -> None:
         collection, access, before = draft.collection, self.access, draft.before or {}
@@ -182,7 +183,7 @@ class Writer:
         try:
             await access.run(sql, [*(f.to_column(draft.values[f.name]) for f in changed), before["id"]])
         except UniqueViolation as error:
-            raise _not_unique(error, draft, "Failed to update record.") from error
+            raise _not_unique(error, draft, access.dialect, "Failed to update record.") from error
 
     def _attach(self, draft: Draft, record_id: str) -> None:
         """Move new files to the record; the names it no longer holds go after the commit."""
@@ -274,8 +275,8 @@ def _update_sql(access: Access, collection: Collection, names: tuple[str, ...]) 
     return f"UPDATE {quote(collection.name)} SET {sets} WHERE {quote('id')} = {placeholder(len(names) + 1)}"
 
 
-def _not_unique(error: UniqueViolation, draft: Draft, text: str) -> Invalid:
-    known = [name for name in error.columns if name in draft.collection.by_name]
+def _not_unique(error: UniqueViolation, draft: Draft, dialect: Dialect, text: str) -> Invalid:
+    known = [name for name in draft.collection.by_name if dialect.stored_name(name) in error.columns]
     return Invalid(dict.fromkeys(known, NOT_UNIQUE), text)
 
 

@@ -38,7 +38,7 @@ async def change_settings(engine: Engine, holder: SettingsHolder, change: Callab
         await append_change(tx, engine.dialect, Change("settings", "", "", "update"))
         return changed
 
-    holder.current = await engine.write(save)
+    holder.current = await engine.write(save, alone=True)
     return holder.current
 
 
