@@ -34,11 +34,11 @@ class Mortal:
         self._steps = steps
         self._is_late = is_late
 
-    async def write(self, operation):
+    async def write(self, operation, *, alone=False):
         self._steps -= 1
         if self._steps < 0 and not self._is_late:
             raise PowerCutError
-        result = await self._engine.write(operation)
+        result = await self._engine.write(operation, alone=alone)
         if self._steps < 0:
             raise PowerCutError
         return result
@@ -79,7 +79,7 @@ async def run_until_finished(backend, there, *, is_late):
     with contextlib.suppress(MoveFinished):
         while True:
             with contextlib.suppress(PowerCutError):
-                report = await run_move(make_move(backend, Mortal(there, 3, is_late=is_late)))
+                report = await run_move(make_move(backend, Mortal(there, 4, is_late=is_late)))
                 assert report.is_equal
                 return
 
