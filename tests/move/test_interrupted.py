@@ -79,7 +79,7 @@ async def run_until_finished(backend, there, *, is_late):
     with contextlib.suppress(MoveFinished):
         while True:
             with contextlib.suppress(PowerCutError):
-                report = await run_move(make_move(backend, Mortal(there, 3, is_late=is_late)))
+                report = await run_move(make_move(backend, Mortal(there, 4, is_late=is_late)))
                 assert report.is_equal
                 return
 

@@ -81,5 +81,5 @@ class PostgresqlWakeup:
 
     def _hear(self, connection: Connection, sender: int, channel: str, payload: Any) -> None:
         del channel, payload
-        if sender != connection.get_server_pid():
+        if connection is None or sender != connection.get_server_pid():
             self._ear.wake()
