@@ -9,6 +9,7 @@ from typing import Any
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.casts import as_number
 from undercroft.database.engine import Engine, Transaction, Value
 from undercroft.dates import render_date
 from undercroft.testing import TestClient
@@ -125,11 +126,16 @@ def _thing(chance: Random, number: int, name: str, owners: list[str], things: li
         "parents": chance.sample(things, min(chance.randrange(3), len(things))),
         "json": _json(chance, 3),
         "secret": "$2b$10$" + _letters(chance, 53),
-        "place": {"lon": round(chance.uniform(-180, 180), 6), "lat": round(chance.uniform(-90, 90), 6)},
+        "place": {"lon": _degrees(chance, 180), "lat": _degrees(chance, 90)},
         "Order": number,
         "created": moment,
         "updated": moment,
     }
+
+
+def _degrees(chance: Random, most: int) -> int | float:
+    """As a stored point has it: a whole number without a fraction."""
+    return as_number(round(chance.uniform(-most, most), 6))
 
 
 def _text(chance: Random) -> str:
