@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import Final
 
-_NICENESS: Final = 10
+_NICENESS: Final = 19
 
 
 def step_back() -> None:
