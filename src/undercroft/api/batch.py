@@ -11,11 +11,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from undercroft.api.records import access_of, undo_all
+from undercroft.api.records import access_of, undo_all, write_or_undo
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
-from undercroft.database.faults import OutcomeUnknown
 from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
 from undercroft.http.body import MIB
 from undercroft.http.fields import parse_fields, pick
@@ -198,13 +197,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
                 raise BatchFailed(index, problem) from problem
         return answers
 
-    try:
-        return await request.backend.engine.write(operation)
-    except OutcomeUnknown:
-        raise  # what was written may stand, and needs its files
-    except Exception:  # who is cancelled does not know whether it was written
-        undo_all(writers)
-        raise
+    return await write_or_undo(request.backend.engine, operation, writers)
 
 
 def _keep_time(deadline: float) -> None:

@@ -14,7 +14,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
-from undercroft.database.engine import Transaction
+from undercroft.database.engine import Engine, Operation, T, Transaction
 from undercroft.database.faults import OutcomeUnknown
 from undercroft.errors import NotFound
 from undercroft.http.body import DEFAULT_LIMIT, Body
@@ -119,8 +119,13 @@ async def write_record(
             return await writer.create(collection, prepared)
         return await writer.update(collection, record_id, prepared)
 
+    return await write_or_undo(request.backend.engine, operation, writers)
+
+
+async def write_or_undo(engine: Engine, operation: Operation[T], writers: list[Writer]) -> T:
+    """The result of an operation; when it failed, what its writers left beside the database is taken back."""
     try:
-        return await request.backend.engine.write(operation)
+        return await engine.write(operation)
     except OutcomeUnknown:
         raise  # what was written may stand, and needs its files
     except Exception:  # who is cancelled does not know whether it was written
