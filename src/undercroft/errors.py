@@ -58,6 +58,24 @@ class NotFound(Problem):
     default = "The requested resource wasn't found."
 
 
+class Conflict(Problem):
+    """What is there is not as the request takes it to be; ask again, then try again."""
+
+    code = "conflict"
+
+
+class Gone(Problem):
+    """What was there is there no more, and does not come back."""
+
+    code = "gone"
+
+
+class Locked(Problem):
+    """Somebody else is at it."""
+
+    code = "locked"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -64,7 +64,25 @@ async def _share_among_processes(tx: Transaction, dialect: Dialect) -> None:
     await tx.run(f'CREATE TABLE "_leases" ({columns})')
 
 
+async def _keep_uploads(tx: Transaction, dialect: Dialect) -> None:
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    columns = {
+        "id": _NAME_TYPE,
+        "owner": text,
+        "source": text,
+        "place": text,
+        "size": _COUNT_TYPE,
+        "metadata": text,
+        "created": number,
+        "expires": number,
+    }
+    spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
+    await tx.run(f'CREATE TABLE "_uploads" ({spelled})')
+    await tx.run('CREATE INDEX "_uploads_source" ON "_uploads" ("source")')
+
+
 SYSTEM_MIGRATIONS = (
     Migration(1, "system tables", _make_system_tables),
     Migration(2, "several processes", _share_among_processes),
+    Migration(3, "resumable uploads", _keep_uploads),
 )

@@ -102,5 +102,5 @@ HOUSE_TABLES: Final = (
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 
-NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_move"})
+NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_uploads", "_move"})
 """Tables that tell of one database and mean nothing in another."""

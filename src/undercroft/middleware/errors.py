@@ -9,8 +9,11 @@ from typing import Any, Final
 from undercroft.database.engine import SqlError
 from undercroft.errors import (
     BadRequest,
+    Conflict,
     FieldError,
     Forbidden,
+    Gone,
+    Locked,
     NotFound,
     Problem,
     StorageFull,
@@ -26,7 +29,10 @@ _STATUSES: Final[Mapping[type[Problem], int]] = {
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
+    Conflict: 409,
+    Gone: 410,
     TooLarge: 413,
+    Locked: 423,
     TooMany: 429,
     Unavailable: 503,
     StorageFull: 507,
