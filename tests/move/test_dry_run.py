@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 PLANTED = {
-    "text": "'a' || char(0)",
     "number": "'twelve'",
     "bool": "7",
     "date": "'yesterday'",
@@ -43,6 +42,15 @@ def test_a_value_that_does_not_fit_is_named(elsewhere, data, mover, sql, column)
     assert outcome.exit_code == 1
     assert mover.misfits() == [("things", record, column)]
     assert f"things {record} {column}: " in outcome.output
+
+
+def test_nul_takes_more_room_in_an_index(elsewhere, data, mover, sql):
+    """Text that fits as it is, and not as PostgreSQL holds it, is found before the index is made."""
+    change = "UPDATE things SET code = replace(hex(zeroblob(350)), '0', char(0)) WHERE _rowid_ = 5 RETURNING id"
+    record = sql(data, change)[0][0]
+
+    assert mover.run(data, elsewhere, "--dry-run").exit_code == 1
+    assert mover.misfits() == [("things", record, "code")]
 
 
 def test_a_dry_run_leaves_nothing(elsewhere, data, mover, postgres):

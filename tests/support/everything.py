@@ -63,7 +63,7 @@ COUNTS = {
     "viewQuery": "SELECT owner AS id, count(*) AS many FROM things WHERE owner != '' GROUP BY owner",
 }
 _TEXTS = ["", " ", "a", "Ünïcode", "日本語", "😀 family 👨‍👩‍👧", "line\nbreak\ttab", "quote's \"two\" `three`", "\\u0041 \\n",
-          "%_like", "NULL", "0", "1.0", "true", "{}", "[1]", "\x7f\x01", "é", "e\u0301", "ß", "İ", "\u200b", "\ufeff", "$1 ?"]  # fmt: skip
+          "%_like", "NULL", "0", "1.0", "true", "{}", "[1]", "\x7f\x01", "\0", "a\0\1\2b", "é", "e\u0301", "ß", "İ", "\u200b", "\ufeff", "$1 ?"]  # fmt: skip
 _NUMBERS = [0, 1, -1, 0.1, -0.5, 1e21, 1.7976931348623157e308, 5e-324, 2**53, -(2**53), 1e15, 123456.789, 1 / 3, 1e18]
 _DATES = [
     "",

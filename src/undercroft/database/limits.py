@@ -10,10 +10,11 @@ class Limits:
     """The limits of one engine; 0 means that there is none.
 
     With `is_typed` a column takes values of its kind only; without, it keeps whatever
-    it is given. `key_bytes` bounds what one entry of an index may hold.
+    it is given. `key_bytes` bounds what one entry of an index may hold, where each of the
+    characters U+0000, U+0001 and U+0002 takes `control_bytes`.
     """
 
     engine: str
     is_typed: bool = False
-    holds_nul: bool = True
     key_bytes: int = 0
+    control_bytes: int = 1

@@ -50,10 +50,15 @@ class Fitting:
                 yield Misfit(self._table.name, record, ", ".join(index.columns), shorten(values[0]), reason)
 
     def _too_long(self, index: MovedIndex, values: Sequence[Value]) -> str:
-        size = sum(map(_size, values)) if self._limits.key_bytes else 0
+        size = sum(map(self._size, values)) if self._limits.key_bytes else 0
         if size <= self._limits.key_bytes:
             return ""
         return f"is {size:,} bytes, more than the index {index.name} may hold ({self._limits.key_bytes:,})"
+
+    def _size(self, value: Value) -> int:
+        if not isinstance(value, str):
+            return 8
+        return len(value.encode()) + sum(map(value.count, "\0\1\2")) * (self._limits.control_bytes - 1)
 
     def _seen_before(self, index: MovedIndex, places: Sequence[int], values: Sequence[Value]) -> str:
         """Why a unique index of the target takes a row for another one that it was told apart from in the source."""
@@ -66,7 +71,3 @@ class Fitting:
             return f"means the same as that of another record, and the index {index.name} is unique"
         self._seen.add(key)
         return ""
-
-
-def _size(value: Value) -> int:
-    return len(value.encode()) if isinstance(value, str) else 8

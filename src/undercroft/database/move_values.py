@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -24,7 +23,6 @@ from undercroft.dates import parse_date
 _CUT: Final = 60
 _LARGEST: Final = 308  # the exponent of the largest 64-bit float
 _SMALLEST: Final = -16_000  # that of the smallest number in PostgreSQL's jsonb
-_NUL_IN_JSON: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _WHOLE: Final = range(-(2**63), 2**63)
 
 
@@ -56,8 +54,6 @@ def check_value(column: MovedColumn, value: Value, limits: Limits) -> None:
         normal(column, value)
     elif isinstance(value, float) and math.isnan(value):
         raise Unfit("is no number (NaN)")
-    if not limits.holds_nul and isinstance(value, str):
-        _refuse_nul(column.kind, value)
 
 
 def digest(columns: Sequence[MovedColumn], row: Sequence[Value]) -> int:
@@ -177,13 +173,6 @@ def _json_number(text: str) -> int | Decimal:
         raise Unfit("holds a number that is out of range")
     plain = number.normalize()
     return int(plain) if plain == plain.to_integral_value() else plain
-
-
-def _refuse_nul(kind: MovedKind, text: str) -> None:
-    if "\0" in text:
-        raise Unfit("holds a NUL character")
-    if kind in ("json", "list", "geo") and _NUL_IN_JSON.search(text):
-        raise Unfit("holds a NUL character (\\u0000)")
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_json_number)

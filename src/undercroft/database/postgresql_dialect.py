@@ -20,6 +20,7 @@ from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, Sch
 from undercroft.database.limits import Limits
 from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name, stored_name
 from undercroft.database.postgresql_schema import QUESTIONS
+from undercroft.database.postgresql_text import SPELLED_LENGTH
 
 _RANDOM_ID: Final = "('r' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 14))"
 _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
@@ -35,8 +36,8 @@ _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
 _LIMITS: Final = Limits(
     "PostgreSQL",
     is_typed=True,
-    holds_nul=False,
     key_bytes=2704,  # BTMaxItemSize, a third of a page
+    control_bytes=SPELLED_LENGTH,
 )
 _VIEW_COLUMNS: Final[dict[ColumnKind, str]] = {
     "id": 'any_text({}) COLLATE "C"',

@@ -15,9 +15,12 @@ import asyncpg
 import msgspec
 from msgspec import Raw
 
+from undercroft.database.postgresql_text import decode_escapes, decode_text, encode_escapes, encode_text
+
 _EMPTY_DATE: Final = "-infinity"
 _DIGITS: Final = frozenset("0123456789")
 _NUMBER_STARTS: Final = frozenset("-0123456789")
+_TEXTS: Final = ("text", "varchar", "bpchar")
 _AS_TEXT: Final = ("date", "time", "timestamp", "interval", "uuid", "bytea", "inet")
 _EXPONENT: Final = re.compile(r"\d[eE][+-]?\d")
 _EXACT: Final = 2**53
@@ -33,6 +36,7 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         "timestamptz": (encode_date, decode_date),
         "jsonb": (encode_json, decode_json),
         "json": (str, decode_json),
+        **dict.fromkeys(_TEXTS, (encode_text, decode_text)),
         **dict.fromkeys(_AS_TEXT, (str, str)),
     }
     for name, (encoder, decoder) in codecs.items():
@@ -62,14 +66,17 @@ def decode_number(text: str) -> int | float:
 
 def encode_json(text: str) -> str:
     """JSON text whose floats are still floats afterwards: without exponents, because `jsonb` spells those out."""
-    return _spelled_out(msgspec.json.decode(text)) if _EXPONENT.search(text) else text
+    held = encode_escapes(text)
+    return _spelled_out(msgspec.json.decode(held)) if _EXPONENT.search(held) else held
 
 
 def decode_json(text: str) -> str | int | float:
     """JSON as compact text with sorted keys, a lone number as that number."""
     if text[0] in _NUMBER_STARTS:
         return decode_number(text)
-    return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode() if text[0] in '{["' else text
+    if text[0] not in '{["':
+        return text
+    return msgspec.json.encode(msgspec.json.decode(decode_escapes(text)), order="sorted").decode()
 
 
 def _spelled_out(value: Any) -> str:
