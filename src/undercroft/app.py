@@ -23,7 +23,8 @@ from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errors import Problem
-from undercroft.files.local import LocalStore
+from undercroft.files.intake import LocalIntake
+from undercroft.files.local import LocalFiles
 from undercroft.http.request import Message, Receive, Send
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
@@ -55,7 +56,8 @@ async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
             catalogs=CatalogHolder(await load_catalog(engine)),
             settings_holder=SettingsHolder(await load_settings(engine)),
             passwords=PasswordPool(),
-            files=LocalStore(directory / "storage"),
+            files=LocalFiles(directory / "storage"),
+            intake=LocalIntake(directory / "storage"),
             plans=Plans(engine.dialect),
         )
     except BaseException:
@@ -74,6 +76,7 @@ def _make_directory(directory: Path) -> None:
 async def close_backend(backend: Backend) -> None:
     """Finish what waits, then let go of everything."""
     backend.passwords.close()
+    await backend.files.close()
     await backend.engine.close()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
-from undercroft.files.local import LocalStore
+from undercroft.files.intake import LocalIntake
+from undercroft.files.store import FileStore
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import Settings, SettingsHolder
 
@@ -22,7 +23,8 @@ class Backend:
     catalogs: CatalogHolder
     settings_holder: SettingsHolder
     passwords: PasswordPool
-    files: LocalStore
+    files: FileStore
+    intake: LocalIntake
     plans: Plans
 
     @property

@@ -111,7 +111,7 @@ async def batch(request: Request) -> Response:
         answers = await _run(request, steps, deadline)
     finally:
         staged = [file for step in steps if step.prepared for file in step.prepared.staged]
-        discard_staged(request.backend.files, staged)
+        discard_staged(request.backend.intake, staged)
     return json_response(answers)
 
 
@@ -161,7 +161,7 @@ async def _prepare(request: Request, item: Item) -> Step:
     is_known = step.action == "update"
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
-    desk = Desk(access, request.backend.passwords, request.backend.files)
+    desk = Desk(access, request.backend.passwords, request.backend.intake)
     prepared = await prepare_write(desk, collection, record_id if is_known else None, item.body, {})
     return replace(step, record_id=record_id, prepared=prepared)
 
@@ -189,7 +189,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
         for index, step in enumerate(steps):
             _keep_time(deadline)
             access = step.access.through(transaction.run)
-            writer = Writer(access, transaction, request.backend.files)
+            writer = Writer(access, transaction, request.backend.intake)
             writers.append(writer)
             try:
                 answers.append(await _do(writer, step))

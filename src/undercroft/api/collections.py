@@ -76,7 +76,7 @@ async def update(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """DELETE /api/collections/{collection}"""
     gone = await delete_collection(store_of(request), find_collection(request).id)
-    request.backend.files.remove_collection(gone.id)
+    request.backend.intake.remove_collection(gone.id)
     return no_content()
 
 
@@ -85,7 +85,7 @@ async def empty(request: Request) -> Response:
     collection, access = find_collection(request), access_of(request)
 
     async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, request.backend.files)
+        writer = Writer(access.through(transaction.run), transaction, request.backend.intake)
         await truncate(writer, collection)
 
     await request.backend.engine.write(operation)

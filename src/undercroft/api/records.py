@@ -71,7 +71,7 @@ async def delete(request: Request) -> Response:
     access, backend = access_of(request), request.backend
 
     async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, backend.files)
+        writer = Writer(access.through(transaction.run), transaction, backend.intake)
         await writer.delete(collection, record_id_of(request))
 
     refuse_view(collection)
@@ -93,14 +93,14 @@ async def _submit(request: Request, record_id: str | None) -> Response:
 
 async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
     access, backend = access_of(request), request.backend
-    desk = Desk(access, backend.passwords, backend.files)
+    desk = Desk(access, backend.passwords, backend.intake)
     with closing(body):
         guard("create" if record_id is None else "update", collection, access.scope)
         prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
     try:
         draft = await write_record(request, access, collection, record_id, prepared)
     finally:
-        discard_staged(backend.files, list(prepared.staged))
+        discard_staged(backend.intake, list(prepared.staged))
     record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
     return json_bytes(_encode(record))
 
@@ -113,7 +113,7 @@ async def write_record(
 
     async def operation(transaction: Transaction) -> Draft:
         undo_all(writers)  # an engine may try an operation more than once
-        writer = Writer(access.through(transaction.run), transaction, request.backend.files)
+        writer = Writer(access.through(transaction.run), transaction, request.backend.intake)
         writers.append(writer)
         if record_id is None:
             return await writer.create(collection, prepared)

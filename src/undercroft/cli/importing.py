@@ -123,7 +123,7 @@ def _importer(backend: Backend, order: Order) -> Importer:
     refuse_view(collection)
     mapping = make_mapping(backend.catalog, collection, order.mapping)
     access = system_access(backend)
-    return Importer(backend.engine, access, backend.files, backend.passwords, mapping, order.is_lenient, order.is_dry)
+    return Importer(backend.engine, access, backend.intake, backend.passwords, mapping, order.is_lenient, order.is_dry)
 
 
 async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Order) -> Outcome:

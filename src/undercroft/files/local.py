@@ -1,62 +1,116 @@
-"""Uploaded files in a folder: `storage/COLLECTION/RECORD/NAME`, with a staging area beside."""
+"""Files in a folder: `COLLECTION_ID/RECORD_ID/NAME`, each with a side file `NAME.attrs` of what is known of it.
+
+The layout is PocketBase's, so that its data folder can be taken over as it is. A
+side file that is missing or broken is no loss: the content tells its type again.
+
+Every step opens the next folder relative to the one before it and follows no link,
+so no name leads outside, whatever somebody puts into the folder. The work blocks,
+and is done beside the event loop.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterable
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import Final
 
-from undercroft.files.names import stored_name
-from undercroft.files.sniff import HEAD, sniff
-from undercroft.ids import random_text
+from undercroft.files.keys import BadKey, split_key
+from undercroft.files.local_delete import delete_key
+from undercroft.files.local_facts import load_facts
+from undercroft.files.local_folder import ABSENT, open_file, open_folder, told_faults
+from undercroft.files.local_list import walk
+from undercroft.files.local_put import Put
+from undercroft.files.store import Facts, ListedFile, NoSuchFile, StoredFile
 
-_STAGING = ".staging"
+STAGING: Final = ".staging"
+_PIECE: Final = 256 * 1024
+_AT_ONCE: Final = 1000
 
 
-class LocalStore:
-    """Files of records in a local folder."""
+class LocalFiles:
+    """A `FileStore` in a local folder, which is made when the first file comes.
+
+    What is put from the folder `.staging` in it is not copied: both names are of one file then.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def stage(self, original_name: str, source: IO[bytes]) -> tuple[str, str, Path]:
-        """Copy an upload to staging: the name it will have, its media type, and where it lies."""
-        head = source.read(HEAD)
-        source.seek(0)
-        mime = sniff(head)
-        staging = self.root / _STAGING
-        staging.mkdir(parents=True, exist_ok=True)
-        path = staging / random_text(24)
-        with path.open("xb") as target:
-            shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
-        return stored_name(original_name, mime), mime, path
+    async def put(self, key: str, source: Path, facts: Facts) -> None:
+        """Keep a copy of a local file. Raises `BadKey`, `StorageFull`, `StoreUnavailable`."""
+        put = Put(self.root, split_key(key), source, facts, is_linked=source.parent == self.root / STAGING)
+        await to_thread(put.run)
 
-    def attach(self, collection_id: str, record_id: str, name: str, staged: Path) -> None:
-        """Put a staged file to its record; both are on one file system, so it is there whole or not at all.
+    async def find(self, key: str) -> StoredFile | None:
+        """What is known of a file, if there is one."""
+        return await to_thread(self._find, key)
 
-        The staged one stays until it is discarded, for a write that is tried again.
-        """
-        folder = self.root / collection_id / record_id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).hardlink_to(staged)
+    async def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a file, from `start` up to `stop`. Raises `NoSuchFile`."""
+        opened = await to_thread(self._open, file.key)
+        until = file.size if stop is None else stop
+        try:
+            while start < until and (piece := await to_thread(_pread, opened, min(_PIECE, until - start), start)):
+                start += len(piece)
+                yield piece
+        finally:
+            os.close(opened)
 
-    def remove(self, collection_id: str, record_id: str, names: Iterable[str]) -> None:
-        """Remove files of a record, and its folder once that is empty. What is gone already is no error."""
-        folder = self.root / collection_id / record_id
-        for name in names:
-            (folder / name).unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    def path(self, file: StoredFile) -> Path | None:
+        """Where a file lies."""
+        return self.root.joinpath(*split_key(file.key)).absolute()
 
-    def remove_collection(self, collection_id: str) -> None:
-        """Remove all files of a collection."""
-        shutil.rmtree(self.root / collection_id, ignore_errors=True)
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, or all below a key that ends in a slash, and folders that are empty then."""
+        for key in keys:
+            await to_thread(delete_key, self.root, key)
 
-    def discard(self, staged: Iterable[Path]) -> None:
-        """Drop staged files that found no record."""
-        for path in staged:
-            path.unlink(missing_ok=True)
+    async def list(self, prefix: str = "") -> AsyncIterator[ListedFile]:
+        """All files whose keys begin with a prefix."""
+        found = walk(self.root, prefix)
+        while page := await to_thread(_take, found):
+            for file in page:
+                yield file
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _find(self, key: str) -> StoredFile | None:
+        try:
+            *folders, name = split_key(key)
+            with told_faults(), open_folder(self.root, folders) as folder:
+                return _describe(folder, name, key)
+        except (BadKey, *ABSENT):
+            return None
+
+    def _open(self, key: str) -> int:
+        *folders, name = split_key(key)
+        try:
+            with told_faults(), open_folder(self.root, folders) as folder:
+                return open_file(folder, name)
+        except ABSENT as error:
+            raise NoSuchFile from error
+
+
+def _describe(folder: int, name: str, key: str) -> StoredFile:
+    opened = open_file(folder, name)
+    try:
+        known, facts = os.fstat(opened), load_facts(folder, name, opened)
+    finally:
+        os.close(opened)
+    etag = facts.md5 or f"{known.st_size:x}-{known.st_mtime_ns:x}"
+    return StoredFile(key, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC), etag, facts)
+
+
+def _pread(opened: int, size: int, start: int) -> bytes:
+    with told_faults():
+        return os.pread(opened, size, start)
+
+
+def _take(found: Iterator[ListedFile]) -> list[ListedFile]:
+    with told_faults():
+        return list(islice(found, _AT_ONCE))

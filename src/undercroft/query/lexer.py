@@ -9,14 +9,19 @@ no plan is cached.
 
 The empty text is a mark of its own: `a = ''` also finds missing values, so it
 compiles to different SQL.
+
+Who calls in-process writes `a = {:name}` and gives the value apart from the text: it
+becomes a literal like any other, so that no quoting can go wrong.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from undercroft.query.bound import Bound, check_names, keyword_of, literal_of
 from undercroft.query.errors import FilterError
 
 MARK = "\x01"
@@ -30,6 +35,7 @@ _LITERALS = re.compile(
       | (?P<number>(?<![\w.:@\#])-?[0-9]+(?:\.[0-9]+)?(?![\w.:@\#]))""",
     re.VERBOSE | re.ASCII,
 )
+_LITERALS_AND_BOUND = re.compile(rf"{_LITERALS.pattern} | \{{:(?P<bound>\w+)\}}", _LITERALS.flags)
 _TOKENS = re.compile(
     r"""(?P<space>[ \t\r\n]+)
       | \x01(?P<literal>[ten])
@@ -62,12 +68,16 @@ class Lexed:
     literals: tuple[str | float, ...]
 
 
-def lex(text: str) -> Lexed:
-    """Take the literals out of a filter. Raises `FilterError` for a control character."""
+def lex(text: str, values: Mapping[str, Bound] | None = None) -> Lexed:
+    """Take the literals out of a filter; `values` are those of its placeholders.
+
+    Raises `FilterError` for a control character, and for placeholders and values that do not fit.
+    """
     for character in _REFUSED:
         if character in text:
             raise FilterError("The filter holds a control character", text.index(character))
     literals: list[str | float] = []
+    bound = values or {}
 
     def take(found: re.Match[str]) -> str:
         kind = found.lastgroup
@@ -77,11 +87,19 @@ def lex(text: str) -> Lexed:
         if kind == "number":
             literals.append(_number(literal, found.start()))
             return NUMBER_MARK
+        if kind == "bound":
+            return keyword_of(bound[found["bound"]]) or keep(literal_of(found["bound"], bound[found["bound"]]))
         quote, value = literal[0], literal[1:-1]
-        literals.append(value.replace("\\" + quote, quote))
-        return TEXT_MARK if value else EMPTY_MARK
+        return keep(value.replace("\\" + quote, quote))
 
-    return Lexed(_LITERALS.sub(take, text), tuple(literals))
+    def keep(value: str | float) -> str:
+        literals.append(value)
+        return NUMBER_MARK if isinstance(value, float) else TEXT_MARK if value else EMPTY_MARK
+
+    if values is None:
+        return Lexed(_LITERALS.sub(take, text), tuple(literals))
+    check_names(text, {found["bound"] for found in _LITERALS_AND_BOUND.finditer(text) if found["bound"]}, bound)
+    return Lexed(_LITERALS_AND_BOUND.sub(take, text), tuple(literals))
 
 
 def _number(text: str, at: int) -> float:
@@ -112,11 +130,13 @@ def _unexpected(character: str) -> str:
     return f"Unexpected {character!r}"
 
 
-def original_offset(text: str, shape_offset: int) -> int:
+def original_offset(text: str, shape_offset: int, values: Mapping[str, Bound] | None = None) -> int:
     """Where in the filter text an offset of its shape points to."""
     shift = 0
-    for found in _LITERALS.finditer(text):
+    for found in (_LITERALS if values is None else _LITERALS_AND_BOUND).finditer(text):
         length = 1 if found.lastgroup == "comment" else len(TEXT_MARK)
+        if values is not None and found.lastgroup == "bound":
+            length = len(keyword_of(values.get(found["bound"], ""))) or length
         if found.start() - shift >= shape_offset:
             break
         shift += len(found[0]) - length

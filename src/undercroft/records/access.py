@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,19 +12,24 @@ from undercroft.database.dialect import Dialect
 from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Context, Scope
 from undercroft.query.selects import Question, make_plan, plan_for
+from undercroft.records.codec import codec_of
+from undercroft.records.loaded import Reader
 from undercroft.records.record import Run
 
+ReaderOf = Callable[..., Reader]
+"""Like `records.codec.codec_of`: a collection, its columns, and the plain keys if not all of them."""
 LONG_SHAPE: Final = 300  # characters: about ten comparisons, or ten milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A way to run statements, the plans made so far, the catalog, and who asks."""
+    """A way to run statements, the plans made so far, the catalog, who asks, and what records are made of rows."""
 
     run: Run
     plans: Plans
     catalog: Catalog
     scope: Scope
+    reader_of: ReaderOf = codec_of
 
     @property
     def dialect(self) -> Dialect:
@@ -44,12 +50,12 @@ class Access:
 
     def within(self, context: Context) -> Access:
         """The same access in another context."""
-        return Access(self.run, self.plans, self.catalog, self.scope.within(context))
+        return Access(self.run, self.plans, self.catalog, self.scope.within(context), self.reader_of)
 
     def through(self, run: Run) -> Access:
         """The same access through another way to run statements, such as an open transaction."""
-        return Access(run, self.plans, self.catalog, self.scope)
+        return Access(run, self.plans, self.catalog, self.scope, self.reader_of)
 
     def asking(self, scope: Scope) -> Access:
         """The same access for another caller or request."""
-        return Access(self.run, self.plans, self.catalog, scope)
+        return Access(self.run, self.plans, self.catalog, scope, self.reader_of)

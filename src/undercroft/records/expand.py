@@ -26,7 +26,6 @@ from undercroft.errors import BadRequest
 from undercroft.query.errors import FilterError, SuperusersOnly
 from undercroft.query.selects import Question, plan_for
 from undercroft.records.access import Access
-from undercroft.records.codec import codec_of
 from undercroft.records.loaded import Loaded
 
 MAX_DEPTH = 6
@@ -139,12 +138,12 @@ async def _ids_forward(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded
     """The records that a relation field points to."""
     position = loaded.codec.position(hop.field.name)
     if position is None:
-        return Loaded(codec_of(hop.collection, ("id",)), [], []), {}
+        return Loaded(access.reader_of(hop.collection, ("id",)), [], []), {}
     ids = {_row_id(loaded, row): _as_ids(row[position]) for row in loaded.rows}
     wanted = list(dict.fromkeys(i for some in ids.values() for i in some))
     question = Question("related", hop.collection.id, _rule(access, hop.collection))
     plan = plan_for(access.plans, access.catalog, question, access.scope)
-    codec = codec_of(hop.collection, plan.columns)
+    codec = access.reader_of(hop.collection, plan.columns)
     rows = await access.run(plan.sql, plan.values(access.scope, (), {"ids": _json(wanted)})) if wanted else []
     return Loaded(codec, rows, [codec.from_row(row) for row in rows]), ids
 
@@ -156,7 +155,7 @@ async def _ids_back(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, d
     plan = plan_for(access.plans, access.catalog, question, access.scope)
     named: dict[str, Value] = {"ids": _json(parents), "each": MAX_REFERRING, "limit": MAX_EXPANDED + 1}
     rows = await access.run(plan.sql, plan.values(access.scope, (), named))
-    codec = codec_of(hop.collection, plan.columns[1:])
+    codec = access.reader_of(hop.collection, plan.columns[1:])
     position = plan.columns.index("id", 1)
     ids: dict[str, list[str]] = defaultdict(list)
     own: dict[str, Row] = {}

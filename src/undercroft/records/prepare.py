@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.errors import FieldError
-from undercroft.files.local import LocalStore
+from undercroft.files.intake import LocalIntake
 from undercroft.http.upload import Upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
@@ -65,7 +65,7 @@ class Desk:
 
     access: Access
     hasher: Hasher
-    files: LocalStore
+    files: LocalIntake
 
 
 async def prepare_write(

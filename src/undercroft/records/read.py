@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from undercroft.collections.collection import Action, Collection
 from undercroft.database.engine import Row, Value
 from undercroft.errors import NotFound
+from undercroft.query.bound import Bound
 from undercroft.query.errors import FilterError, FilterTooLarge, SuperuserFilter, SuperusersOnly
 from undercroft.query.lexer import lex, original_offset
 from undercroft.query.parser import MAX_CLIENT_BYTES
@@ -19,10 +20,11 @@ from undercroft.query.scope import Scope
 from undercroft.query.selects import Question, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
-from undercroft.records.codec import PLAIN, Codec, Record, codec_of
+from undercroft.records.codec import PLAIN, Record
 from undercroft.records.expand import ExpandTooLarge, expand_records
-from undercroft.records.loaded import Loaded
+from undercroft.records.loaded import Loaded, Reader
 
+T = TypeVar("T")
 _PRIVATE = ("@request.", "@collection.")
 
 
@@ -38,6 +40,8 @@ class ListParams:
     expand: str = ""
     keys: frozenset[str] | None = None
     """The keys that are wanted of each record, None for all; only without `expand`."""
+    values: Mapping[str, Bound] | None = None
+    """What stands for the placeholders of the filter; None when it has none, as over HTTP."""
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
@@ -96,7 +100,7 @@ async def show_stored(access: Access, collection: Collection, columns: Mapping[s
     if collection.is_auth:
         return await _show_account(access, collection, str(columns["id"]), expand)
     names = visible_columns(collection, is_superuser=access.scope.is_superuser)
-    loaded = load_rows(codec_of(collection, names), [tuple(columns[name] for name in names)])
+    loaded = load_rows(access.reader_of(collection, names), [tuple(columns[name] for name in names)])
     with suppress(ExpandTooLarge):
         await expand_records(access, loaded, expand)
     return loaded.records[0]
@@ -130,7 +134,7 @@ async def _load(
 ) -> Loaded:
     plan = await access.plan(question)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
-    return load_rows(codec_of(collection, plan.columns, plain), rows)
+    return load_rows(access.reader_of(collection, plan.columns, plain), rows)
 
 
 def selected_columns(collection: Collection, params: ListParams, scope: Scope) -> tuple[str, ...] | None:
@@ -141,7 +145,7 @@ def selected_columns(collection: Collection, params: ListParams, scope: Scope) -
     return tuple(name for name in visible if name in params.keys) or None
 
 
-def load_rows(codec: Codec, rows: list[Row]) -> Loaded:
+def load_rows(codec: Reader, rows: list[Row]) -> Loaded:
     """Records of rows, with the rows beside them."""
     return Loaded(codec, rows, [codec.from_row(row) for row in rows])
 
@@ -154,6 +158,10 @@ async def _count(
     if found < params.per_page and (found or params.page == 1):
         return (params.page - 1) * params.per_page + found
     counting = Question("count", question.collection, question.rule, question.shape, question.sort)
+    return await _run_count(access, counting, literals)
+
+
+async def _run_count(access: Access, counting: Question, literals: Sequence[str | float]) -> int:
     plan = await access.plan(counting)
     rows = await access.run(plan.sql, plan.values(access.scope, literals))
     total: Any = rows[0][0]
@@ -165,6 +173,7 @@ class _Asked:
 
     def __init__(self, params: ListParams, scope: Scope) -> None:
         self.text = params.filter
+        self._values = params.values
         if not scope.is_superuser and (params.filter or params.sort):
             _refuse_private(params)
         self.sort: tuple[SortKey, ...] = parse_sort(params.sort) if params.sort else ()
@@ -173,16 +182,24 @@ class _Asked:
         if params.filter:
             if len(params.filter.encode(errors="replace")) > MAX_CLIENT_BYTES:
                 raise FilterTooLarge(f"The filter is longer than {MAX_CLIENT_BYTES} bytes")
-            lexed = lex(params.filter)
+            lexed = lex(params.filter, params.values)
             self.shape, self.literals = lexed.shape, lexed.literals
 
-    async def reporting(self, loading: Any) -> Loaded:
+    async def reporting(self, loading: Awaitable[T]) -> T:
         """The outcome of a load, its errors placed in the caller's text instead of the shape."""
         try:
-            loaded: Loaded = await loading
+            return await loading
         except FilterError as error:
-            raise error.moved(original_offset(self.text, error.at) if error.at >= 0 else -1) from None
-        return loaded
+            at = original_offset(self.text, error.at, self._values) if error.at >= 0 else -1
+            raise error.moved(at) from None
+
+
+async def count_records(access: Access, collection: Collection, params: ListParams) -> int:
+    """How many records the caller may list. Raises what `list_records` raises."""
+    rule = guard("list", collection, access.scope)
+    asked = _Asked(params, access.scope)
+    question = Question("count", collection.id, rule, asked.shape)
+    return await asked.reporting(_run_count(access, question, asked.literals))
 
 
 def _refuse_private(params: ListParams) -> None:

@@ -22,7 +22,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
-from undercroft.files.local import LocalStore
+from undercroft.files.intake import LocalIntake
 from undercroft.passwords import Verdict
 from undercroft.records.access import Access
 from undercroft.records.draft import Submission
@@ -77,7 +77,7 @@ class Importer:
 
     engine: Engine
     access: Access
-    files: LocalStore
+    files: LocalIntake
     hasher: Hasher
     mapping: FieldMapping
     is_lenient: bool = False

@@ -21,7 +21,7 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
 from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
-from undercroft.files.local import LocalStore
+from undercroft.files.intake import LocalIntake
 from undercroft.ids import record_id as new_id
 from undercroft.records.access import Access
 from undercroft.records.accounts import find_taken_id, keep_a_superuser
@@ -69,7 +69,7 @@ class Writer:
 
     access: Access
     transaction: Transaction
-    files: LocalStore
+    files: LocalIntake
     attached: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def create(self, collection: Collection, prepared: Prepared) -> Draft:
@@ -209,7 +209,7 @@ def refuse_view(collection: Collection) -> None:
         raise ViewIsReadOnly
 
 
-def discard_staged(files: LocalStore, staged: Mapping[str, Any] | list[NewFile]) -> None:
+def discard_staged(files: LocalIntake, staged: Mapping[str, Any] | list[NewFile]) -> None:
     """Drop what is still in staging."""
     files.discard(file.staged for file in staged if isinstance(file, NewFile))
 
@@ -285,6 +285,6 @@ def _file_names(collection: Collection, values: Mapping[str, Any]) -> set[str]:
     return {name for names in from_fields for name in names}
 
 
-def _remove_files(files: LocalStore, gone: list[tuple[str, str, list[str]]]) -> None:
+def _remove_files(files: LocalIntake, gone: list[tuple[str, str, list[str]]]) -> None:
     for collection_id, record_id, names in gone:
         files.remove(collection_id, record_id, names)

@@ -1,0 +1,41 @@
+"""Keys of files: `COLLECTION_ID/RECORD_ID/NAME`, made of parts that are safe as names of folders."""
+
+from __future__ import annotations
+
+from undercroft.errors import BadRequest
+
+_LONGEST = 240  # bytes; a file system's 255 less what a store appends
+
+
+class BadKey(BadRequest):
+    """A file cannot be kept under a key like this."""
+
+    code = "bad_file_key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"No file can be kept as {key[:300]!r}.")
+
+
+def file_key(collection_id: str, record_id: str, name: str) -> str:
+    """The key of a record's file. Raises `BadKey`."""
+    key = f"{collection_id}/{record_id}/{name}"
+    split_key(key)
+    return key
+
+
+def split_key(key: str) -> list[str]:
+    """The parts of a key, of which each is a safe name for a folder or file. Raises `BadKey`."""
+    parts = key.split("/")
+    if not all(is_safe_part(part) for part in parts):
+        raise BadKey(key)
+    return parts
+
+
+def is_safe_part(part: str) -> bool:
+    """Whether text may stand between the slashes of a key: no dot in front, no NUL, neither slash, not too long."""
+    if part[:1] in ("", ".") or any(mark in part for mark in "\0/\\"):
+        return False
+    try:
+        return len(part.encode()) <= _LONGEST
+    except UnicodeEncodeError:
+        return False
