@@ -1,14 +1,12 @@
 """What is changed in one process is obeyed in all, soon; what ends in one is dead in all, at once."""
 
-import contextlib
 import statistics
 import time
 
 import pytest
-from network import free_port
-from program import run, serving
-from servers import PASSWORD, ROOT
-from workers import Line, line_to_each, wait_until_all
+from servers import PASSWORD
+from sites import change, log_in, nodes, workers
+from workers import wait_until_all
 
 pytestmark = pytest.mark.slow
 
@@ -23,41 +21,16 @@ def lines(request, tmp_path_factory):
     """A line to each of three workers on SQLite, or of two nodes on PostgreSQL."""
     folder = tmp_path_factory.mktemp("site")
     if request.param == "three workers":
-        with workers(folder) as opened:
+        with workers(folder, 3) as opened:
             yield opened
     else:
         with nodes(folder, request.getfixturevalue("postgres").database()) as opened:
             yield opened
 
 
-@contextlib.contextmanager
-def workers(folder):
-    port = free_port()
-    make_root("--dir", "data", folder=folder)
-    with serving(port, "--workers", "3", folder=folder) as process, line_to_each(process.pid, port) as opened:
-        assert len(opened) == 3
-        yield opened
-
-
-@contextlib.contextmanager
-def nodes(folder, database):
-    make_root("--dir", "first", "--database", database, folder=folder)
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for name in ("first", "second"):
-            ports.append(free_port())
-            stack.enter_context(serving(ports[-1], "--dir", name, "--database", database, folder=folder))
-        yield [stack.enter_context(contextlib.closing(Line(port))) for port in ports]
-
-
-def make_root(*place, folder):
-    done = run("superuser", "upsert", ROOT, PASSWORD, *place, folder=folder)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def root(lines):
-    return log_in(lines[0], "_superusers", ROOT, PASSWORD)
+    return log_in(lines[0])
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +47,6 @@ def turned(lines, number):
     """The lines, beginning with another one each time."""
     start = number % len(lines)
     return lines[start:] + lines[:start]
-
-
-def log_in(line, collection, identity, password):
-    body = {"identity": identity, "password": password}
-    return change(line, "POST", f"/api/collections/{collection}/auth-with-password", body)["token"]
-
-
-def change(line, method, path, body=None, token=""):
-    status, content = line.ask(method, path, body, token)
-    assert status in {200, 204}, content
-    return content
 
 
 def report(what, times):

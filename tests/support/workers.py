@@ -18,6 +18,7 @@ class Line:
     """A connection that stays with one process."""
 
     def __init__(self, port: int) -> None:
+        self.server = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._connection.connect()
 
