@@ -1,13 +1,11 @@
 """A PostgreSQL server that restarts, cuts connections, is busy: short waits, clear answers, nothing lost."""
 
 import asyncio
-import signal
 import time
 
 import pytest
-from postgres import in_thread, running_postgres
+from postgres import in_thread
 
-from undercroft import testing
 from undercroft.database.engine import QueryTimeout, UniqueViolation
 from undercroft.database.faults import OutcomeUnknown, PoolExhausted
 from undercroft.database.postgresql import PostgresEngine
@@ -184,64 +182,6 @@ async def test_columns_of_other_types_are_met_by_new_statements(engine, url):
 
     await engine.write(lambda tx: tx.run(insert, (5,)))
     assert await engine.read('SELECT "v" FROM "t"') == [(5,)]
-
-
-@pytest.mark.slow
-async def test_a_restart_of_the_server_loses_nothing(tmp_path):
-    """Killed at once under load: 503 meanwhile, going again within two seconds, every acknowledged record there."""
-    with running_postgres(("max_connections=40",)) as server:
-        async with testing.client(tmp_path, server.database()) as client:
-            load = Load(client, await client.superuser())
-            await load.prepare()
-            running = [asyncio.create_task(load.write()) for _ in range(8)]
-            await asyncio.sleep(1)
-            for _ in range(3):
-                await load.restart(server)
-            load.is_over = True
-            await asyncio.gather(*running)
-            kept = await client.backend.engine.read('SELECT "id" FROM "notes"')
-
-    assert load.acknowledged <= {record_id for (record_id,) in kept}
-    assert load.statuses <= {200, 503}
-    assert 503 in load.statuses
-    assert max(load.recoveries) < 2
-
-
-class Load:
-    """Writers that go on whatever they are answered, and what they were answered."""
-
-    def __init__(self, client, token):
-        self.client, self.token = client, token
-        self.acknowledged, self.statuses, self.recoveries = set(), set(), []
-        self.is_over = False
-
-    async def prepare(self):
-        body = {"name": "notes", "type": "base", "fields": [{"name": "n", "type": "number"}]}
-        assert (await self.client.post("/api/collections", body, as_=self.token)).status == 200
-
-    async def write(self):
-        while not self.is_over:
-            await self.write_one()
-
-    async def write_one(self):
-        answer = await self.client.post("/api/collections/notes/records", {"n": 1}, as_=self.token)
-        self.statuses.add(answer.status)
-        if answer.status == 200:
-            self.acknowledged.add(answer.json["id"])
-        else:
-            assert answer.headers["retry-after"]
-            await asyncio.sleep(0.05)
-        return answer.status
-
-    async def restart(self, server):
-        await asyncio.to_thread(server.stop, signal.SIGQUIT)
-        await asyncio.sleep(0.5)
-        await asyncio.to_thread(server.start)
-        began = time.monotonic()
-        while await self.write_one() != 200:
-            pass
-        self.recoveries.append(time.monotonic() - began)
-        await asyncio.sleep(0.5)
 
 
 async def test_a_server_that_is_not_there_is_named(tmp_path):

@@ -45,8 +45,8 @@ class PostgresEngine:
         chosen = options or PostgresOptions()
         pool = Pool(url, chosen)
         try:
-            async with pool.connection() as connection:
-                await install(connection)
+            async with pool.connection() as line:
+                await install(line.connection)
         except Problem as problem:
             await pool.close()
             raise DatabaseRefused(
@@ -84,9 +84,9 @@ class PostgresEngine:
     @asynccontextmanager
     async def transaction(self, seconds: float = 5.0) -> AsyncIterator[Transaction]:
         """An interactive transaction: commits when the block ends, undone when it raises."""
-        async with self._pool.connection() as connection:
+        async with self._pool.connection() as line:
             # Its block cannot run twice, so nothing is gained by telling what is stale.
-            open_one = PostgresTransaction(connection, seconds, self.listeners, is_fresh=True)
+            open_one = PostgresTransaction(line, seconds, self.listeners, is_fresh=True)
             try:
                 await open_one.begin("EXCLUSIVE")
                 yield open_one
@@ -106,9 +106,9 @@ class PostgresEngine:
         await self._pool.close()
 
     async def _fetch(self, sql: str, values: Sequence[Value], *, is_fresh: bool = False) -> list[Row]:
-        async with self._pool.connection(is_fresh=is_fresh) as connection:
+        async with self._pool.connection(is_fresh=is_fresh) as line:
             try:
-                return [tuple(row) for row in await connection.fetch(sql, *values)]
+                return [tuple(row) for row in await line.fetch(sql, values)]
             except TimeoutError as error:
                 raise QueryTimeout from error
             except STALE as error:
@@ -117,10 +117,8 @@ class PostgresEngine:
                 raise problem_of(error) from error
 
     async def _attempt(self, operation: Operation[T], hold: Hold, *, is_fresh: bool) -> T:
-        async with self._pool.connection(is_fresh=is_fresh) as connection:
-            transaction = PostgresTransaction(
-                connection, self._options.write_deadline, self.listeners, is_fresh=is_fresh
-            )
+        async with self._pool.connection(is_fresh=is_fresh) as line:
+            transaction = PostgresTransaction(line, self._options.write_deadline, self.listeners, is_fresh=is_fresh)
             try:
                 await transaction.begin(hold)
                 result = await operation(transaction)

@@ -10,7 +10,7 @@ from undercroft.database.answers import announce
 from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
 from undercroft.database.faults import OutcomeUnknown
 from undercroft.database.postgresql_errors import CONFLICTS, CONNECTION_FAULTS, FAULTS, STALE, problem_of
-from undercroft.database.postgresql_pool import Connection
+from undercroft.database.postgresql_line import Line
 
 Hold = Literal["ROW SHARE", "EXCLUSIVE"]
 
@@ -34,9 +34,9 @@ class PostgresTransaction:
     `is_fresh` says that no statement was prepared before, so that none can be stale.
     """
 
-    def __init__(self, connection: Connection, seconds: float, listeners: Listeners, *, is_fresh: bool = False) -> None:
+    def __init__(self, line: Line, seconds: float, listeners: Listeners, *, is_fresh: bool = False) -> None:
         self.actions: list[Callable[[], None]] = []
-        self._connection: Connection | None = connection
+        self._line: Line | None = line
         self._listeners = listeners
         self._is_fresh = is_fresh
         self._seconds = seconds
@@ -57,7 +57,7 @@ class PostgresTransaction:
         if left <= 0:
             raise QueryTimeout
         try:
-            return [tuple(row) for row in await self._open().fetch(sql, *values, timeout=left)]
+            return [tuple(row) for row in await self._open().fetch(sql, values, left)]
         except CONFLICTS as error:
             raise ConflictError from error
         except TimeoutError as error:
@@ -79,9 +79,9 @@ class PostgresTransaction:
         """Make it durable, or raise. Raises `OutcomeUnknown` when nobody can say whether it is."""
         if perf_counter() > self._until:
             raise QueryTimeout
-        connection = self._open()
+        line = self._open()
         try:
-            await connection.execute("COMMIT")
+            await line.execute("COMMIT")
         except CONFLICTS as error:
             raise ConflictError from error
         except (*CONNECTION_FAULTS, TimeoutError) as error:
@@ -91,16 +91,16 @@ class PostgresTransaction:
 
     async def undo(self) -> None:
         """Leave no transaction open."""
-        connection, self._connection = self._connection, None
-        if connection is None or connection.is_closed() or not connection.is_in_transaction():
+        line, self._line = self._line, None
+        if line is None or line.connection.is_closed() or not line.connection.is_in_transaction():
             return
         try:
-            await connection.execute("ROLLBACK")
+            await line.execute("ROLLBACK")
         except FAULTS:
-            connection.terminate()
+            line.connection.terminate()
 
-    def _open(self) -> Connection:
-        if self._connection is None:
+    def _open(self) -> Line:
+        if self._line is None:
             message = "The transaction has ended."
             raise RuntimeError(message)
-        return self._connection
+        return self._line
