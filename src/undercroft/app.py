@@ -10,6 +10,7 @@ from pathlib import Path
 from undercroft.api.dispatch import Edge
 from undercroft.api.router import Router
 from undercroft.api.routes import ROUTES
+from undercroft.auth.form_token import load_form_key
 from undercroft.auth.passwords import PasswordPool
 from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
@@ -25,6 +26,7 @@ from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errors import Problem
 from undercroft.files.intake import LocalIntake
 from undercroft.files.local import LocalFiles
+from undercroft.files.tus import Uploads
 from undercroft.http.request import Message, Receive, Send
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
@@ -58,7 +60,9 @@ async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
             passwords=PasswordPool(),
             files=LocalFiles(directory / "storage"),
             intake=LocalIntake(directory / "storage"),
+            uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
+            form_key=await load_form_key(engine),
         )
     except BaseException:
         await engine.close()

@@ -10,13 +10,14 @@ from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
 from undercroft.files.intake import LocalIntake
 from undercroft.files.store import FileStore
+from undercroft.files.tus import Uploads
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import Settings, SettingsHolder
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One running backend."""
+    """One running backend. `form_key` signs what is handed out in forms."""
 
     directory: Path
     engine: Engine
@@ -25,7 +26,9 @@ class Backend:
     passwords: PasswordPool
     files: FileStore
     intake: LocalIntake
+    uploads: Uploads
     plans: Plans
+    form_key: bytes
 
     @property
     def catalog(self) -> Catalog:

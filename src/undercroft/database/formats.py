@@ -81,8 +81,18 @@ async def _keep_uploads(tx: Transaction, dialect: Dialect) -> None:
     await tx.run('CREATE INDEX "_uploads_source" ON "_uploads" ("source")')
 
 
+async def _keep_sessions(tx: Transaction, dialect: Dialect) -> None:
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    kinds = dict.fromkeys(("collection", "record", "fingerprint", "address", "agent"), text)
+    columns = {"id": _NAME_TYPE, **kinds, "created": number, "expires": number}
+    spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
+    await tx.run(f'CREATE TABLE "_sessions" ({spelled})')
+    await tx.run('CREATE INDEX "_sessions_owner" ON "_sessions" ("collection", "record")')
+
+
 SYSTEM_MIGRATIONS = (
     Migration(1, "system tables", _make_system_tables),
     Migration(2, "several processes", _share_among_processes),
     Migration(3, "resumable uploads", _keep_uploads),
+    Migration(4, "sessions", _keep_sessions),
 )

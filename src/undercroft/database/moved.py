@@ -98,6 +98,13 @@ HOUSE_TABLES: Final = (
         _columns(id="whole", at="date", kind="text", collection="text", record="text", action="text"),
         counter="id",
     ),
+    MovedTable(
+        "_sessions",
+        (
+            *_columns(id="id", collection="text", record="text", fingerprint="text"),
+            *_columns(address="text", agent="text", created="number", expires="number"),
+        ),
+    ),
     MovedTable("_positions", _columns(kind="text", position="whole"), key="kind", label="kind", has_rows=True),
 )
 """The tables of every data directory that are no collections, and move with their rows."""
