@@ -68,7 +68,7 @@ class Edge:
         request.id = self._tracer.name(request)
         began = perf_counter()
         response = await self._respond(request)
-        common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
+        common = (*self._cors.headers(request), *request.route_headers, (b"x-request-id", request.id.encode()))
         if self.is_parting and scope["http_version"] != "2":
             common = (*common, (b"connection", b"close"))
         await response.send(send, common, without_body=request.method == "HEAD")
@@ -100,11 +100,12 @@ class Edge:
         if request.asgi["http_version"] == "1.1" and not request.header(b"host"):
             return _NO_HOST  # RFC 9112, 3.2
         if method == "OPTIONS":
-            return self._cors.preflight(request)
+            return await self._options(request, path)
         found = self._router.find("GET" if method == "HEAD" else method, path)
         if found is None:
             return self._miss(request, path)
         route, request.params = found
+        request.route_headers = route.headers
         request.identity = identity = await authenticate(request)
         if identity is not None and identity.is_superuser:
             await self._freshness.catch_up()
@@ -115,6 +116,16 @@ class Edge:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written
         response = await route.handler(request)
         return _pick(request, response) if has_fields else response
+
+    async def _options(self, request: Request, path: str) -> Response:
+        """What may be asked from elsewhere, and what a route tells of itself."""
+        response = self._cors.preflight(request)
+        found = self._router.find("OPTIONS", path)
+        if found is not None:
+            request.route_headers = found[0].headers
+            told = await found[0].handler(request)
+            response.headers = [*response.headers, *told.headers]
+        return response
 
     def _miss(self, request: Request, path: str) -> Response:
         cleaned = clean_path(path)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.api import apple_secret, batch, collection_tools, collections, health, records, settings, setup_page
+from undercroft.api import (
+    apple_secret,
+    batch,
+    collection_tools,
+    collections,
+    health,
+    records,
+    settings,
+    setup_page,
+    uploads,
+)
 from undercroft.api.auth import impersonate, methods, password, refresh
 from undercroft.api.router import Route
 
@@ -35,6 +45,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", "/api/settings", settings.change, "superuser"),
     Route("POST", "/api/settings/apple/generate-client-secret", apple_secret.generate, "superuser"),
     Route("GET", "/api/health", health.health),
+    Route("OPTIONS", uploads.PATH, uploads.discover, headers=uploads.COMMON),
+    Route("OPTIONS", f"{uploads.PATH}/{{id}}", uploads.discover, headers=uploads.COMMON),
+    Route("POST", uploads.PATH, uploads.create, headers=uploads.COMMON),
+    Route("GET", f"{uploads.PATH}/{{id}}", uploads.look, headers=uploads.COMMON),
+    Route("PATCH", f"{uploads.PATH}/{{id}}", uploads.append, headers=uploads.COMMON),
+    Route("DELETE", f"{uploads.PATH}/{{id}}", uploads.terminate, headers=uploads.COMMON),
+    Route("POST", f"{uploads.PATH}/{{id}}", uploads.overridden, headers=uploads.COMMON),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
 )

@@ -5,7 +5,7 @@ Made once a request and on the hot path, so everything that costs is lazy.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Request:
-    """One HTTP request. `params` are the named parts of its path, set by the router.
+    """One HTTP request. `params` are the named parts of its path, set by the router, and
+    `route_headers` what every answer from there carries.
 
     `identity` is set by `middleware.authenticate` before a handler runs; `backend`
     holds the open resources; `id` is what logs call this request.
@@ -37,6 +38,7 @@ class Request:
         self.path: str = scope["path"]
         self.params: Mapping[str, str] = {}
         self.identity: Identity | None = None
+        self.route_headers: Sequence[tuple[bytes, bytes]] = ()
         self.id = ""
 
     @cached_property

@@ -22,6 +22,7 @@ from undercroft.errors import (
     Unauthenticated,
     Unavailable,
 )
+from undercroft.files.tus_protocol import NotAnUpload, UnknownTusVersion, WrongChecksum
 from undercroft.http.response import Response, json_response
 
 _STATUSES: Final[Mapping[type[Problem], int]] = {
@@ -34,6 +35,9 @@ _STATUSES: Final[Mapping[type[Problem], int]] = {
     TooLarge: 413,
     Locked: 423,
     TooMany: 429,
+    UnknownTusVersion: 412,
+    NotAnUpload: 415,
+    WrongChecksum: 460,
     Unavailable: 503,
     StorageFull: 507,
 }
