@@ -24,26 +24,30 @@ from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errors import Problem
+from undercroft.files.choose import open_files
 from undercroft.files.intake import LocalIntake
-from undercroft.files.local import LocalFiles
+from undercroft.files.local import STAGING
+from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.http.request import Message, Receive, Send
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import SettingsHolder
+from undercroft.settings.storage import find_bucket
 from undercroft.settings.store import load_settings
 
 
-async def open_backend(directory: Path, database: str = "") -> Backend:
+async def open_backend(directory: Path, database: str = "", files: str = "") -> Backend:
     """Everything a data directory and its database hold, ready for use, brought up to this program's format.
 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
+    `files` is the URL of a bucket, or `local`; without either the settings say where files are.
     """
-    backend, _ = await _open_at(directory, database)
+    backend, _ = await _open_at(directory, database, files)
     return backend
 
 
-async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
+async def _open_at(directory: Path, database: str, files: str) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
     engine = await open_engine(directory, database)
@@ -52,13 +56,15 @@ async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
         position = (await load_positions(engine.read))["settings"]
+        settings = SettingsHolder(await load_settings(engine))
         backend = Backend(
             directory=directory,
             engine=engine,
             catalogs=CatalogHolder(await load_catalog(engine)),
-            settings_holder=SettingsHolder(await load_settings(engine)),
+            settings_holder=settings,
             passwords=PasswordPool(),
-            files=LocalFiles(directory / "storage"),
+            files=open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3)),
+            thumbs=Thumbs(directory / "storage" / STAGING),
             intake=LocalIntake(directory / "storage"),
             uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
@@ -89,7 +95,8 @@ class App:
 
     Any ASGI server runs it, and Starlette or FastAPI can mount it: it opens at the
     lifespan's start-up, or at the first request where no lifespan reaches it.
-    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory.
+    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory,
+    `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
     """
 
@@ -98,11 +105,13 @@ class App:
         directory: Path | str = "data",
         *,
         database: str = "",
+        files: str = "",
         origins: Sequence[str] = ("*",),
         shared: bool = False,
     ) -> None:
         self.directory = Path(directory)
         self._database = database
+        self._files = files
         self._cors = Cors(origins)
         self._is_shared = shared
         self._opening = asyncio.Lock()
@@ -152,7 +161,7 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    self._backend, position = await _open_at(self.directory, self._database)
+                    self._backend, position = await _open_at(self.directory, self._database, self._files)
                 except BaseException:
                     await self.stop()
                     raise

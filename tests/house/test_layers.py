@@ -49,6 +49,7 @@ LAZY = {
         "undercroft.collections.view_renames": "the SQL parser is large",
     },
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
+    "undercroft.files.choose": {"undercroft.files.s3": "its client is an optional extra"},
     "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
