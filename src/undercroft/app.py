@@ -86,6 +86,7 @@ def _make_directory(directory: Path) -> None:
 async def close_backend(backend: Backend) -> None:
     """Finish what waits, then let go of everything."""
     backend.passwords.close()
+    await backend.thumbs.close()
     await backend.files.close()
     await backend.engine.close()
 

@@ -10,6 +10,7 @@ from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
 from undercroft.files.intake import LocalIntake
 from undercroft.files.store import FileStore
+from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import Settings, SettingsHolder
@@ -25,6 +26,7 @@ class Backend:
     settings_holder: SettingsHolder
     passwords: PasswordPool
     files: FileStore
+    thumbs: Thumbs
     intake: LocalIntake
     uploads: Uploads
     plans: Plans
