@@ -68,16 +68,9 @@ async def update(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """DELETE /api/collections/{collection}/records/{id}"""
     collection = collection_of(request)
-    access, backend = access_of(request), request.backend
-
-    async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, backend.intake)
-        await writer.delete(collection, record_id_of(request))
-
     refuse_view(collection)
     await read_body(request, collection)
-    guard("delete", collection, access.scope)
-    await backend.engine.write(operation)
+    await delete_record(request, access_of(request), collection, record_id_of(request))
     return no_content()
 
 
@@ -92,17 +85,36 @@ async def _submit(request: Request, record_id: str | None) -> Response:
 
 
 async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
-    access, backend = access_of(request), request.backend
+    access = access_of(request)
+    draft = await save_record(request, access, collection, record_id, body)
+    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
+    return json_bytes(_encode(record))
+
+
+async def save_record(
+    request: Request, access: Access, collection: Collection, record_id: str | None, body: Body
+) -> Draft:
+    """Create (`record_id` None) or update a record as the caller of `access`; the record as it was stored."""
+    backend = request.backend
     desk = Desk(access, backend.passwords, backend.intake)
     with closing(body):
         guard("create" if record_id is None else "update", collection, access.scope)
         prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
     try:
-        draft = await write_record(request, access, collection, record_id, prepared)
+        return await write_record(request, access, collection, record_id, prepared)
     finally:
         discard_staged(backend.intake, list(prepared.staged))
-    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
-    return json_bytes(_encode(record))
+
+
+async def delete_record(request: Request, access: Access, collection: Collection, record_id: str) -> None:
+    """Delete a record as the caller of `access`."""
+
+    async def operation(transaction: Transaction) -> None:
+        writer = Writer(access.through(transaction.run), transaction, request.backend.intake)
+        await writer.delete(collection, record_id)
+
+    guard("delete", collection, access.scope)
+    await request.backend.engine.write(operation)
 
 
 async def write_record(
