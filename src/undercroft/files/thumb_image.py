@@ -20,15 +20,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from undercroft.files.thumb_frames import count_frames
+from undercroft.files.thumb_frames import check_blocks
 from undercroft.files.thumb_jobs import Job
 from undercroft.files.thumb_size import Size, cut, scaled
 
 MOST_PIXELS: Final = 40_000_000
-MOST_FRAMES: Final = 100
 
 _LARGEST_PROFILE: Final = 4 << 20
-_LARGEST_TEXTS: Final = 16 << 20
+_LARGEST_TEXTS: Final = 8 << 20
 _ORIENTATION: Final = 0x0112
 _ENOUGH: Final = 2  # times the size of the thumb: scaling down from there loses nothing one sees
 _TURNS: Final = {
@@ -51,8 +50,8 @@ _FORMATS: Final[Mapping[str, tuple[type[ImageFile.ImageFile], Mapping[str, Any]]
 }
 
 
-class Refused(Exception):
-    """There is no thumb of this image."""
+class TooManyPixels(Exception):
+    """A thumb of that size is too large."""
 
 
 def prepare() -> None:
@@ -67,7 +66,7 @@ def prepare() -> None:
 def make_thumb(job: Job) -> None:
     """Write the thumb that a job asks for.
 
-    Raises `Refused` for what is too large, and whatever a decoder raises for what is broken.
+    Raises `TooManyBlocks` and `TooManyPixels` for what is too large, and whatever a decoder raises for what is broken.
     """
     with Path(job.source).open("rb") as source:
         image = _open(source, job.type)
@@ -80,8 +79,7 @@ def make_thumb(job: Job) -> None:
 
 
 def _open(source: IO[bytes], media_type: str) -> ImageFile.ImageFile:
-    if count_frames(source, media_type, MOST_FRAMES + 1) > MOST_FRAMES:
-        raise Refused(f"It has more than {MOST_FRAMES} frames.")
+    check_blocks(source, media_type)
     source.seek(0)
     kind, _ = _FORMATS[media_type]
     return Image.open(source, formats=(str(kind.format),))
@@ -92,7 +90,7 @@ def _resize(image: ImageFile.ImageFile, size: Size) -> Image.Image:
     width, height = reversed(image.size) if orientation in _SIDEWAYS else image.size
     target = scaled(size, width, height)
     if target[0] * target[1] > MOST_PIXELS:
-        raise Refused(f"The thumb would have more than {MOST_PIXELS} pixels.")
+        raise TooManyPixels(f"The thumb would be {target[0]} by {target[1]} pixels.")
     turned = _turn(_load_reduced(image, _ratio(size, width, height)), orientation)
     return turned.resize(target, Image.Resampling.LANCZOS, cut(size, *turned.size))
 
