@@ -23,6 +23,7 @@ from undercroft.database.move_state import refuse_unfinished
 from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly
+from undercroft.errands import Errands
 from undercroft.errors import Problem
 from undercroft.files.choose import open_files
 from undercroft.files.intake import LocalIntake
@@ -30,8 +31,11 @@ from undercroft.files.local import STAGING
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.http.request import Message, Receive, Send
+from undercroft.mail.carrier import Carrier
+from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
+from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
 from undercroft.settings.store import load_settings
@@ -43,11 +47,11 @@ async def open_backend(directory: Path, database: str = "", files: str = "") -> 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
     `files` is the URL of a bucket, or `local`; without either the settings say where files are.
     """
-    backend, _ = await _open_at(directory, database, files)
+    backend, _ = await _open_at(directory, database, files, "")
     return backend
 
 
-async def _open_at(directory: Path, database: str, files: str) -> tuple[Backend, int]:
+async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
     engine = await open_engine(directory, database)
@@ -69,6 +73,9 @@ async def _open_at(directory: Path, database: str, files: str) -> tuple[Backend,
             uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
             form_key=await load_form_key(engine),
+            carrier=_choose_carrier(directory, settings, dev_url),
+            errands=Errands(),
+            dev_url=dev_url,
         )
     except BaseException:
         await engine.close()
@@ -83,8 +90,13 @@ def _make_directory(directory: Path) -> None:
         raise DirectoryReadOnly(directory, error.strerror or "unknown reason") from error
 
 
+def _choose_carrier(directory: Path, settings: SettingsHolder, dev_url: str) -> Carrier:
+    return FolderCarrier(directory / FOLDER, dev_url) if dev_url else SettingsCarrier(settings)
+
+
 async def close_backend(backend: Backend) -> None:
     """Finish what waits, then let go of everything."""
+    await backend.errands.close()
     backend.passwords.close()
     await backend.thumbs.close()
     await backend.files.close()
@@ -99,6 +111,7 @@ class App:
     `database` is the URL of a PostgreSQL database, in place of SQLite in the directory,
     `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
+    `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     """
 
     def __init__(
@@ -109,12 +122,14 @@ class App:
         files: str = "",
         origins: Sequence[str] = ("*",),
         shared: bool = False,
+        dev_url: str = "",
     ) -> None:
         self.directory = Path(directory)
         self._database = database
         self._files = files
         self._cors = Cors(origins)
         self._is_shared = shared
+        self._dev_url = dev_url
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None
@@ -162,7 +177,8 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    self._backend, position = await _open_at(self.directory, self._database, self._files)
+                    opened = await _open_at(self.directory, self._database, self._files, self._dev_url)
+                    self._backend, position = opened
                 except BaseException:
                     await self.stop()
                     raise

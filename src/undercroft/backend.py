@@ -8,17 +8,22 @@ from pathlib import Path
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
+from undercroft.errands import Errands
 from undercroft.files.intake import LocalIntake
 from undercroft.files.store import FileStore
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
+from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
 from undercroft.settings.settings import Settings, SettingsHolder
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One running backend. `form_key` signs what is handed out in forms."""
+    """One running backend. `form_key` signs what is handed out in forms.
+
+    `dev_url` is where a developer sees it, and empty where it is not run for one.
+    """
 
     directory: Path
     engine: Engine
@@ -31,6 +36,9 @@ class Backend:
     uploads: Uploads
     plans: Plans
     form_key: bytes
+    carrier: Carrier
+    errands: Errands
+    dev_url: str = ""
 
     @property
     def catalog(self) -> Catalog:

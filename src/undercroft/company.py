@@ -18,6 +18,9 @@ from undercroft.files.tus import Uploads
 from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
 from undercroft.files.tus_sweep import keep_sweeping
 from undercroft.ids import record_id
+from undercroft.mail.keeping import forget_old_letters, has_old_letters
+from undercroft.mail.outbox import KIND
+from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
 
 DUTIES: Final = (
@@ -25,6 +28,7 @@ DUTIES: Final = (
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
+    Duty("forget old letters", 600, has_old_letters, forget_old_letters),
 )
 _log = logging.getLogger("undercroft")
 
@@ -32,11 +36,14 @@ _log = logging.getLogger("undercroft")
 class Company:
     """A process among those that share a database; make it with `join`."""
 
-    def __init__(self, wakeup: Wakeup, freshness: Freshness, leader: Leader, uploads: Uploads) -> None:
+    def __init__(
+        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, uploads: Uploads, postman: Postman
+    ) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
         self._leader = leader
-        work = (freshness.follow(), leader.run(), keep_sweeping(uploads))
+        self._postman = postman
+        work = (freshness.follow(), leader.run(), keep_sweeping(uploads), postman.run())
         self._tasks = [asyncio.create_task(each) for each in work]
 
     @classmethod
@@ -47,11 +54,15 @@ class Company:
         wakeup = await _open_wakeup(engine) if has_others else Silence()
         for kind in ("collection", "settings"):
             engine.listeners[kind] = wakeup.ring
+        postman = Postman(engine, backend.carrier, is_alone=not has_others)
+        engine.listeners[KIND] = postman.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
-        return cls(wakeup, Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES), backend.uploads)
+        freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES)
+        return cls(wakeup, freshness, leader, backend.uploads, postman)
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""
+        await self._postman.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

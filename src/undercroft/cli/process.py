@@ -72,6 +72,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         files=config.files,
         origins=config.origins,
         shared=parent is not None,
+        dev_url=address.url if config.dev else "",
     )
     await app.start()
     gc.freeze()  # what is there now stays, so no collection needs to look at it again
