@@ -14,7 +14,16 @@ LAYERS = {
     10: ("app", "company"),
     9: ("api", "pages", "admin"),
     # A request carries who asks and the backend, so these are the edge's; the rest of `http` is not.
-    8: ("middleware", "backend", "http.request", "http.response", "http.body", "http.forms", "http.file_body", "http.file_response"),
+    8: (
+        "middleware",
+        "backend",
+        "http.request",
+        "http.response",
+        "http.body",
+        "http.forms",
+        "http.file_body",
+        "http.file_response",
+    ),
     7: ("auth", "realtime", "diagnosis", "backups", "search"),
     6: ("records",),
     5: ("query",),
