@@ -14,6 +14,7 @@ from undercroft.api import (
     records,
     settings,
     setup_page,
+    storage_test,
     uploads,
 )
 from undercroft.api.auth import impersonate, methods, password, refresh
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/api/files/{collection}/{id}/{name}", files.serve),
     Route("GET", "/api/settings", settings.read, "superuser"),
     Route("PATCH", "/api/settings", settings.change, "superuser"),
+    Route("POST", "/api/settings/test/s3", storage_test.run, "superuser"),
     Route("POST", "/api/settings/apple/generate-client-secret", apple_secret.generate, "superuser"),
     Route("GET", "/api/health", health.health),
     Route("OPTIONS", uploads.PATH, uploads.discover, headers=uploads.COMMON),

@@ -50,6 +50,11 @@ def open_bucket(bucket: Bucket) -> FileStore:
     return S3Files(bucket)
 
 
+def is_settable(files: FileStore) -> bool:
+    """Whether the settings say what a store is, or would if there were no flag for a folder."""
+    return isinstance(files, (SetFiles, LocalFiles))
+
+
 class SetFiles:
     """A `FileStore` that is a folder, or the bucket that is set at the moment."""
 
