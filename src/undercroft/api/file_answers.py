@@ -42,7 +42,7 @@ async def answer_file(request: Request, served: Served) -> FileResponse:
     """The answer to a GET or HEAD for a file. Raises what the store raises."""
     file, headers = served.file, request.header
     has = Validators(file.etag if _ETAG.fullmatch(file.etag) else "", file.modified)
-    kind = served_type(file.facts.type, file.key.rpartition("/")[2])
+    kind = served_type(file.facts.type, name_of(file))
     how = "attachment" if served.is_attached else default_disposition(kind)
     shown = ((b"content-disposition", content_disposition(how, served.name).encode()), _SANDBOX)
     known = (*shown, *_validators(has), _FOR_ALL if served.is_public else _FOR_ONE)
@@ -55,6 +55,11 @@ async def answer_file(request: Request, served: Served) -> FileResponse:
     except BadRange as problem:
         return _not_satisfiable(problem, file.size, shown)
     return await _answer(request, _Answer(file, kind, (*known, _RANGES), spans))
+
+
+def name_of(file: StoredFile) -> str:
+    """The name that a file is kept under."""
+    return file.key.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

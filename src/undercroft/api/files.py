@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from undercroft.api.file_answers import Served, answer_file
+from undercroft.api.file_answers import Served, answer_file, name_of
 from undercroft.api.records import collection_of
 from undercroft.auth import tokens
 from undercroft.auth.identify import identify_by
 from undercroft.errors import NotFound
+from undercroft.files.store import StoredFile
+from undercroft.files.thumb_size import allowed_size
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.middleware.authenticate import SuperuserFromElsewhere, check_superuser_address
@@ -31,13 +33,22 @@ async def token(request: Request) -> Response:
 async def serve(request: Request) -> Response:
     """GET /api/files/{collection}/{id}/{name}"""
     held = await _find(request)
-    file = await request.backend.files.find(held.key)
-    if file is None:
+    original = await request.backend.files.find(held.key)
+    if original is None:
         raise NotFound
+    file = await _thumb(request, held, original) or original
     wish = request.query.get("download", "")
-    name = file.facts.original_name if wish == "original" else held.name
+    name = file.facts.original_name if wish == "original" else name_of(file)
     served = Served(file, name, is_attached=wish in _TRUE or wish == "original", is_public=held.is_public)
     return await answer_file(request, served)
+
+
+async def _thumb(request: Request, held: HeldFile, original: StoredFile) -> StoredFile | None:
+    """The thumb that the request asks for; None where the original is to be served."""
+    asked = request.query.get("thumb", "")
+    size = allowed_size(asked, held.field.thumbs) if asked else None
+    backend = request.backend
+    return await backend.thumbs.find_or_make(backend.files, original, size) if size is not None else None
 
 
 async def _find(request: Request) -> HeldFile:

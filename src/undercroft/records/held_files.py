@@ -27,7 +27,6 @@ class HeldFile:
     """A file that a record names, and where it is kept. `is_public` tells that everyone may have it."""
 
     key: str
-    name: str
     field: FileField
     is_public: bool
 
@@ -57,7 +56,7 @@ async def find_held_file(access: Access, asked: Asked) -> HeldFile:
     except (SuperusersOnly, FilterError, BadKey) as problem:
         raise NotFound from problem
     is_public = not field.protected or asked.collection.view_rule == ""
-    return HeldFile(key, asked.name, field, is_public)
+    return HeldFile(key, field, is_public)
 
 
 async def _find_field(access: Access, asked: Asked, rule: str | None) -> FileField:
