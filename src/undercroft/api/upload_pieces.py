@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Final
 
 from undercroft.files.tus_protocol import UploadInterrupted
@@ -12,6 +13,7 @@ from undercroft.http.request import Message, Request
 JOINED: Final = 1024 * 1024  # bytes that are kept at once, as each has its price
 TICK_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 60
+_NOTHING: Final[Message] = {"type": "nothing"}
 
 
 async def pieces(request: Request) -> AsyncIterator[bytes]:
@@ -20,26 +22,23 @@ async def pieces(request: Request) -> AsyncIterator[bytes]:
     Raises `UploadInterrupted` when the client goes away, or sends nothing for a minute;
     what had come until then was given before.
     """
-    waiting, size, ticks = list[bytes](), 0, 0
+    waiting, size, idle, given = list[bytes](), 0, 0, monotonic()
     receiving: asyncio.Task[Message] | None = None
     try:
-        while True:
+        while not request.is_read:
             receiving = receiving or asyncio.ensure_future(_receive(request))
             done, _ = await asyncio.wait({receiving}, timeout=TICK_SECONDS)
-            message = receiving.result() if done else None
-            receiving = None if done else receiving
-            ticks = 0 if done else ticks + 1
-            if message is not None:
-                waiting.append(message.get("body", b""))
-                size += len(waiting[-1])
-            is_last = message is not None and not message.get("more_body", False)
-            if size >= JOINED or is_last or message is None:
+            message = receiving.result() if done else _NOTHING
+            receiving, idle = (None, 0) if done else (receiving, idle + 1)
+            waiting.append(message.get("body", b""))
+            size += len(waiting[-1])
+            request.is_read = message["type"] == "http.request" and not message.get("more_body", False)
+            is_gone = message["type"] == "http.disconnect"
+            if size >= JOINED or request.is_read or is_gone or monotonic() - given >= TICK_SECONDS:
                 yield b"".join(waiting)
-                waiting, size = [], 0
-            if ticks >= IDLE_SECONDS or (message is not None and message["type"] == "http.disconnect"):
+                waiting, size, given = [], 0, monotonic()
+            if is_gone or idle >= IDLE_SECONDS:
                 raise UploadInterrupted
-            if is_last:
-                return
     finally:
         if receiving is not None:
             receiving.cancel()

@@ -17,7 +17,6 @@ from undercroft.files.tus_protocol import (
     CONTENT_TYPE,
     EXTENSIONS,
     VERSION,
-    BadUploadHeader,
     NotAnUpload,
     UnknownTusVersion,
     UploadTooLarge,
