@@ -26,8 +26,8 @@ from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errands import Errands
 from undercroft.errors import Problem
 from undercroft.files.choose import open_files
-from undercroft.files.intake import LocalIntake
 from undercroft.files.local import STAGING
+from undercroft.files.staging import Staging
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.http.request import Message, Receive, Send
@@ -35,6 +35,7 @@ from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
+from undercroft.records.filing import Filing
 from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
@@ -61,15 +62,17 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
         await ensure_system_collections(engine)
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
+        store = open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         backend = Backend(
             directory=directory,
             engine=engine,
             catalogs=CatalogHolder(await load_catalog(engine)),
             settings_holder=settings,
             passwords=PasswordPool(),
-            files=open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3)),
+            files=store,
             thumbs=Thumbs(directory / "storage" / STAGING),
-            intake=LocalIntake(directory / "storage"),
+            staging=Staging(directory / "storage" / STAGING),
+            filing=Filing(engine, store),
             uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
             form_key=await load_form_key(engine),
@@ -99,6 +102,8 @@ async def close_backend(backend: Backend) -> None:
     await backend.errands.close()
     backend.passwords.close()
     await backend.thumbs.close()
+    await backend.filing.close()
+    backend.staging.close()
     await backend.files.close()
     await backend.engine.close()
 

@@ -9,12 +9,13 @@ from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
 from undercroft.errands import Errands
-from undercroft.files.intake import LocalIntake
+from undercroft.files.staging import Staging
 from undercroft.files.store import FileStore
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
+from undercroft.records.filing import Filing
 from undercroft.settings.settings import Settings, SettingsHolder
 
 
@@ -32,7 +33,8 @@ class Backend:
     passwords: PasswordPool
     files: FileStore
     thumbs: Thumbs
-    intake: LocalIntake
+    staging: Staging
+    filing: Filing
     uploads: Uploads
     plans: Plans
     form_key: bytes

@@ -28,6 +28,7 @@ from undercroft.middleware.freshness import Freshness
 from undercroft.middleware.tracing import Tracer
 
 _SAFE: Final = ("GET", "HEAD")
+_REFUSED: Final = 400
 _NO_HOST: Final = Response(
     400, b"400 Bad Request: missing required Host header", [(b"content-type", b"text/plain; charset=utf-8")]
 )
@@ -52,7 +53,10 @@ class CollectionsChanged(Unavailable):
 
 
 class Edge:
-    """Answers requests; one that is parting has each connection closed after its answer."""
+    """Answers requests; one that is parting has each connection closed after its answer.
+
+    So has a request that is refused before its body has come: nobody waits for the rest.
+    """
 
     def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
         self._backend = backend
@@ -69,7 +73,8 @@ class Edge:
         began = perf_counter()
         response = await self._respond(request)
         common = (*self._cors.headers(request), *request.route_headers, (b"x-request-id", request.id.encode()))
-        if self.is_parting and scope["http_version"] != "2":
+        is_refused_unread = response.status >= _REFUSED and request.leaves_body
+        if (self.is_parting or is_refused_unread) and scope["http_version"] != "2":
             common = (*common, (b"connection", b"close"))
         await response.send(send, common, without_body=request.method == "HEAD")
         if self._tracer.is_on:

@@ -13,8 +13,8 @@ from undercroft.files.tus_state import MIB, MOST, Quota
 from undercroft.http.request import Request
 from undercroft.query.scope import Scope
 from undercroft.records.attachments import DEFAULT_MAX_SIZE
+from undercroft.records.judge import refuse_view
 from undercroft.records.read import guard
-from undercroft.records.write import refuse_view
 
 _LEAST_WAITING: Final = 512 * MIB
 _LARGEST_WAITING: Final = 4  # files of the largest size
