@@ -7,6 +7,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from subprocess import PIPE, Popen, TimeoutExpired
 from threading import Lock, Timer
 from typing import IO, Final
@@ -14,9 +15,16 @@ from typing import IO, Final
 from undercroft.files.thumb_jobs import Answer, Job, encode_frame, read_answer
 
 _MOST_WORKERS: Final = 2
-_SECONDS: Final = 20.0
 _PATIENCE: Final = 1.0
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a job may take, and how long a process waits for the next one before it ends."""
+
+    job: float = 20.0
+    idle: float = 60.0
 
 
 class ThumbPool:
@@ -25,10 +33,10 @@ class ThumbPool:
     A process that is idle for a while ends by itself; the next job starts another.
     """
 
-    def __init__(self, workers: int = 0) -> None:
-        self._threads = ThreadPoolExecutor(
-            workers or min(_MOST_WORKERS, os.cpu_count() or 1), thread_name_prefix="thumbs"
-        )
+    def __init__(self, workers: int = 0, patience: Patience = Patience()) -> None:
+        count = workers or min(_MOST_WORKERS, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="thumbs")
+        self._patience = patience
         self._lock = Lock()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -67,9 +75,17 @@ class ThumbPool:
         with self._lock:
             if self._is_closed:
                 raise OSError("The server is stopping.")
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._find_idle() or _Worker(self._patience)
             self._busy.add(worker)
             return worker
+
+    def _find_idle(self) -> _Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.end()
+        return None
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
@@ -84,20 +100,26 @@ class ThumbPool:
 class _Worker:
     """One process. It sees nothing of the server's environment, where secrets may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience) -> None:
         self.answered = 0
+        self._seconds = patience.job
         known = {name: value for name in _ENVIRONMENT if (value := os.environ.get(name))}
-        self._process = Popen(
-            [sys.executable, "-P", "-W", "ignore", "-m", "undercroft.files.thumb_worker"],
+        self._process = Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-W", "ignore", "-m", "undercroft.files.thumb_worker", str(patience.idle)],
             stdin=PIPE,
             stdout=PIPE,
             env=known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # Ctrl-C is for the server, which then ends this
         )
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process.poll() is None
+
     def ask(self, job: Job) -> Answer | None:
         """The answer to a job; None when the process ends without one, or is ended for taking too long."""
-        clock = Timer(_SECONDS, self._process.kill)
+        clock = Timer(self._seconds, self._process.kill)
         clock.start()
         try:
             answer = self._exchange(job)

@@ -21,21 +21,20 @@ CPU_SECONDS: Final = 10
 
 _MEMORY: Final = 512 << 20
 _LARGEST_THUMB: Final = 32 << 20
-_IDLE_SECONDS: Final = 60
 _NICENESS: Final = 10
 
 
-def main() -> None:
-    """Make thumbs until there is no more to do."""
+def main(idle_seconds: float) -> None:
+    """Make thumbs until nothing has been asked for so long."""
     prepare()
     os.nice(_NICENESS)
     _limit_size()
-    work(sys.stdin.buffer, sys.stdout.buffer)
+    work(sys.stdin.buffer, sys.stdout.buffer, idle_seconds)
 
 
-def work(jobs: IO[bytes], answers: IO[bytes]) -> None:
+def work(jobs: IO[bytes], answers: IO[bytes], idle_seconds: float) -> None:
     """Answer jobs, until the pipe is closed or stays empty."""
-    while select.select([jobs], [], [], _IDLE_SECONDS)[0] and (job := read_job(jobs)):
+    while select.select([jobs], [], [], idle_seconds)[0] and (job := read_job(jobs)):
         _limit_cpu()
         answers.write(encode_frame(_answer(job)))
         answers.flush()
@@ -66,4 +65,4 @@ def _limit_cpu() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

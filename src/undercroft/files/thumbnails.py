@@ -43,9 +43,9 @@ class Thumbs:
     Files on their way lie in the folder `scratch`. At most `waiting` thumbs are being made or wait to be.
     """
 
-    def __init__(self, scratch: Path, *, workers: int = 0, waiting: int = 100) -> None:
+    def __init__(self, scratch: Path, pool: ThumbPool | None = None, *, waiting: int = 100) -> None:
         self._scratch = scratch
-        self._pool = ThumbPool(workers)
+        self._pool = pool or ThumbPool()
         self._waiting = waiting
         self._making: dict[str, asyncio.Task[StoredFile | None]] = {}
         self._refused = _Memory()
