@@ -9,6 +9,7 @@ from io import BytesIO
 from PIL import Image
 
 MEGABYTE = 1 << 20
+KINDS = ("png", "jpeg", "gif", "webp", "avif")
 
 
 def chunk(name, data=b""):
@@ -83,6 +84,12 @@ def wordy_gif():
     return start + b"\x21\xfe\x01x\x00" * 1_000_000 + frame
 
 
+def crumbled_gif():
+    """A GIF whose data comes in two million pieces."""
+    start = animated_gif(0)[:-1]
+    return start + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02" + b"\x01\x44" * 2_000_000 + b"\x00;"
+
+
 def wide_webp():
     """A WebP whose canvas is 16,383 by 16,383, and its picture small."""
     side = (16_383 - 1).to_bytes(3, "little")
@@ -103,9 +110,9 @@ def animated_webp(frames=20_000):
 
 
 def wide_avif():
-    """An AVIF that claims to be 60,000 by 60,000."""
+    """An AVIF that claims to be 16,000 by 16,000."""
     small = _saved("AVIF", 10, 10)
-    return small.replace(b"ispe" + struct.pack(">III", 0, 10, 10), b"ispe" + struct.pack(">III", 0, 60_000, 60_000))
+    return small.replace(b"ispe" + struct.pack(">III", 0, 10, 10), b"ispe" + struct.pack(">III", 0, 16_000, 16_000))
 
 
 def wide_jpeg():
