@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 from postgres import in_thread, running_postgres
+from s3_server import shared_s3
 
 from undercroft import testing
 from undercroft.collections.store import ensure_system_collections
@@ -25,8 +26,9 @@ def anyio_backend():
 
 
 def pytest_addoption(parser):
-    """Which engines the tests of behaviour run on."""
+    """Which engines the tests of behaviour run on, and which stores the tests of files."""
     parser.addoption("--engine", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.addoption("--store", choices=["local", "s3", "both"], default="both")
 
 
 def pytest_generate_tests(metafunc):
@@ -71,6 +73,14 @@ def make_template(postgres, name, work, template="template1"):
     postgres.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     in_thread(prepare())
     return name
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """An S3 server; it starts when the first test needs it, for all processes of the run."""
+    root = tmp_path_factory.getbasetemp()
+    with shared_s3(root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) as server:
+        yield server
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from undercroft.api.dispatch import Edge
 from undercroft.api.router import Router
 from undercroft.api.routes import ROUTES
+from undercroft.auth.form_token import load_form_key
 from undercroft.auth.passwords import PasswordPool
 from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
@@ -22,26 +23,36 @@ from undercroft.database.move_state import refuse_unfinished
 from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly
+from undercroft.errands import Errands
 from undercroft.errors import Problem
-from undercroft.files.intake import LocalIntake
-from undercroft.files.local import LocalFiles
+from undercroft.files.choose import open_files
+from undercroft.files.local import STAGING
+from undercroft.files.staging import Staging
+from undercroft.files.thumbnails import Thumbs
+from undercroft.files.tus import Uploads
 from undercroft.http.request import Message, Receive, Send
+from undercroft.mail.carrier import Carrier
+from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
 from undercroft.query.plan import Plans
+from undercroft.records.filing import Filing
+from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
+from undercroft.settings.storage import find_bucket
 from undercroft.settings.store import load_settings
 
 
-async def open_backend(directory: Path, database: str = "") -> Backend:
+async def open_backend(directory: Path, database: str = "", files: str = "") -> Backend:
     """Everything a data directory and its database hold, ready for use, brought up to this program's format.
 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
+    `files` is the URL of a bucket, or `local`; without either the settings say where files are.
     """
-    backend, _ = await _open_at(directory, database)
+    backend, _ = await _open_at(directory, database, files, "")
     return backend
 
 
-async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
+async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
     engine = await open_engine(directory, database)
@@ -50,15 +61,24 @@ async def _open_at(directory: Path, database: str) -> tuple[Backend, int]:
         await migrate(engine, SYSTEM_MIGRATIONS)
         await ensure_system_collections(engine)
         position = (await load_positions(engine.read))["settings"]
+        settings = SettingsHolder(await load_settings(engine))
+        store = open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         backend = Backend(
             directory=directory,
             engine=engine,
             catalogs=CatalogHolder(await load_catalog(engine)),
-            settings_holder=SettingsHolder(await load_settings(engine)),
+            settings_holder=settings,
             passwords=PasswordPool(),
-            files=LocalFiles(directory / "storage"),
-            intake=LocalIntake(directory / "storage"),
+            files=store,
+            thumbs=Thumbs(directory / "storage" / STAGING),
+            staging=Staging(directory / "storage" / STAGING),
+            filing=Filing(engine, store),
+            uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
+            form_key=await load_form_key(engine),
+            carrier=_choose_carrier(directory, settings, dev_url),
+            errands=Errands(),
+            dev_url=dev_url,
         )
     except BaseException:
         await engine.close()
@@ -73,9 +93,17 @@ def _make_directory(directory: Path) -> None:
         raise DirectoryReadOnly(directory, error.strerror or "unknown reason") from error
 
 
+def _choose_carrier(directory: Path, settings: SettingsHolder, dev_url: str) -> Carrier:
+    return FolderCarrier(directory / FOLDER, dev_url) if dev_url else SettingsCarrier(settings)
+
+
 async def close_backend(backend: Backend) -> None:
     """Finish what waits, then let go of everything."""
+    await backend.errands.close()
     backend.passwords.close()
+    await backend.thumbs.close()
+    await backend.filing.close()
+    backend.staging.close()
     await backend.files.close()
     await backend.engine.close()
 
@@ -85,8 +113,10 @@ class App:
 
     Any ASGI server runs it, and Starlette or FastAPI can mount it: it opens at the
     lifespan's start-up, or at the first request where no lifespan reaches it.
-    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory.
+    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory,
+    `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
+    `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     """
 
     def __init__(
@@ -94,13 +124,17 @@ class App:
         directory: Path | str = "data",
         *,
         database: str = "",
+        files: str = "",
         origins: Sequence[str] = ("*",),
         shared: bool = False,
+        dev_url: str = "",
     ) -> None:
         self.directory = Path(directory)
         self._database = database
+        self._files = files
         self._cors = Cors(origins)
         self._is_shared = shared
+        self._dev_url = dev_url
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None
@@ -148,7 +182,8 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    self._backend, position = await _open_at(self.directory, self._database)
+                    opened = await _open_at(self.directory, self._database, self._files, self._dev_url)
+                    self._backend, position = opened
                 except BaseException:
                     await self.stop()
                     raise

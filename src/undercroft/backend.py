@@ -8,15 +8,23 @@ from pathlib import Path
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
-from undercroft.files.intake import LocalIntake
+from undercroft.errands import Errands
+from undercroft.files.staging import Staging
 from undercroft.files.store import FileStore
+from undercroft.files.thumbnails import Thumbs
+from undercroft.files.tus import Uploads
+from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
+from undercroft.records.filing import Filing
 from undercroft.settings.settings import Settings, SettingsHolder
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One running backend."""
+    """One running backend. `form_key` signs what is handed out in forms.
+
+    `dev_url` is where a developer sees it, and empty where it is not run for one.
+    """
 
     directory: Path
     engine: Engine
@@ -24,8 +32,15 @@ class Backend:
     settings_holder: SettingsHolder
     passwords: PasswordPool
     files: FileStore
-    intake: LocalIntake
+    thumbs: Thumbs
+    staging: Staging
+    filing: Filing
+    uploads: Uploads
     plans: Plans
+    form_key: bytes
+    carrier: Carrier
+    errands: Errands
+    dev_url: str = ""
 
     @property
     def catalog(self) -> Catalog:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
+from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
 from undercroft.auth.setup_link import forget_old_link, has_old_link
 from undercroft.backend import Backend
 from undercroft.database.changes import forget_old_changes, has_old_changes
@@ -13,12 +14,21 @@ from undercroft.database.engine import Engine
 from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
 from undercroft.database.wakeup import Silence, Wakeup
+from undercroft.files.tus import Uploads
+from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
+from undercroft.files.tus_sweep import keep_sweeping
 from undercroft.ids import record_id
+from undercroft.mail.keeping import forget_old_letters, has_old_letters
+from undercroft.mail.outbox import KIND
+from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
 
 DUTIES: Final = (
     Duty("forget old changes", 15, has_old_changes, forget_old_changes),
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
+    Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
+    Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
+    Duty("forget old letters", 600, has_old_letters, forget_old_letters),
 )
 _log = logging.getLogger("undercroft")
 
@@ -26,11 +36,15 @@ _log = logging.getLogger("undercroft")
 class Company:
     """A process among those that share a database; make it with `join`."""
 
-    def __init__(self, wakeup: Wakeup, freshness: Freshness, leader: Leader) -> None:
+    def __init__(
+        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, uploads: Uploads, postman: Postman
+    ) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
         self._leader = leader
-        self._tasks = [asyncio.create_task(freshness.follow()), asyncio.create_task(leader.run())]
+        self._postman = postman
+        work = (freshness.follow(), leader.run(), keep_sweeping(uploads), postman.run())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
@@ -40,11 +54,15 @@ class Company:
         wakeup = await _open_wakeup(engine) if has_others else Silence()
         for kind in ("collection", "settings"):
             engine.listeners[kind] = wakeup.ring
+        postman = Postman(engine, backend.carrier, is_alone=not has_others)
+        engine.listeners[KIND] = postman.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
-        return cls(wakeup, Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES))
+        freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES)
+        return cls(wakeup, freshness, leader, backend.uploads, postman)
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""
+        await self._postman.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -14,6 +14,7 @@ from undercroft.errors import Problem, did_you_mean
 
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
+LOCAL_FILES: Final = "local"
 
 
 class BadConfig(Problem):
@@ -26,12 +27,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Options of a server. `dir` holds the data; relative ones are of the site.
 
     `database` is the URL of a PostgreSQL database for the records; without one they
-    are in SQLite, in `dir`. Files are in `dir` either way.
+    are in SQLite, in `dir`. `files` is the URL of a bucket for uploaded files, or `local`
+    for `dir`; without either the settings decide.
     """
 
     http: str = "127.0.0.1:8090"
     dir: str = "data"
     database: str = ""
+    files: str = ""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     dev: bool = False
     origins: tuple[str, ...] = ("*",)
@@ -66,6 +69,7 @@ def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, 
     config = msgspec.convert(merged, Config, strict=False)
     parse_address(config.http)
     _check_database(config.database)
+    _check_files(config.files)
     return config
 
 
@@ -85,6 +89,11 @@ def is_postgresql(url: str) -> bool:
 def _check_database(url: str) -> None:
     if url and not is_postgresql(url):
         raise BadConfig(f"{url.partition(':')[0]!r} is no database we know: write postgresql://USER@HOST/NAME.")
+
+
+def _check_files(url: str) -> None:
+    if url not in ("", LOCAL_FILES) and not url.startswith("s3://"):
+        raise BadConfig(f"Files cannot be in {url[:80]!r}: write s3://BUCKET/PREFIX, or {LOCAL_FILES}.")
 
 
 def _read_file(file: Path) -> dict[str, Any]:

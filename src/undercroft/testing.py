@@ -146,13 +146,14 @@ class TestClient:
 
 
 @asynccontextmanager
-async def client(directory: Path | str | None = None, database: str = "") -> AsyncIterator[TestClient]:
+async def client(directory: Path | str | None = None, database: str = "", files: str = "") -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
-    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory.
+    `database` is the URL of a PostgreSQL database, in place of SQLite in the directory;
+    `files` that of a bucket, in place of a folder in it.
     """
     with TemporaryDirectory(prefix="undercroft-") as temporary:
-        app = App(directory or temporary, database=database)
+        app = App(directory or temporary, database=database, files=files)
         await app.start()
         try:
             yield TestClient(app)

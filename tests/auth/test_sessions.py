@@ -1,241 +1,218 @@
-"""How tokens die, and how they do not."""
+"""Sessions in cookies: whose they are, when they count, when they end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
-from club import KINDS, MEMBERS, Account, Club
-from forgery import FORGERIES, Target, sign
-from servers import PASSWORD
 
-AUTHED = [
-    ("POST", f"{MEMBERS}/auth-refresh"),
-    ("POST", f"{MEMBERS}/impersonate/nobody000000000"),
-    ("GET", "/api/collections"),
-    ("GET", "/api/settings"),
-]
-NEW = {"password": "another-one", "passwordConfirm": "another-one"}
+from undercroft.auth import form_token, sessions
+from undercroft.auth.form_token import FormExpired, form_age, issue_form_token, load_form_key
+from undercroft.auth.sessions import Device, begin_session, end_session, find_session
+from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
+
+OWN_PAGE = {"sec-fetch-site": "same-origin"}
+EMAIL, PASSWORD = "ann@example.com", "correct-horse-9"
 
 
-def change_password(club: Club, account: Account) -> None:
-    club.server.tokens["member"] = club.log_in(account)
-    body = NEW | {"oldPassword": account.password}
-    club.expect(200, "PATCH", f"{MEMBERS}/records/{account.id}", body, "member")
+@pytest.fixture
+async def ann(client):
+    """The identity of a user."""
+    root = await client.superuser()
+    body = {"email": EMAIL, "password": PASSWORD, "passwordConfirm": PASSWORD}
+    made = await client.post("/api/collections/users/records", body, as_=root)
+    return await load_identity(client, made.json["id"])
 
 
-def by_superuser(**body: object) -> Callable[[Club, Account], None]:
-    def change(club: Club, account: Account) -> None:
-        club.expect(200, "PATCH", f"{MEMBERS}/records/{account.id}", body)
-
-    return change
-
-
-def delete(club: Club, account: Account) -> None:
-    club.expect(204, "DELETE", f"{MEMBERS}/records/{account.id}")
+async def load_identity(client, record_id):
+    """An account as it is stored now."""
+    backend = client.backend
+    collection = backend.catalog.collection("users")
+    engine = backend.engine
+    return Identity(collection, await find_record(engine.read, engine.dialect, collection, {"id": record_id}))
 
 
-def delete_and_come_back(club: Club, account: Account) -> None:
-    delete(club, account)
-    secret = {"password": PASSWORD, "passwordConfirm": PASSWORD}
-    body = {"id": account.id, "email": account.email, "nick": account.nick}
-    club.expect(200, "POST", f"{MEMBERS}/records", body | secret)
+async def view(client, ann, cookie, **headers):
+    """Ann's record, asked for with a cookie."""
+    sent = {"cookie": cookie} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.get(f"/api/collections/users/records/{ann.id}", headers=sent)
 
 
-ENDS = {
-    "password changed by its owner": change_password,
-    "password set by a superuser": by_superuser(**NEW),
-    "e-mail address set by a superuser": by_superuser(email="moved@example.com"),
-    "token key set by a superuser": by_superuser(tokenKey="k" * 40),
-    "token key made anew": by_superuser(**{"tokenKey:autogenerate": ""}),
-    "deleted": delete,
-    "deleted and made again under the same id": delete_and_come_back,
-}
+async def test_a_session_stands_for_its_account(client, ann):
+    """Whoever has the cookie's value is the account."""
+    value = await begin_session(client.backend.engine, ann, Device("10.0.0.1", "Browser"))
+
+    found = await find_session(client.backend, value)
+
+    assert found is not None
+    assert (found.collection.name, found.id) == ("users", ann.id)
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_ends_every_session(club: Club, end: Callable[[Club, Account], None]):
-    """This ends every token of the account, renewable or not."""
-    account = club.join()
-    tokens = [club.log_in(account), club.impersonate(account)]
-    assert [club.refresh(token).status_code for token in tokens] == [200, 200]
+async def test_value_is_not_stored(client, ann):
+    """The table tells nothing that could be put into a cookie."""
+    value = await begin_session(client.backend.engine, ann, Device())
 
-    end(club, account)
+    rows = await client.backend.engine.read('SELECT * FROM "_sessions"')
 
-    assert [club.refresh(token).status_code for token in tokens] == [401, 401]
+    assert len(rows) == 1
+    assert value not in str(rows)
 
 
-@pytest.mark.parametrize("body", [{"rank": "chief"}, {"verified": False}, {"emailVisibility": True}, {}])
-def test_sessions_go_on(club: Club, body: dict[str, object]):
-    """Nothing else does."""
-    account = club.join()
-    token = club.log_in(account)
+@pytest.mark.parametrize("value", ["", "x" * 43, "é" * 43, "x" * 5000])
+async def test_unknown_values_are_nobodys(client, ann, value):
+    """A made-up value is a guest's."""
+    await begin_session(client.backend.engine, ann, Device())
 
-    by_superuser(**body)(club, account)
-
-    assert club.refresh(token).status_code == 200
+    assert await find_session(client.backend, value) is None
 
 
-@pytest.mark.parametrize(
-    "change", [{"authToken": {"secret": "s" * 40}}, {"authRule": "id != ''"}], ids=["secret", "rule"]
-)
-def test_collection_ends_sessions(club: Club, change: dict[str, object]):
-    """A new secret or a new auth rule ends every session of the collection."""
-    name = f"guild{next(iter(change)).lower()}"
-    club.expect(200, "POST", "/api/collections", {"name": name, "type": "auth"})
-    new = {"email": "ada@example.com", "password": PASSWORD, "passwordConfirm": PASSWORD}
-    club.expect(200, "POST", f"/api/collections/{name}/records", new)
-    login = {"identity": "ada@example.com", "password": PASSWORD}
-    token = club.expect(200, "POST", f"/api/collections/{name}/auth-with-password", login, "guest")["token"]
-    assert club.refresh(token, name).status_code == 200
+async def test_signing_out_ends_the_session_alone(client, ann):
+    """The account's other sessions go on."""
+    engine = client.backend.engine
+    first, second = [await begin_session(engine, ann, Device()) for _ in range(2)]
 
-    club.expect(200, "PATCH", f"/api/collections/{name}", change)
+    await end_session(engine, first)
 
-    assert club.refresh(token, name).status_code == 401
+    assert await find_session(client.backend, first) is None
+    assert await find_session(client.backend, second) is not None
 
 
-def test_banned_later(club: Club):
-    """Who the auth rule refuses from now on cannot renew a token."""
-    account = club.join()
-    token = club.log_in(account)
+async def test_new_password_ends_sessions(client, ann):
+    """What ends an account's tokens ends its sessions."""
+    value = await begin_session(client.backend.engine, ann, Device())
+    changed = {"password": "another-horse-9", "passwordConfirm": "another-horse-9"}
 
-    by_superuser(rank="banned")(club, account)
+    answer = await client.patch(f"/api/collections/users/records/{ann.id}", changed, as_=await client.superuser())
 
-    assert club.refresh(token).status_code == 403
-
-
-def test_refresh_renews(club: Club):
-    """A refresh answers with a token that lasts longer, and the old one stays good until its end."""
-    account = club.join()
-    first = club.log_in(account)
-    time.sleep(1.1)
-
-    second = club.refresh(first).json()["token"]
-
-    assert second != first
-    assert club.refresh(first).status_code == club.refresh(second).status_code == 200
+    assert answer.status == 200
+    assert await find_session(client.backend, value) is None
 
 
-def test_refresh_of_another_collection(club: Club):
-    """A token is renewed in its own collection only."""
-    answer = club.refresh(club.log_in(club.join()), "_superusers")
+async def test_deleted_accounts_have_no_session(client, ann):
+    """A cookie outlives nobody."""
+    value = await begin_session(client.backend.engine, ann, Device())
 
-    assert answer.status_code == 403
-    assert answer.json()["message"] == "The request requires auth record from members collection."
+    await client.delete(f"/api/collections/users/records/{ann.id}", as_=await client.superuser())
 
-
-def test_expiry(club: Club):
-    """A token ends by itself."""
-    token = club.impersonate(club.join(), duration=1)
-    assert club.refresh(token).status_code == 200
-    time.sleep(1.1)
-
-    assert club.refresh(token).status_code == 401
+    assert await find_session(client.backend, value) is None
 
 
-def test_impersonation(club: Club):
-    """A superuser's token for somebody else cannot be renewed: the same comes back."""
-    token = club.impersonate(club.join(), duration=600)
+async def test_sessions_end_by_themselves(client, ann, monkeypatch):
+    """After their time they are nobody's, and then forgotten."""
+    engine = client.backend.engine
+    monkeypatch.setattr(sessions, "SECONDS", -1)
+    value = await begin_session(engine, ann, Device())
 
-    assert club.refresh(token).json()["token"] == token
-
-
-def test_impersonation_ignores_the_auth_rule(club: Club):
-    """A superuser gets a token also for those who may not log in."""
-    account = club.join(rank="banned")
-
-    assert club.impersonate(account)
+    assert await find_session(client.backend, value) is None
+    assert await sessions.has_old_sessions(engine)
+    await engine.write(lambda tx: sessions.forget_old_sessions(tx, engine.dialect))
+    assert not await sessions.has_old_sessions(engine)
 
 
-def test_impersonation_is_for_superusers(club: Club):
-    """Nobody else impersonates anybody."""
-    account = club.join()
-    club.server.tokens["member"] = club.log_in(account)
-    path = f"{MEMBERS}/impersonate/{account.id}"
+async def test_cookie_counts_from_our_own_page(client, ann):
+    """A request that a page of ours makes is the account's."""
+    value = await begin_session(client.backend.engine, ann, Device())
 
-    assert club.server.call("POST", path, {}, "guest").status_code == 401
-    assert club.server.call("POST", path, {}, "member").status_code == 403
+    answer = await view(client, ann, f"a=b; session={value}; c=d", sec_fetch_site="same-origin")
+
+    assert answer.status == 200
+    assert answer.json["email"] == EMAIL
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "headers",
     [
-        ({"duration": -1}, 400),
-        ({"duration": "long"}, 400),
-        ({"duration": 1.5}, 400),
-        ({"duration": 10**30}, 400),
-        ({"duration": 0}, 200),
+        {},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "cross-site", "origin": "http://testserver"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://testserver.evil.example"},
+        {"origin": "http://testserver@evil.example"},
+        {"origin": "http://[broken"},
     ],
 )
-def test_impersonation_duration(club: Club, body: dict[str, object], status: int):
-    """A duration is a whole number of seconds from 0 on."""
-    account = club.join()
+async def test_cookie_of_a_foreign_request_is_a_guests(client, ann, headers):
+    """What another site makes a browser send has no rights."""
+    value = await begin_session(client.backend.engine, ann, Device())
 
-    assert club.server.call("POST", f"{MEMBERS}/impersonate/{account.id}", body).status_code == status
+    answer = await view(client, ann, f"session={value}", **headers)
 
-
-def test_impersonation_of_nobody(club: Club):
-    """Who is not there cannot be impersonated."""
-    assert club.server.call("POST", f"{MEMBERS}/impersonate/nobody000000000", {}).status_code == 404
+    assert answer.status == 404
 
 
-@pytest.fixture(scope="module")
-def stolen(club: Club) -> Target:
-    """A superuser's token whose key the forger does not have, and what it says."""
-    token = club.server.tokens["root"]
-    with club.database() as database:
-        root_id, key = database.execute("SELECT id, tokenKey FROM _superusers").fetchone()
-    made = club.target(Account(root_id, "", ""), collection="_superusers", refreshable=True)
-    return Target(token, made.claims, key, made.secret)
+async def test_write_opened_by_hand_does_not_count(client, ann):
+    """No address bar sends a PATCH."""
+    value = await begin_session(client.backend.engine, ann, Device())
+    sent = {"cookie": f"session={value}", "sec-fetch-site": "none"}
+
+    answer = await client.patch(f"/api/collections/users/records/{ann.id}", {"name": "x"}, headers=sent)
+
+    assert answer.status == 404
 
 
-def can_be_sent(text: str) -> bool:
-    return text.isascii() and text.isprintable() and text == text.strip()
+async def test_bearer_token_goes_before_the_cookie(client, ann):
+    """Who sends both is whom the token names."""
+    value = await begin_session(client.backend.engine, ann, Device())
+    sent = {"cookie": f"session={value}", **OWN_PAGE}
+
+    answer = await client.get("/api/settings", headers=sent, as_=await client.superuser())
+
+    assert answer.status == 200
 
 
-@pytest.mark.parametrize(("method", "path"), AUTHED)
-def test_forgeries_open_nothing(club: Club, stolen: Target, method: str, path: str):
-    """No forged token of a superuser opens a route that asks who one is."""
-    for name, forge in FORGERIES.items():
-        forged = forge(stolen)
-        if can_be_sent(forged):
-            answer = club.server.call(method, path, caller="guest", headers={"Authorization": forged})
-            assert answer.status_code == 401, name
+async def test_huge_cookie_header_is_not_read(client, ann):
+    """Eight kilobytes of cookies are enough for anybody."""
+    value = await begin_session(client.backend.engine, ann, Device())
+
+    answer = await view(client, ann, f"a={'x' * 9000}; session={value}", sec_fetch_site="same-origin")
+
+    assert answer.status == 404
 
 
-def test_forgeries_are_guests(club: Club, stolen: Target):
-    """On a public route a forged token is a guest's, and no error."""
-    for name, forge in FORGERIES.items():
-        forged = forge(stolen)
-        if can_be_sent(forged):
-            answer = club.server.call(
-                "GET", "/api/collections/books/records", caller="guest", headers={"Authorization": forged}
-            )
-            assert answer.status_code == 200, name
+async def test_prefixed_name_where_the_connection_is_safe(client, ann):
+    """Behind TLS only the cookie that no other host can set counts."""
+    value = await begin_session(client.backend.engine, ann, Device())
+    safe = {"x_forwarded_proto": "https", "sec_fetch_site": "same-origin"}
+
+    assert (await view(client, ann, f"session={value}", **safe)).status == 404
+    assert (await view(client, ann, f"__Host-session={value}", **safe)).status == 200
 
 
-def test_forger_tools(club: Club, stolen: Target):
-    """With the true key the same tools make a token that is believed, so the tests above test something."""
-    made = sign(stolen.claims, stolen.key)
-
-    assert club.refresh(made, "_superusers").status_code == 200
+async def test_form_key_is_made_once(engine):
+    """All servers of a database sign alike."""
+    assert await load_form_key(engine) == await load_form_key(engine)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "auth"])
-@pytest.mark.parametrize(("method", "path"), AUTHED)
-def test_other_kinds_open_nothing(club: Club, kind: str, method: str, path: str):
-    """A token of any other kind, rightly signed, is worth nothing as an auth token."""
-    target = club.target(club.join(), kind, email="x@example.com")
-    token = sign(target.claims, target.key)
+def test_form_token_tells_its_age(monkeypatch):
+    """A token knows when it was handed out."""
+    token = issue_form_token(b"key", "session")
+    later = time.time() + 60
+    monkeypatch.setattr(form_token.time, "time", lambda: later)
 
-    assert club.server.call(method, path, caller="guest", headers={"Authorization": token}).status_code == 401
+    assert 59 <= form_age(b"key", "session", token) <= 61
 
 
-def test_prefixes_open_nothing(club: Club):
-    """A token cut short anywhere is worth nothing."""
-    token = club.log_in(club.join())
+@pytest.mark.parametrize("token", ["", ".", "zz.aa", "5f000000.", "5f000000." + "0" * 64, "é.é", "5f.\udcff"])
+def test_forged_form_tokens_are_refused(token):
+    """A signature cannot be guessed, and odd text breaks nothing."""
+    with pytest.raises(FormExpired):
+        form_age(b"key", "session", token)
 
-    statuses = {club.refresh(token[:length]).status_code for length in range(0, len(token), 3)}
 
-    assert statuses == {401}
+def test_form_token_of_another_session_is_refused():
+    """What a guest was handed is worth nothing to one who signed in."""
+    with pytest.raises(FormExpired):
+        form_age(b"key", "session", issue_form_token(b"key", ""))
+
+
+def test_form_tokens_grow_old(monkeypatch):
+    """After half a day a form must be opened anew."""
+    token = issue_form_token(b"key", "")
+    later = time.time() + form_token.LIFETIME + 5
+    monkeypatch.setattr(form_token.time, "time", lambda: later)
+
+    with pytest.raises(FormExpired):
+        form_age(b"key", "", token)

@@ -14,7 +14,16 @@ LAYERS = {
     10: ("app", "company"),
     9: ("api", "pages", "admin"),
     # A request carries who asks and the backend, so these are the edge's; the rest of `http` is not.
-    8: ("middleware", "backend", "http.request", "http.response", "http.body", "http.forms"),
+    8: (
+        "middleware",
+        "backend",
+        "http.request",
+        "http.response",
+        "http.body",
+        "http.forms",
+        "http.file_body",
+        "http.file_response",
+    ),
     7: ("auth", "realtime", "diagnosis", "backups", "search"),
     6: ("records",),
     5: ("query",),
@@ -22,7 +31,7 @@ LAYERS = {
     3: ("database", "files", "mail"),
     2: ("hooks", "encryption", "templating", "http"),
     1: ("telemetry",),
-    0: ("errors", "ids", "dates", "config", "passwords", "priority"),
+    0: ("errors", "ids", "dates", "config", "passwords", "priority", "errands"),
 }
 ROOMS = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 
@@ -49,8 +58,10 @@ LAZY = {
         "undercroft.collections.view_renames": "the SQL parser is large",
     },
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
+    "undercroft.files.choose": {"undercroft.files.s3": "its client is an optional extra"},
     "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
+    "undercroft.settings.carrier": {"undercroft.mail.smtp": "few processes ever send a letter"},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }
 

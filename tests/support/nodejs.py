@@ -1,4 +1,4 @@
-"""The published JavaScript SDK, installed once per machine and run under Node."""
+"""Published JavaScript packages, installed once per machine and run under Node."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-SDK = "pocketbase@0.28.1"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "undercroft-tests" / SDK
+PACKAGES = ("pocketbase@0.28.1", "tus-js-client@4.3.1")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "undercroft-tests" / "+".join(PACKAGES)
 
 
 def node_modules() -> Path:
-    """The folder with the SDK in it; skips the test on a machine without Node."""
+    """The folder with them in it; skips the test on a machine without Node."""
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("needs Node: apt install nodejs npm")
     if not (CACHE / "node_modules" / "pocketbase" / "package.json").exists():
@@ -26,8 +26,8 @@ def node_modules() -> Path:
 def _install() -> None:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, SDK]
-        subprocess.run(command, check=True, timeout=300)
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder]
+        subprocess.run([*command, *PACKAGES], check=True, timeout=300)
         if not CACHE.exists():
             Path(folder).rename(CACHE)
             Path(folder).mkdir()

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from undercroft.api.records import access_of, undo_all, write_or_undo
+from undercroft.api.records import access_of
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
@@ -27,7 +27,7 @@ from undercroft.records.draft import Draft
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.read import show_stored
 from undercroft.records.record import find_record
-from undercroft.records.write import Writer, discard_staged
+from undercroft.records.write import Writer
 
 DEFAULT_BODY: Final = 128 * MIB
 LONGEST_URL: Final = 2000
@@ -107,12 +107,9 @@ async def batch(request: Request) -> Response:
     for index, item in enumerate(items):
         _keep_time(deadline)
         steps.append(await _prepared(request, index, item))
-    try:
-        answers = await _run(request, steps, deadline)
-    finally:
-        staged = [file for step in steps if step.prepared for file in step.prepared.staged]
-        discard_staged(request.backend.intake, staged)
-    return json_response(answers)
+    placed = [file for step in steps if step.prepared for file in step.prepared.placed]
+    async with request.backend.filing.holding(placed):
+        return json_response(await _run(request, steps, deadline))
 
 
 def read_items(data: Mapping[str, Any], limit: int) -> list[Item]:
@@ -161,7 +158,7 @@ async def _prepare(request: Request, item: Item) -> Step:
     is_known = step.action == "update"
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
-    desk = Desk(access, request.backend.passwords, request.backend.intake)
+    desk = Desk(access, request.backend.passwords)
     prepared = await prepare_write(desk, collection, record_id if is_known else None, item.body, {})
     return replace(step, record_id=record_id, prepared=prepared)
 
@@ -181,23 +178,18 @@ def understand(item: Item, catalog: Catalog, access: Access) -> Step:
 
 
 async def _run(request: Request, steps: list[Step], deadline: float) -> list[dict[str, Any]]:
-    writers: list[Writer] = []
-
     async def operation(transaction: Transaction) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
-        undo_all(writers)  # an engine may try an operation more than once
         for index, step in enumerate(steps):
             _keep_time(deadline)
-            access = step.access.through(transaction.run)
-            writer = Writer(access, transaction, request.backend.intake)
-            writers.append(writer)
+            writer = Writer(step.access.through(transaction.run), transaction, request.backend.filing)
             try:
                 answers.append(await _do(writer, step))
             except Problem as problem:
                 raise BatchFailed(index, problem) from problem
         return answers
 
-    return await write_or_undo(request.backend.engine, operation, writers)
+    return await request.backend.engine.write(operation)
 
 
 def _keep_time(deadline: float) -> None:

@@ -75,8 +75,7 @@ async def update(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """DELETE /api/collections/{collection}"""
-    gone = await delete_collection(store_of(request), find_collection(request).id)
-    request.backend.intake.remove_collection(gone.id)
+    await delete_collection(store_of(request), find_collection(request).id)
     return no_content()
 
 
@@ -85,7 +84,7 @@ async def empty(request: Request) -> Response:
     collection, access = find_collection(request), access_of(request)
 
     async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, request.backend.intake)
+        writer = Writer(access.through(transaction.run), transaction, request.backend.filing)
         await truncate(writer, collection)
 
     await request.backend.engine.write(operation)

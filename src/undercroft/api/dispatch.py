@@ -28,6 +28,7 @@ from undercroft.middleware.freshness import Freshness
 from undercroft.middleware.tracing import Tracer
 
 _SAFE: Final = ("GET", "HEAD")
+_REFUSED: Final = 400
 _NO_HOST: Final = Response(
     400, b"400 Bad Request: missing required Host header", [(b"content-type", b"text/plain; charset=utf-8")]
 )
@@ -52,7 +53,10 @@ class CollectionsChanged(Unavailable):
 
 
 class Edge:
-    """Answers requests; one that is parting has each connection closed after its answer."""
+    """Answers requests; one that is parting has each connection closed after its answer.
+
+    So has a request that is refused before its body has come: nobody waits for the rest.
+    """
 
     def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
         self._backend = backend
@@ -68,8 +72,9 @@ class Edge:
         request.id = self._tracer.name(request)
         began = perf_counter()
         response = await self._respond(request)
-        common = (*self._cors.headers(request), (b"x-request-id", request.id.encode()))
-        if self.is_parting and scope["http_version"] != "2":
+        common = (*self._cors.headers(request), *request.route_headers, (b"x-request-id", request.id.encode()))
+        is_refused_unread = response.status >= _REFUSED and request.leaves_body
+        if (self.is_parting or is_refused_unread) and scope["http_version"] != "2":
             common = (*common, (b"connection", b"close"))
         await response.send(send, common, without_body=request.method == "HEAD")
         if self._tracer.is_on:
@@ -100,11 +105,12 @@ class Edge:
         if request.asgi["http_version"] == "1.1" and not request.header(b"host"):
             return _NO_HOST  # RFC 9112, 3.2
         if method == "OPTIONS":
-            return self._cors.preflight(request)
+            return await self._options(request, path)
         found = self._router.find("GET" if method == "HEAD" else method, path)
         if found is None:
             return self._miss(request, path)
         route, request.params = found
+        request.route_headers = route.headers
         request.identity = identity = await authenticate(request)
         if identity is not None and identity.is_superuser:
             await self._freshness.catch_up()
@@ -115,6 +121,16 @@ class Edge:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written
         response = await route.handler(request)
         return _pick(request, response) if has_fields else response
+
+    async def _options(self, request: Request, path: str) -> Response:
+        """What may be asked from elsewhere, and what a route tells of itself."""
+        response = self._cors.preflight(request)
+        found = self._router.find("OPTIONS", path)
+        if found is not None:
+            request.route_headers = found[0].headers
+            told = await found[0].handler(request)
+            response.headers = [*response.headers, *told.headers]
+        return response
 
     def _miss(self, request: Request, path: str) -> Response:
         cleaned = clean_path(path)

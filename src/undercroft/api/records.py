@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from asyncio import create_task, shield
-from contextlib import closing
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,17 +13,18 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
-from undercroft.database.engine import Engine, Operation, T, Transaction
-from undercroft.database.faults import OutcomeUnknown
+from undercroft.database.engine import Transaction
 from undercroft.errors import NotFound
-from undercroft.http.body import DEFAULT_LIMIT, Body
+from undercroft.http.body import DEFAULT_LIMIT, Body, is_form_with_files
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
 from undercroft.records.access import Access
+from undercroft.records.attachments import upload_limits
 from undercroft.records.draft import Draft
+from undercroft.records.judge import judge, refuse_view
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.read import guard, list_records, selected_columns, show_stored, view_record
-from undercroft.records.write import Writer, discard_staged, refuse_view
+from undercroft.records.write import Writer
 
 MIB: Final = 1024 * 1024
 _DEFAULT_SIZES: Final = {"file": 5 * MIB, "editor": 5 * MIB, "json": MIB}
@@ -68,75 +68,71 @@ async def update(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """DELETE /api/collections/{collection}/records/{id}"""
     collection = collection_of(request)
-    access, backend = access_of(request), request.backend
-
-    async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, backend.intake)
-        await writer.delete(collection, record_id_of(request))
-
     refuse_view(collection)
     await read_body(request, collection)
-    guard("delete", collection, access.scope)
-    await backend.engine.write(operation)
+    await delete_record(request, access_of(request), collection, record_id_of(request))
     return no_content()
 
 
 async def _submit(request: Request, record_id: str | None) -> Response:
     """Create (`record_id` None) or update, and show the outcome."""
-    collection = collection_of(request)
+    collection, access = collection_of(request), access_of(request)
     refuse_view(collection)
-    body = await read_body(request, collection)
-    work = _write(request, collection, record_id, body)
-    # Files are moved and put back beside the database: that must not be left half done when the caller goes away.
+    body = await read_submission(request, collection, record_id)
+    draft = await save_record(request, access, collection, record_id, body)
+    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
+    return json_bytes(_encode(record))
+
+
+async def save_record(
+    request: Request, access: Access, collection: Collection, record_id: str | None, body: Body
+) -> Draft:
+    """Create (`record_id` None) or update a record as the caller of `access`; the record as it was stored.
+
+    The files of the body are gone from where they waited, however this ends.
+    """
+    work = _save(request, access, collection, record_id, body)
+    # Files are put and taken back beside the database: that is finished also when the caller goes away.
     return await (shield(create_task(work)) if body.files else work)
 
 
-async def _write(request: Request, collection: Collection, record_id: str | None, body: Body) -> Response:
-    access, backend = access_of(request), request.backend
-    desk = Desk(access, backend.passwords, backend.intake)
-    with closing(body):
-        guard("create" if record_id is None else "update", collection, access.scope)
-        prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
+async def _save(request: Request, access: Access, collection: Collection, record_id: str | None, body: Body) -> Draft:
     try:
-        draft = await write_record(request, access, collection, record_id, prepared)
+        guard(_action(record_id), collection, access.scope)
+        desk = Desk(access, request.backend.passwords)
+        prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
+        return await write_record(request, access, collection, record_id, prepared)
     finally:
-        discard_staged(backend.intake, list(prepared.staged))
-    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
-    return json_bytes(_encode(record))
+        await request.backend.staging.discard(body.uploads)
 
 
 async def write_record(
     request: Request, access: Access, collection: Collection, record_id: str | None, prepared: Prepared
 ) -> Draft:
     """One create or update in a transaction of its own; the record as it was stored."""
-    writers: list[Writer] = []
+    backend = request.backend
 
     async def operation(transaction: Transaction) -> Draft:
-        undo_all(writers)  # an engine may try an operation more than once
-        writer = Writer(access.through(transaction.run), transaction, request.backend.intake)
-        writers.append(writer)
+        writer = Writer(access.through(transaction.run), transaction, backend.filing)
         if record_id is None:
             return await writer.create(collection, prepared)
         return await writer.update(collection, record_id, prepared)
 
-    return await write_or_undo(request.backend.engine, operation, writers)
+    if prepared.placed:
+        await judge(access, collection, record_id, prepared)
+    async with backend.filing.holding(prepared.placed):
+        return await backend.engine.write(operation)
 
 
-async def write_or_undo(engine: Engine, operation: Operation[T], writers: list[Writer]) -> T:
-    """The result of an operation; when it failed, what its writers left beside the database is taken back."""
-    try:
-        return await engine.write(operation)
-    except OutcomeUnknown:
-        raise  # what was written may stand, and needs its files
-    except Exception:  # who is cancelled does not know whether it was written
-        undo_all(writers)
-        raise
+async def delete_record(request: Request, access: Access, collection: Collection, record_id: str) -> None:
+    """Delete a record as the caller of `access`."""
+    guard("delete", collection, access.scope)
+    backend = request.backend
 
+    async def operation(transaction: Transaction) -> None:
+        await Writer(access.through(transaction.run), transaction, backend.filing).delete(collection, record_id)
 
-def undo_all(writers: list[Writer]) -> None:
-    """Take back what tries that failed left beside the database."""
-    while writers:
-        writers.pop().undo()
+    await backend.engine.write(operation)
 
 
 def access_of(request: Request) -> Access:
@@ -158,8 +154,23 @@ def record_id_of(request: Request) -> str:
     return record_id
 
 
+def _action(record_id: str | None) -> Literal["create", "update"]:
+    return "create" if record_id is None else "update"
+
+
+async def read_submission(request: Request, collection: Collection, record_id: str | None) -> Body:
+    """What was submitted for a create (`record_id` None) or update; its files wait for `save_record`.
+
+    Who may not write at all is refused before a large body has come. Raises `SuperusersOnly`.
+    """
+    if not is_form_with_files(request):
+        return await read_body(request, collection)
+    guard(_action(record_id), collection, request.rule_scope())
+    return await request.body(body_limit(collection), request.backend.staging.intake(upload_limits(collection)))
+
+
 async def read_body(request: Request, collection: Collection) -> Body:
-    """The submitted body; it may be as large as the collection's fields allow."""
+    """The submitted body, without files; it may be as large as the collection's fields allow."""
     if request.method in ("GET", "HEAD") and request.header(b"content-type") is None:
         return Body()
     return await request.body(body_limit(collection))

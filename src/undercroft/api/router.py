@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from undercroft.http.request import Request
-from undercroft.http.response import Response
+from undercroft.http.response import Header, Response
 from undercroft.middleware.authenticate import Demand
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -18,12 +18,16 @@ _UNCLEAN: Final = ("//", "/./", "/../")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: `{name}` in the pattern stands for one segment of the path."""
+    """An endpoint: `{name}` in the pattern stands for one segment of the path.
+
+    `headers` go with every answer of it, those to bad requests included.
+    """
 
     method: str
     pattern: str
     handler: Handler
     auth: Demand = "any"
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.api import apple_secret, batch, collection_tools, collections, health, records, settings, setup_page
+from undercroft.api import (
+    apple_secret,
+    batch,
+    collection_tools,
+    collections,
+    files,
+    health,
+    records,
+    settings,
+    setup_page,
+    storage_test,
+    uploads,
+)
 from undercroft.api.auth import impersonate, methods, password, refresh
 from undercroft.api.router import Route
 
@@ -31,10 +43,20 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/auth-with-password", password.handler),
     Route("POST", f"{_C}/auth-refresh", refresh.handler, "auth"),
     Route("POST", f"{_C}/impersonate/{{id}}", impersonate.handler, "superuser"),
+    Route("POST", "/api/files/token", files.token, "auth"),
+    Route("GET", "/api/files/{collection}/{id}/{name}", files.serve),
     Route("GET", "/api/settings", settings.read, "superuser"),
     Route("PATCH", "/api/settings", settings.change, "superuser"),
+    Route("POST", "/api/settings/test/s3", storage_test.run, "superuser"),
     Route("POST", "/api/settings/apple/generate-client-secret", apple_secret.generate, "superuser"),
     Route("GET", "/api/health", health.health),
+    Route("OPTIONS", uploads.PATH, uploads.discover, headers=uploads.COMMON),
+    Route("OPTIONS", f"{uploads.PATH}/{{id}}", uploads.discover, headers=uploads.COMMON),
+    Route("POST", uploads.PATH, uploads.create, headers=uploads.COMMON),
+    Route("GET", f"{uploads.PATH}/{{id}}", uploads.look, headers=uploads.COMMON),
+    Route("PATCH", f"{uploads.PATH}/{{id}}", uploads.append, headers=uploads.COMMON),
+    Route("DELETE", f"{uploads.PATH}/{{id}}", uploads.terminate, headers=uploads.COMMON),
+    Route("POST", f"{uploads.PATH}/{{id}}", uploads.overridden, headers=uploads.COMMON),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
 )

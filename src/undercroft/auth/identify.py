@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from undercroft.auth import tokens
+from undercroft.auth.tokens import Kind
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Engine
@@ -27,16 +28,20 @@ async def identify(accounts: Accounts, authorization: str) -> Identity | None:
 
     A token that does not verify makes a guest, whatever is wrong with it.
     """
-    token = read_header(authorization)
+    return await identify_by(accounts, read_header(authorization), "auth")
+
+
+async def identify_by(accounts: Accounts, token: str, kind: Kind) -> Identity | None:
+    """Who a token of one kind speaks for; None when it is of another, or not good."""
     claims = tokens.read_claims(token)
-    if claims is None or claims.type != "auth":
+    if claims is None or claims.type != kind:
         return None
     collection = find_auth_collection(accounts.catalog, claims.collection_id)
     if collection is None:
         return None
     engine = accounts.engine
     record = await find_record(engine.read, engine.dialect, collection, {"id": claims.id})
-    if record is None or not tokens.verify(token, collection, record, "auth"):
+    if record is None or not tokens.verify(token, collection, record, kind):
         return None
     return Identity(collection, record)
 

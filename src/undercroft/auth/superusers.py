@@ -10,11 +10,11 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Transaction
 from undercroft.errors import Invalid, NotFound
-from undercroft.files.intake import LocalIntake
 from undercroft.query.plan import Plans
 from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
+from undercroft.records.filing import Filing
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.record import Run, find_record
 from undercroft.records.write import Writer
@@ -36,7 +36,7 @@ class WithRecords(WithPasswords, Protocol):
     def plans(self) -> Plans: ...
 
     @property
-    def intake(self) -> LocalIntake: ...
+    def filing(self) -> Filing: ...
 
 
 async def create_superuser(backend: WithRecords, email: str, password: str) -> str:
@@ -114,12 +114,12 @@ def _twice(password: str) -> dict[str, str]:
 
 
 async def _prepare(backend: WithRecords, record_id: str | None, body: Mapping[str, Any]) -> Prepared:
-    desk = Desk(_access(backend, backend.engine.read), backend.passwords, backend.intake)
+    desk = Desk(_access(backend, backend.engine.read), backend.passwords)
     return await prepare_write(desk, backend.catalog.superusers, record_id, body, {})
 
 
 def _writer(backend: WithRecords, tx: Transaction) -> Writer:
-    return Writer(_access(backend, tx.run), tx, backend.intake)
+    return Writer(_access(backend, tx.run), tx, backend.filing)
 
 
 def _access(backend: WithRecords, run: Run) -> Access:

@@ -60,7 +60,7 @@ async def open_data(place: Place) -> AsyncIterator[Backend]:
     folder = Path(config.dir)
     if not config.database and not (folder / FILE_NAME).exists():
         raise NoData(f"There is no data in {folder}: start a server there first, or name another folder with --dir.")
-    backend = await open_backend(folder, config.database)
+    backend = await open_backend(folder, config.database, config.files)
     try:
         yield backend
     finally:

@@ -21,6 +21,8 @@ CODES: Final[Mapping[str, int]] = {
     "missing_driver": 11,
     "move_unfinished": 12,
     "database_in_use": 13,
+    "bad_bucket": 2,
+    "missing_s3_client": 11,
 }
 
 

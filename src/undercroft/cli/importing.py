@@ -22,7 +22,7 @@ from undercroft.cli.data import Place, find_collection, open_data, place_options
 from undercroft.records.mapping import make_mapping
 from undercroft.records.sources import Format, guess_format, read_rows
 from undercroft.records.transfer import Importer, Rejected
-from undercroft.records.write import refuse_view
+from undercroft.records.judge import refuse_view
 
 _PEEK = 1 << 16
 
@@ -123,7 +123,7 @@ def _importer(backend: Backend, order: Order) -> Importer:
     refuse_view(collection)
     mapping = make_mapping(backend.catalog, collection, order.mapping)
     access = system_access(backend)
-    return Importer(backend.engine, access, backend.intake, backend.passwords, mapping, order.is_lenient, order.is_dry)
+    return Importer(backend.engine, access, backend.filing, backend.passwords, mapping, order.is_lenient, order.is_dry)
 
 
 async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Order) -> Outcome:

@@ -66,7 +66,14 @@ def run_process(config: Config, address: Address, listener: socket.socket, paren
 
 
 async def _serve(config: Config, address: Address, listener: socket.socket, parent: int | None) -> int:
-    app = App(Path(config.dir), database=config.database, origins=config.origins, shared=parent is not None)
+    app = App(
+        Path(config.dir),
+        database=config.database,
+        files=config.files,
+        origins=config.origins,
+        shared=parent is not None,
+        dev_url=address.url if config.dev else "",
+    )
     await app.start()
     gc.freeze()  # what is there now stays, so no collection needs to look at it again
     try:

@@ -25,6 +25,7 @@ def _split(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--http", metavar="HOST:PORT", help="Where to listen [default: 127.0.0.1:8090].")
 @click.option("--dir", metavar="DATA", help="The data directory [default: SITE/data].")
 @click.option("--database", metavar="URL", help="A PostgreSQL database, in place of SQLite in the data directory.")
+@click.option("--files", metavar="URL", help="A bucket for uploads, s3://BUCKET/PREFIX?endpoint=URL, or `local`.")
 @click.option("--workers", type=int, metavar="N", help="How many processes share the port and the data [default: 1].")
 @click.option("--dev/--no-dev", default=None, help="Show more on the terminal: every request, and more about errors.")
 @click.option("--origins", metavar="LIST", callback=_split, help="Origins that may read answers [default: *].")

@@ -21,6 +21,7 @@ from undercroft.collections.fields.primary_key import PATTERN
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.fields.text import TextField
 from undercroft.collections.indexes import tokenize
+from undercroft.collections.view_origins import clone_id
 from undercroft.collections.view_shape import ViewShape
 
 _NUMBERS: Final = frozenset({"DOUBLE", "FLOAT", "DECIMAL"})
@@ -138,7 +139,7 @@ def _copy(collection: Collection, field: Field, name: str) -> Field:
     """A field of a view that shows a field of a collection; its id becomes a relation to it."""
     if field.name == "id":
         return RelationField(collection_id=collection.id, max_select=1)
-    return replace(field, id=f"_clone_{ids.checksum(f'{collection.id}.{field.id}.{name}')}")
+    return replace(field, id=clone_id(collection, field, name))
 
 
 def _computed(item: exp.Expr) -> Field:

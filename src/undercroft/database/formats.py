@@ -81,8 +81,36 @@ async def _keep_uploads(tx: Transaction, dialect: Dialect) -> None:
     await tx.run('CREATE INDEX "_uploads_source" ON "_uploads" ("source")')
 
 
+async def _keep_sessions(tx: Transaction, dialect: Dialect) -> None:
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    kinds = dict.fromkeys(("collection", "record", "fingerprint", "address", "agent"), text)
+    columns = {"id": _NAME_TYPE, **kinds, "created": number, "expires": number}
+    spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
+    await tx.run(f'CREATE TABLE "_sessions" ({spelled})')
+    await tx.run('CREATE INDEX "_sessions_owner" ON "_sessions" ("collection", "record")')
+
+
+async def _keep_letters(tx: Transaction, dialect: Dialect) -> None:
+    text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))
+    texts = dict.fromkeys(("kind", "sender", "recipient", "content", "state", "note"), text)
+    numbers = {"due": number, "until": number, "attempts": _COUNT_TYPE}
+    columns = {"id": _NAME_TYPE, **texts, **numbers, "created": date, "updated": date}
+    spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
+    await tx.run(f'CREATE TABLE "_outbox" ({spelled})')
+    await tx.run('CREATE INDEX "_outbox_due" ON "_outbox" ("state", "due")')
+    await tx.run(f'CREATE TABLE "_rations" ("key" {_NAME_TYPE}, "count" {_COUNT_TYPE}, "until" {number})')
+
+
+async def _keep_files_due(tx: Transaction, dialect: Dialect) -> None:
+    number = dialect.column_type("number")
+    await tx.run(f'CREATE TABLE "_files_due" ("key" {_NAME_TYPE}, "due" {number})')
+
+
 SYSTEM_MIGRATIONS = (
     Migration(1, "system tables", _make_system_tables),
     Migration(2, "several processes", _share_among_processes),
     Migration(3, "resumable uploads", _keep_uploads),
+    Migration(4, "sessions", _keep_sessions),
+    Migration(5, "letters", _keep_letters),
+    Migration(6, "files that must go", _keep_files_due),
 )

@@ -98,9 +98,26 @@ HOUSE_TABLES: Final = (
         _columns(id="whole", at="date", kind="text", collection="text", record="text", action="text"),
         counter="id",
     ),
+    MovedTable(
+        "_sessions",
+        (
+            *_columns(id="id", collection="text", record="text", fingerprint="text"),
+            *_columns(address="text", agent="text", created="number", expires="number"),
+        ),
+        key="id",
+    ),
+    MovedTable(
+        "_outbox",
+        (
+            *_columns(id="id", kind="text", sender="text", recipient="text", content="text", state="text", note="text"),
+            *_columns(due="number", until="number", attempts="whole", created="date", updated="date"),
+        ),
+        key="id",
+    ),
     MovedTable("_positions", _columns(kind="text", position="whole"), key="kind", label="kind", has_rows=True),
+    MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 
-NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_uploads", "_move"})
+NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_uploads", "_rations", "_move"})
 """Tables that tell of one database and mean nothing in another."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from undercroft.errors import BadRequest
 
-_LONGEST = 240  # bytes; a file system's 255 less what a store appends
+THUMBS: Final = "thumbs_"
+"""What the name of the folder begins with where thumbs of a file are, next to it."""
+_LONGEST: Final = 240  # bytes; a file system's 255 less what a store appends
 
 
 class BadKey(BadRequest):

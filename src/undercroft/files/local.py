@@ -42,7 +42,7 @@ class LocalFiles:
 
     async def put(self, key: str, source: Path, facts: Facts) -> None:
         """Keep a copy of a local file. Raises `BadKey`, `StorageFull`, `StoreUnavailable`."""
-        put = Put(self.root, split_key(key), source, facts, is_linked=source.parent == self.root / STAGING)
+        put = Put(self.root, split_key(key), source, facts, is_linked=source.is_relative_to(self.root / STAGING))
         await to_thread(put.run)
 
     async def find(self, key: str) -> StoredFile | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from undercroft.files.keys import split_key
+from undercroft.files.keys import THUMBS, split_key
 from undercroft.files.local_facts import SUFFIX
 from undercroft.files.local_folder import ABSENT, open_folder, told_faults
 
@@ -33,7 +33,7 @@ def _remove_file(folder: int, name: str) -> None:
     for each in (name, name + SUFFIX):
         with suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(each, dir_fd=folder)
-    _remove_tree(folder, f"thumbs_{name}")
+    _remove_tree(folder, THUMBS + name)
 
 
 def _remove_tree(folder: int, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from undercroft.files.local_folder import open_file
-from undercroft.files.sniff import HEAD, sniff
+from undercroft.files.sniff import HEAD, media_type
 from undercroft.files.store import Facts
 
 SUFFIX: Final = ".attrs"
@@ -41,9 +41,9 @@ def load_facts(folder: int, name: str, opened: int) -> Facts:
     """What is known of an open file: by its side file, else by its content; `md5` is empty when unknown."""
     attrs = _read(folder, name + SUFFIX)
     if attrs is None:
-        return Facts(sniff(os.pread(opened, HEAD, 0)), _NO_MD5, name)
+        return Facts(media_type(os.pread(opened, HEAD, 0)), _NO_MD5, name)
     original = (attrs.metadata or {}).get("original-filename")
-    found = attrs.content_type or sniff(os.pread(opened, HEAD, 0))
+    found = attrs.content_type or media_type(os.pread(opened, HEAD, 0))
     return Facts(found, _md5(attrs), original if isinstance(original, str) and original else name)
 
 

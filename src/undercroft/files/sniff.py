@@ -11,6 +11,7 @@ _XML_START = re.compile(
     rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype[^>]*>\s*)?<(\w+)", re.DOTALL | re.IGNORECASE
 )
 _MARKUP = {b"svg": "image/svg+xml", b"html": "text/html", b"head": "text/html", b"body": "text/html"}
+_WITH_CHARSET = ("text/plain", "text/html", "text/xml")
 _EXTENSIONS = {
     "application/pdf": ".pdf",
     "image/gif": ".gif",
@@ -20,6 +21,12 @@ _EXTENSIONS = {
     "text/html": ".html",
     "text/plain": ".txt",
 }
+
+
+def media_type(head: bytes) -> str:
+    """The media type for the first bytes of a file, of text with its character set."""
+    found = sniff(head)
+    return f"{found}; charset=utf-8" if found in _WITH_CHARSET else found
 
 
 def sniff(head: bytes) -> str:
@@ -39,11 +46,17 @@ def sniff(head: bytes) -> str:
 
 def matches_type(found: str, wanted: str) -> bool:
     """Whether a sniffed type is an allowed one, whatever its parameters."""
-    return found == wanted.partition(";")[0].strip().lower()
+    return bare_type(found) == bare_type(wanted)
+
+
+def bare_type(mime: str) -> str:
+    """A media type without its parameters, in lower case."""
+    return mime.partition(";")[0].strip().lower()
 
 
 def extension_for(mime: str) -> str:
-    """The usual extension of a media type, with its dot; empty when unknown."""
+    """The usual extension of a media type, whatever its parameters, with its dot; empty when unknown."""
+    mime = bare_type(mime)
     if mime in _EXTENSIONS:
         return _EXTENSIONS[mime]
     kind = filetype.get_type(mime=mime)

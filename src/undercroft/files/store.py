@@ -58,6 +58,11 @@ class StoreUnavailable(Unavailable):
     code = "file_store_unavailable"
     default = "The file storage is not available. Try again."
 
+    def __init__(self, text: str = "", retry_after: int = 1, *, detail: str = "") -> None:
+        """`detail` is for the operator: it may say where the store is, and never its keys."""
+        super().__init__(text, retry_after)
+        self.detail = detail
+
 
 class FileStore(Protocol):
     """Keeps files. Every call may raise `StoreUnavailable`."""

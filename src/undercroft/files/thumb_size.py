@@ -58,10 +58,10 @@ def cut(size: Size, width: int, height: int) -> tuple[float, float, float, float
     if not size.width or not size.height or size.fit == "inside":
         return 0, 0, width, height
     factor = min(width / size.width, height / size.height)
-    shown_width, shown_height = size.width * factor, size.height * factor
+    shown_width, shown_height = min(width, size.width * factor), min(height, size.height * factor)
     left = (width - shown_width) / 2
     top = {"top": 0.0, "bottom": height - shown_height}.get(size.fit, (height - shown_height) / 2)
-    return left, top, left + shown_width, top + shown_height
+    return left, top, min(width, left + shown_width), min(height, top + shown_height)
 
 
 def _at_least_one(length: float) -> int:

@@ -1,7 +1,7 @@
 """What has arrived of resumable uploads: one part file each, whose size is the offset.
 
     ID.part      the bytes, in order, no more and no less than the offset says
-    ID.checked   while a piece with a checksum arrives: the offset up to which all was right
+    ID.checked   while a piece with a checksum arrives: the offset up to which all is right
     ID.wanted    somebody else would like to write, and the writer should go if nothing comes
     place        a name for the folder, so that servers can tell theirs from others'
 
@@ -13,10 +13,13 @@ one in ID.checked.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -27,8 +30,10 @@ from undercroft.ids import random_text
 _PART: Final = ".part"
 _CHECKED: Final = ".checked"
 _WANTED: Final = ".wanted"
+_ENDINGS: Final = (_PART, _CHECKED, _WANTED)
 _SPARE: Final = 64 * 1024 * 1024  # bytes of the disk that uploads leave to others
-_SYNC_EVERY: Final = 32 * 1024 * 1024
+_SYNC_EVERY: Final = 32 * 1024 * 1024  # so that the last sync, which the client waits for, is short
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Parts:
@@ -37,6 +42,7 @@ class Parts:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @cached_property
     def place(self) -> str:
         """The folder's name for itself; whoever comes first chooses it."""
         path = self.root / "place"
@@ -51,8 +57,7 @@ class Parts:
 
     def make_room(self, size: int) -> None:
         """Raise `StorageFull` when the disk cannot hold so many bytes more."""
-        status = os.statvfs(self.root)
-        if status.f_bavail * status.f_frsize < size + _SPARE:
+        if shutil.disk_usage(self.root).free < size + _SPARE:
             raise StorageFull
 
     def path(self, upload_id: str) -> Path:
@@ -61,45 +66,37 @@ class Parts:
 
     def offset(self, upload_id: str) -> int:
         """How many bytes of an upload are there for good."""
-        checked = [self._checked(upload_id)]
+        path = self.path(upload_id)
+        checked = _read_checked(path)
         try:
-            with self.path(upload_id).open("rb") as part:
+            with path.open("rb") as part:
                 size = os.fstat(part.fileno()).st_size
                 os.fsync(part.fileno())
         except FileNotFoundError:
             return 0
-        checked.append(self._checked(upload_id))
-        return min([size, *(offset for offset in checked if offset is not None)])
+        # Asked again, as a piece may have begun or ended between the two looks.
+        return min(offset for offset in (size, checked, _read_checked(path)) if offset is not None)
 
     def open(self, upload_id: str) -> Part:
         """A part file to write to, begun if need be. Raises `UploadLocked`."""
-        path = self.path(upload_id)
+        self.root.mkdir(parents=True, exist_ok=True)
         while True:
-            part = Part.lock(path)
-            if part.is_at(path):
-                part.trim(self._checked(upload_id))
+            part = Part.lock(self.path(upload_id))
+            if part.is_at_its_path():
                 return part
             part.close()  # it was removed between opening and locking
 
     def remove(self, upload_ids: Iterable[str]) -> None:
         """Remove all there is of uploads."""
         for upload_id in upload_ids:
-            for ending in (_PART, _CHECKED, _WANTED):
+            for ending in _ENDINGS:
                 (self.root / (upload_id + ending)).unlink(missing_ok=True)
 
-    def listed(self) -> list[str]:
+    def listed(self) -> set[str]:
         """The ids of all uploads there is anything of."""
         if not self.root.exists():
-            return []
-        names = (path for path in self.root.iterdir() if path.suffix in {_PART, _CHECKED, _WANTED})
-        return sorted({path.stem for path in names})
-
-    def _checked(self, upload_id: str) -> int | None:
-        try:
-            text = (self.root / (upload_id + _CHECKED)).read_text(encoding="ascii")
-        except FileNotFoundError:
-            return None
-        return int(text) if text.isdigit() else None
+            return set()
+        return {path.stem for path in self.root.iterdir() if path.suffix in _ENDINGS}
 
 
 class Part:
@@ -110,48 +107,40 @@ class Part:
         self._file = file
         self.offset = os.fstat(file).st_size
         self._synced = self.offset
+        self._is_new = self.offset == 0
 
     @classmethod
     def lock(cls, path: Path) -> Self:
         """Open and lock; raises `UploadLocked`, and lets the writer know that it is wanted."""
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        wanted = path.with_suffix(_WANTED)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
-            path.with_suffix(_WANTED).touch()
+            wanted.touch()
             raise UploadLocked from None
-        path.with_suffix(_WANTED).unlink(missing_ok=True)
+        wanted.unlink(missing_ok=True)
         return cls(path, file)
-
-    def is_at(self, path: Path) -> bool:
-        """Whether it is still the file of that name."""
-        with suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(self._file), path.stat())
-        return False
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody else asked for it."""
+        """Whether somebody else would like to write."""
         return self._path.with_suffix(_WANTED).exists()
 
-    def expect_check(self) -> None:
-        """Count nothing from here on until `keep`."""
-        marker = self._path.with_suffix(_CHECKED)
-        draft = marker.with_suffix(".draft")
-        with draft.open("w", encoding="ascii") as target:
-            target.write(str(self.offset))
-            target.flush()
-            os.fsync(target.fileno())
-        draft.replace(marker)
+    def is_at_its_path(self) -> bool:
+        """Whether it is still the file of its name."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        return False
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end. Raises `StorageFull`."""
-        view = memoryview(data)
-        while view:
-            written = _write(self._file, view, self.offset)
+        rest = memoryview(data)
+        while rest:
+            written = _write(self._file, rest, self.offset)
             self.offset += written
-            view = view[written:]
+            rest = rest[written:]
         if self.offset - self._synced >= _SYNC_EVERY:
             self.sync()
 
@@ -159,32 +148,60 @@ class Part:
         """Have on disk what was added."""
         os.fsync(self._file)
         self._synced = self.offset
+        if self._is_new:
+            _sync_folder(self._path.parent)
+            self._is_new = False
+
+    def expect_check(self) -> None:
+        """Count nothing from here on until `keep`."""
+        with self._path.with_suffix(_CHECKED).open("w", encoding="ascii") as target:
+            target.write(str(self.offset))
+            target.flush()
+            os.fsync(target.fileno())
+        _sync_folder(self._path.parent)
 
     def keep(self) -> None:
         """Count all that was added."""
         self._path.with_suffix(_CHECKED).unlink(missing_ok=True)
 
-    def trim(self, offset: int | None) -> None:
-        """Go back to an offset, if there is one, and count from there."""
-        if offset is not None:
-            os.ftruncate(self._file, min(offset, self.offset))
-            self.offset = min(offset, self.offset)
-            self.sync()
-            self.keep()
+    def recover(self) -> None:
+        """Drop what was never found right, of a piece whose writer ended."""
+        checked = _read_checked(self._path)
+        if checked is not None:
+            self.go_back(checked)
+
+    def go_back(self, offset: int) -> None:
+        """Drop what is behind an offset, and count from there."""
+        self.offset = min(offset, self.offset)
+        os.ftruncate(self._file, self.offset)
+        self.sync()
+        self.keep()
 
     def close(self) -> None:
         """Let others write."""
         os.close(self._file)
 
 
-def _write(file: int, view: memoryview, offset: int) -> int:
+def _read_checked(path: Path) -> int | None:
     try:
-        return os.pwrite(file, view, offset)
+        text = path.with_suffix(_CHECKED).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    return int(text or 0)  # a crash may have cut its digits, which makes it smaller, never larger
+
+
+def _write(file: int, data: memoryview, offset: int) -> int:
+    try:
+        return os.pwrite(file, data, offset)
     except OSError as error:
-        raise _told(error) from error
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise
 
 
-def _told(error: OSError) -> Exception:
-    import errno
-
-    return StorageFull() if error.errno in {errno.ENOSPC, errno.EDQUOT} else error
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -8,7 +8,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undercroft.errors import BadRequest, Conflict, Gone, Locked, NotFound, Problem, TooLarge, Unavailable
+from undercroft.errors import BadRequest, Conflict, Gone, Locked, NotFound, Problem, TooLarge
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expiration"
@@ -52,13 +52,13 @@ class UploadExpired(Gone):
     default = "The upload was left alone for too long. Begin a new one."
 
 
-class UploadElsewhere(Unavailable):
+class UploadElsewhere(Locked):
     """The upload began on another server, which alone has what arrived of it."""
 
     code = "upload_elsewhere"
     default = (
-        "The upload began on another server of this site. Try again; "
-        "a load balancer should send one client's requests to one server."
+        "The upload began on another server of this site, and only that one can go on with it. "
+        "Try again; a load balancer should send all requests of a client to one server."
     )
 
 

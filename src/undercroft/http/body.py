@@ -1,8 +1,12 @@
-"""Request bodies: bytes in, an object and files out."""
+"""Request bodies: bytes in, an object and files out.
+
+A body has five minutes to arrive, and more when it is large: as long as it comes no
+slower than a poor telephone line brings it, it is waited for.
+"""
 
 from __future__ import annotations
 
-from asyncio import timeout, to_thread
+from asyncio import Timeout, timeout, to_thread
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from undercroft.errors import BadRequest, TooLarge
 from undercroft.http.form_data import Form, read_multipart, read_urlencoded
 from undercroft.http.json_text import BadBody, parse_object
-from undercroft.http.upload import Upload
+from undercroft.http.upload import Intake, NoIntake, Upload
 
 if TYPE_CHECKING:
     from undercroft.http.request import Request
@@ -18,11 +22,12 @@ if TYPE_CHECKING:
 MIB: Final = 1024 * 1024
 DEFAULT_LIMIT: Final = 32 * MIB
 READ_SECONDS: Final = 300
+SLOWEST: Final = 16 * 1024  # bytes a second, of what is larger than that brings in five minutes
 HEAVY: Final = MIB  # bodies from here on are read beside the event loop
 
 
 class BodyTooSlow(BadRequest):
-    """The body did not arrive within five minutes."""
+    """The body did not arrive within five minutes, or came too slowly after them."""
 
     code = "body_too_slow"
     default = "The request body took too long to arrive."
@@ -47,42 +52,64 @@ class Body:
     files: Mapping[str, list[Upload]] = field(default_factory=dict)
     texts: Mapping[str, list[str]] | None = None
 
-    def close(self) -> None:
-        """Let go of the uploaded files."""
-        for uploads in self.files.values():
-            for upload in uploads:
-                upload.file.close()
+    @property
+    def uploads(self) -> list[Upload]:
+        """All files, whatever their names."""
+        return [upload for uploads in self.files.values() for upload in uploads]
 
 
-async def read_body(request: Request, limit: int) -> Body:
+async def read_body(request: Request, limit: int, intake: Intake | None = None) -> Body:
     """The body of a request, at most `limit` bytes; an empty one is an empty object.
 
-    Raises `TooLarge`, `BodyTooSlow`, `BadBody` and `UnsupportedContentType`.
+    Files go to the intake, and are the caller's to discard; without one they are skipped.
+    Raises `TooLarge`, `BodyTooSlow`, `BadBody`, `UnsupportedContentType`, and what the
+    intake's sinks raise.
     """
     if not _may_have_body(request, limit):
         return Body()
     try:
-        async with timeout(READ_SECONDS):
-            return await _read(request, limit)
+        async with timeout(READ_SECONDS) as clock:
+            return await _read(request, limit, intake or NoIntake(), clock)
     except TimeoutError:
         raise BodyTooSlow from None
 
 
-async def _read(request: Request, limit: int) -> Body:
-    kind = request.header(b"content-type") or b""
-    name = kind[:33].lower()
-    if name.startswith(b"multipart/form-data"):
-        chunks = _chunks(request, limit)
-        first = await anext(chunks, b"")
-        return _from_form(await read_multipart(kind, first, chunks)) if first else Body()
+def is_form_with_files(request: Request) -> bool:
+    """Whether the body is of the kind that may be far larger than memory."""
+    return (request.header(b"content-type") or b"")[:19].lower() == b"multipart/form-data"
+
+
+async def _read(request: Request, limit: int, intake: Intake, clock: Timeout) -> Body:
+    if is_form_with_files(request):
+        return await _read_form(request, _chunks(request, limit, clock), intake)
     whole = await _whole(request, limit)
     if not whole:
         return Body()
+    name = (request.header(b"content-type") or b"")[:33].lower()
     if name.startswith(b"application/json"):
         return Body(parse_object(whole) if len(whole) < HEAVY else await to_thread(parse_object, whole))
     if name.startswith(b"application/x-www-form-urlencoded"):
         return _from_form(read_urlencoded(whole))
     raise UnsupportedContentType
+
+
+async def _read_form(request: Request, chunks: AsyncIterator[bytes], intake: Intake) -> Body:
+    kind = request.header(b"content-type") or b""
+    first = await anext(chunks, b"")
+    if not first:
+        return Body()
+    form = await read_multipart(kind, _chain(first, chunks), intake)
+    try:
+        return _from_form(form)
+    except BaseException:
+        await intake.discard(upload for uploads in form.files.values() for upload in uploads)
+        raise
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 async def _whole(request: Request, limit: int) -> bytes:
@@ -105,7 +132,9 @@ async def _receive(request: Request) -> tuple[bytes, bool]:
     message = await request.receive()
     if message["type"] == "http.disconnect":
         raise BadBody
-    return message.get("body", b""), message.get("more_body", False)
+    more: bool = message.get("more_body", False)
+    request.is_read = not more
+    return message.get("body", b""), more
 
 
 def _may_have_body(request: Request, limit: int) -> bool:
@@ -121,15 +150,16 @@ def _may_have_body(request: Request, limit: int) -> bool:
     return int(length) > 0
 
 
-async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The non-empty chunks of the body."""
-    size, more = 0, True
+async def _chunks(request: Request, limit: int, clock: Timeout) -> AsyncIterator[bytes]:
+    """The non-empty chunks of the body; the more of them have come, the more time is left for the others."""
+    size, more, deadline = 0, True, clock.when() or 0.0
     while more:
         chunk, more = await _receive(request)
         size += len(chunk)
         if size > limit:
             raise TooLarge
         if chunk:
+            clock.reschedule(deadline + size / SLOWEST)
             yield chunk
 
 

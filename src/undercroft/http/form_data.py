@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -13,9 +12,8 @@ from undercroft.errors import TooLarge
 from undercroft.http.inference import infer_all
 from undercroft.http.json_text import BadBody, parse_object
 from undercroft.http.query import parse_pairs
-from undercroft.http.upload import Upload
+from undercroft.http.upload import Intake, Sink, Upload
 
-IN_MEMORY: Final = 1024 * 1024  # larger files wait on disk
 MAX_PARTS: Final = 1000
 MAX_PAIRS: Final = 10_000
 MAX_TEXT: Final = 10 * 1024 * 1024  # all values of a form that are no files
@@ -37,12 +35,6 @@ class Form:
             data |= parse_object(text.encode())
         return data
 
-    def close(self) -> None:
-        """Let go of the files."""
-        for uploads in self.files.values():
-            for upload in uploads:
-                upload.file.close()
-
 
 def read_urlencoded(raw: bytes) -> Form:
     """The form in an urlencoded body. Raises `BadBody` when it has too many values."""
@@ -54,19 +46,22 @@ def read_urlencoded(raw: bytes) -> Form:
     return form
 
 
-async def read_multipart(kind: bytes, first: bytes, rest: AsyncIterator[bytes]) -> Form:
-    """The form in a multipart body. Raises `BadBody` when it is malformed or cut off."""
-    reader = _Reader(_boundary(kind))
+async def read_multipart(kind: bytes, chunks: AsyncIterator[bytes], intake: Intake) -> Form:
+    """The form in a multipart body; its files are where the intake put them.
+
+    Raises `BadBody` when it is malformed or cut off, and what sinks raise; no file is
+    left then.
+    """
+    reader = _Reader(_boundary(kind), intake)
     try:
-        reader.feed(first)
-        async for chunk in rest:
-            reader.feed(chunk)
+        async for chunk in chunks:
+            await reader.feed(chunk)
         reader.end()
     except MultipartError:
-        reader.form.close()
+        reader.discard()
         raise BadBody from None
     except BaseException:
-        reader.form.close()
+        reader.discard()
         raise
     return reader.form
 
@@ -82,36 +77,42 @@ def _boundary(kind: bytes) -> str:
 class _Reader:
     """Puts the parts of a multipart body where they belong."""
 
-    def __init__(self, boundary: str) -> None:
+    def __init__(self, boundary: str, intake: Intake) -> None:
         self.form = Form()
         self._parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
+        self._intake = intake
         self._part: MultipartSegment = None
         self._text = bytearray()
         self._text_size = 0
-        self._file: SpooledTemporaryFile[bytes] | None = None
+        self._sinks: list[Sink] = []
+        self._sink: Sink | None = None
 
-    def feed(self, chunk: bytes) -> None:
+    async def feed(self, chunk: bytes) -> None:
         if self._parser.closed:
             return
         for event in self._parser.parse(chunk):
             if event is None:
-                self._finish()
+                await self._finish()
             elif isinstance(event, MultipartSegment):
                 self._begin(event)
-            elif self._file is not None:
-                self._file.write(event)
-            else:
+            elif self._sink is not None:
+                await self._sink.write(event)
+            elif not self._part.filename:
                 self._add_text(event)
 
     def end(self) -> None:
         self._parser.close()
 
+    def discard(self) -> None:
+        for sink in self._sinks:
+            sink.discard()
+
     def _begin(self, part: MultipartSegment) -> None:
         self._part = part
         if part.filename:
-            self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - its reader closes it
-            upload = Upload(part.filename, part.content_type or "", 0, self._file)
-            self.form.files.setdefault(part.name, []).append(upload)
+            self._sink = self._intake.open(part.name, part.filename, part.content_type or "")
+        if self._sink is not None:
+            self._sinks.append(self._sink)
 
     def _add_text(self, chunk: bytes) -> None:
         self._text_size += len(chunk)
@@ -119,12 +120,10 @@ class _Reader:
             raise TooLarge
         self._text += chunk
 
-    def _finish(self) -> None:
-        name, part = self._part.name, self._part
-        if self._file is not None:
-            self._file.seek(0)
-            kept = self.form.files[name]
-            kept[-1] = Upload(kept[-1].filename, kept[-1].content_type, part.size, kept[-1].file)
-        elif name:
+    async def _finish(self) -> None:
+        name = self._part.name
+        if self._sink is not None:
+            self.form.files.setdefault(name, []).append(await self._sink.finish())
+        elif name and not self._part.filename:
             self.form.texts.setdefault(name, []).append(self._text.decode(errors="replace"))
-        self._file, self._text = None, bytearray()
+        self._sink, self._text = None, bytearray()

@@ -5,13 +5,14 @@ Made once a request and on the hot path, so everything that costs is lazy.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from undercroft.http.body import Body, read_body
 from undercroft.http.client_ip import client_ip
 from undercroft.http.query import parse_query
+from undercroft.http.upload import Intake
 from undercroft.query.scope import Context, Identity, Scope
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Request:
-    """One HTTP request. `params` are the named parts of its path, set by the router.
+    """One HTTP request. `params` are the named parts of its path, set by the router, and
+    `route_headers` what every answer from there carries.
 
     `identity` is set by `middleware.authenticate` before a handler runs; `backend`
-    holds the open resources; `id` is what logs call this request.
+    holds the open resources; `id` is what logs call this request; `is_read` says that its
+    body was read to the end.
     """
 
     def __init__(self, scope: Message, receive: Receive, backend: Backend) -> None:
@@ -37,7 +40,9 @@ class Request:
         self.path: str = scope["path"]
         self.params: Mapping[str, str] = {}
         self.identity: Identity | None = None
+        self.route_headers: Sequence[tuple[bytes, bytes]] = ()
         self.id = ""
+        self.is_read = False
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -68,12 +73,16 @@ class Request:
         proxy = self.backend.settings.trusted_proxy
         return client_ip(peer[0] if peer else "", self.asgi["headers"], proxy.headers, leftmost=proxy.use_leftmost_ip)
 
-    async def body(self, limit: int) -> Body:
-        """The parsed body, at most `limit` bytes.
+    async def body(self, limit: int, intake: Intake | None = None) -> Body:
+        """The parsed body, at most `limit` bytes; see `read_body`."""
+        return await read_body(self, limit, intake)
 
-        Raises `TooLarge`, `BadBody` and `UnsupportedContentType`.
-        """
-        return await read_body(self, limit)
+    @property
+    def leaves_body(self) -> bool:
+        """Whether there is a body that nobody has read to its end."""
+        if self.is_read:
+            return False
+        return self.header(b"content-length") not in (None, b"0") or self.header(b"transfer-encoding") is not None
 
     def rule_scope(self, context: Context = "default") -> Scope:
         """This request as rules see it."""

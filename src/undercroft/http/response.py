@@ -12,6 +12,7 @@ from undercroft.http.request import Send
 Header = tuple[bytes, bytes]
 JSON_TYPE: Final[Header] = (b"content-type", b"application/json")
 _NO_CONTENT: Final = 204
+_WITHOUT_LENGTH: Final = (_NO_CONTENT, 304)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,7 +33,7 @@ class Response:
     async def send(self, send: Send, common: Sequence[Header], *, without_body: bool = False) -> None:
         """Send it, with headers that every response has."""
         headers = [*common, *self.headers]
-        if self.status != _NO_CONTENT:
+        if self.status not in _WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if without_body else self.body})

@@ -1,16 +1,20 @@
-"""Who asks: from the Authorization header to an identity, and what a route demands of it."""
+"""Who asks: from the Authorization header or a session's cookie to an identity, and what a route demands of it."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from undercroft.auth.identify import identify
+from undercroft.auth.sessions import find_session
 from undercroft.errors import Forbidden, Unauthenticated
 from undercroft.http.client_ip import is_listed
+from undercroft.http.cookies import find_cookie
 from undercroft.http.request import Request
+from undercroft.middleware.same_origin import is_same_origin
 from undercroft.query.scope import Identity
 
 Demand = Literal["any", "auth", "superuser"]
+_OWN_MACHINE: Final = (b"localhost", b"127.0.0.1", b"[::1]")
 
 
 class NotASuperuser(Forbidden):
@@ -29,12 +33,38 @@ class SuperuserFromElsewhere(Forbidden):
 async def authenticate(request: Request) -> Identity | None:
     """The caller; None is a guest. Raises `SuperuserFromElsewhere`."""
     header = request.header(b"authorization")
-    if not header:
+    if header:
+        identity = await identify(request.backend, header.decode("latin-1"))
+    elif request.header(b"cookie") is not None and is_same_origin(request):
+        identity = await find_session(request.backend, session_value(request))
+    else:
         return None
-    identity = await identify(request.backend, header.decode("latin-1"))
     if identity is not None and identity.is_superuser:
         check_superuser_address(request)
     return identity
+
+
+def session_value(request: Request) -> str:
+    """The value of the session's cookie, or empty text."""
+    return find_cookie(request.asgi["headers"], session_cookie(request))
+
+
+def session_cookie(request: Request) -> bytes:
+    """What the session's cookie is called.
+
+    With the prefix `__Host-` a browser takes it from this very host alone, and only where the
+    connection is safe: over TLS, or within one machine.
+    """
+    return b"__Host-session" if is_private(request) else b"session"
+
+
+def is_private(request: Request) -> bool:
+    """Whether nobody between can read along: over TLS, also where a proxy ends it, or within one machine."""
+    headers = request.asgi["headers"]
+    if request.asgi["scheme"] == "https" or (b"x-forwarded-proto", b"https") in headers:
+        return True
+    host = (request.header(b"host") or b"").rpartition(b":")[0] or request.header(b"host")
+    return host in _OWN_MACHINE
 
 
 def check_superuser_address(request: Request) -> None:

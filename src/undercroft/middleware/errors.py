@@ -22,6 +22,8 @@ from undercroft.errors import (
     Unauthenticated,
     Unavailable,
 )
+from undercroft.files.store import StoreUnavailable
+from undercroft.files.tus_protocol import NotAnUpload, UnknownTusVersion, WrongChecksum
 from undercroft.http.response import Response, json_response
 
 _STATUSES: Final[Mapping[type[Problem], int]] = {
@@ -34,6 +36,9 @@ _STATUSES: Final[Mapping[type[Problem], int]] = {
     TooLarge: 413,
     Locked: 423,
     TooMany: 429,
+    UnknownTusVersion: 412,
+    NotAnUpload: 415,
+    WrongChecksum: 460,
     Unavailable: 503,
     StorageFull: 507,
 }
@@ -63,6 +68,8 @@ def error_body(problem: Problem) -> dict[str, Any]:
     """What a problem looks like on the wire; what the wire does not tell is logged."""
     if isinstance(problem, SqlError):
         _log.warning("The database refused a statement: %s", problem.detail)
+    if isinstance(problem, StoreUnavailable) and problem.detail:
+        _log.warning("%s", problem.detail)
     data = {str(key): _render(value) for key, value in problem.data.items()}
     return {"data": data, "message": sentence(problem.message()), "status": status_of(problem)}
 

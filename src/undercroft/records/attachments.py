@@ -1,39 +1,93 @@
-"""Files that come with a record: named and staged before its transaction, attached inside it."""
+"""Files that come with a record: named before its transaction, and put where they will stay."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from undercroft.collections.collection import Collection
 from undercroft.collections.fields.file import FileField
 from undercroft.errors import FieldError
-from undercroft.files.sniff import matches_type
+from undercroft.files.names import stored_name
+from undercroft.files.sniff import bare_type, matches_type
+from undercroft.files.store import Facts
+from undercroft.http.upload import Upload
 
 DEFAULT_MAX_SIZE = 5 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class NewFile:
-    """An uploaded file in staging. `name` is what it will be stored as, `type` what its content is."""
+    """An uploaded file. `name` is what it will be stored as, `type` what its content is."""
 
     name: str
-    original_name: str
-    size: int
-    type: str
-    staged: Path
+    upload: Upload
+
+    @property
+    def original_name(self) -> str:
+        return self.upload.filename
+
+    @property
+    def size(self) -> int:
+        return self.upload.size
+
+    @property
+    def type(self) -> str:
+        return self.upload.type
+
+    @property
+    def facts(self) -> Facts:
+        """What the store is told of it."""
+        return Facts(self.type, self.upload.md5, self.original_name)
 
     @cached_property
     def shown(self) -> dict[str, Any]:
         """What rules see of it."""
-        return {"name": self.name, "originalName": self.original_name, "size": self.size, "type": self.type}
+        return {
+            "name": self.name,
+            "originalName": self.original_name,
+            "size": self.size,
+            "type": bare_type(self.type),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A new file, where it waits, and the key that it will have in the store."""
+
+    key: str
+    file: NewFile
+    path: Path
+
+
+def name_files(uploads: Mapping[str, Sequence[Upload]]) -> dict[str, list[NewFile]]:
+    """The files of a submission with the names they will have."""
+    return {
+        key: [NewFile(stored_name(upload.filename, upload.type), upload) for upload in some]
+        for key, some in uploads.items()
+    }
+
+
+def upload_limits(collection: Collection) -> Mapping[str, int]:
+    """How many bytes a file may have that is submitted under a name; other names are nobody's."""
+    known: Mapping[str, int] | None = collection.__dict__.get("_upload_limits")
+    if known is None:
+        limits = {
+            key: field.max_size or DEFAULT_MAX_SIZE
+            for field in collection.file_fields
+            for key in (field.name, f"{field.name}+", f"+{field.name}")
+        }
+        known = collection.__dict__["_upload_limits"] = limits
+    return known
 
 
 def check_new_file(field: FileField, file: NewFile) -> FieldError | None:
     """Why a field refuses an uploaded file, or None."""
     most = field.max_size or DEFAULT_MAX_SIZE
-    if file.size > most:
+    if file.size > most or file.upload.path is None:
         text = f"Failed to upload {file.original_name!r} - the maximum allowed file size is {most} bytes."
         return FieldError("validation_file_size_limit", text, {"file": file.original_name, "maxSize": most})
     if field.mime_types and not any(matches_type(file.type, wanted) for wanted in field.mime_types):

@@ -35,12 +35,12 @@ class ReferenceRequired(BadRequest):
 
 
 class Cascade:
-    """One delete and all that follow from it. `files` are the files to remove once it is durable."""
+    """One delete and all that follow from it. `files` are the keys of the files that go with it."""
 
     def __init__(self, access: Access, transaction: Transaction) -> None:
         self.access = access
         self.transaction = transaction
-        self.files: list[tuple[str, str, list[str]]] = []
+        self.files: list[str] = []
         self._gone: set[tuple[str, str]] = set()
 
     async def delete(self, collection: Collection, record: Mapping[str, Any]) -> None:
@@ -94,8 +94,7 @@ class Cascade:
         if collection.is_auth:
             await self._forget_accounts(collection, record["id"])
         names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
-        if names:
-            self.files.append((collection.id, record["id"], names))
+        self.files += [f"{collection.id}/{record['id']}/{name}" for name in names]
         await self._log(collection, record["id"], "delete")
 
     async def _keep(self, referring: Collection, record: Mapping[str, Any], field: RelationField, left: Any) -> None:

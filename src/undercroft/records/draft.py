@@ -75,7 +75,7 @@ def visible_body(collection: Collection, body: Mapping[str, Any], *, is_superuse
     hidden = collection.hidden_names
     if is_superuser or not hidden:
         return body
-    return {key: value for key, value in body.items() if _field_name(key) not in hidden}
+    return {key: value for key, value in body.items() if field_name(key) not in hidden}
 
 
 class _Maker:
@@ -95,10 +95,10 @@ class _Maker:
         self.is_superuser = is_superuser
         self.new_files: list[NewFile] = []
         self.errors: dict[str, FieldError] = {}
-        self._modified = {_field_name(key) for key in body if key[:1] == "+" or key[-1:] in "+-" or ":" in key}
+        self._modified = {field_name(key) for key in body if key[:1] == "+" or key[-1:] in "+-" or ":" in key}
 
     def touched(self) -> Iterator[Field]:
-        names = {_field_name(key) for key in (*self.body, *self.files)}
+        names = {field_name(key) for key in (*self.body, *self.files)}
         for candidate in self.collection.fields:
             # A stored password is a hash: a modifier would take it for the new plain text.
             sent = self.body if isinstance(candidate, PasswordField) else names
@@ -156,7 +156,8 @@ def _last_only(
     return (kept[-1:], [], []) if kept else ([], before[-1:], [])
 
 
-def _field_name(key: str) -> str:
+def field_name(key: str) -> str:
+    """The name of the field that a key of a body is about."""
     if key.endswith(_AUTOGENERATE):
         return key.removesuffix(_AUTOGENERATE)
     return key.removeprefix("+").removesuffix("+").removesuffix("-")

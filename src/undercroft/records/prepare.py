@@ -1,26 +1,27 @@
-"""What must be done before a write's transaction opens: hashing, and staging files.
+"""What must be done before a write's transaction opens: hashing, and saying where files will be.
 
-Both are slow, and a transaction waits for nothing. What is found out here is
-carried into the transaction, which judges: errors are raised there, after the
-rule was asked, so that who may not write learns nothing from them.
+Neither can wait until then: hashing is slow, and files are in the store before the record
+that names them. What is found out here is carried into the transaction, which judges:
+errors are raised there, after the rule was asked, so that who may not write learns
+nothing from them.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
+from undercroft.collections.fields.text import TextField
 from undercroft.errors import FieldError
-from undercroft.files.intake import LocalIntake
+from undercroft.files.keys import file_key, is_safe_part
 from undercroft.http.upload import Upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
-from undercroft.records.attachments import NewFile
-from undercroft.records.draft import Draft, Submission, make_draft
+from undercroft.records.attachments import Placed, name_files
+from undercroft.records.draft import Draft, Submission, field_name, make_draft
 from undercroft.records.record import find_record
 from undercroft.records.rules import draft_satisfies, satisfies
 
@@ -46,26 +47,26 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A submission with its slow parts done; with `was_missing` they were not, for want of the record."""
+    """A submission with its slow parts done; with `was_missing` they were not, for want of the record.
+
+    `placed` are the files to put into the store, which `records.filing` holds there while
+    the record is written. With them comes the `new_id` of a record that is given one.
+    """
 
     submission: Submission
     hashes: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
     was_missing: bool = False
-
-    @property
-    def staged(self) -> Iterable[NewFile]:
-        """All files in staging."""
-        return [file for files in self.submission.files.values() for file in files]
+    new_id: str = ""
+    placed: Sequence[Placed] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What preparing needs: a way to read, a hasher, and the file store."""
+    """What preparing needs: a way to read, and a hasher."""
 
     access: Access
     hasher: Hasher
-    files: LocalIntake
 
 
 async def prepare_write(
@@ -75,26 +76,49 @@ async def prepare_write(
     body: Mapping[str, Any],
     uploads: Mapping[str, Sequence[Upload]],
 ) -> Prepared:
-    """Prepare a create (`record_id` None) or an update."""
-    submission = Submission(body, await _stage(desk, uploads) if uploads else {})
+    """Prepare a create (`record_id` None) or an update; `uploads` are by key (`docs`, `docs+`, `+docs`)."""
+    prepared = await _prepare(desk, collection, record_id, Submission(body, name_files(uploads)))
+    return _place(collection, record_id, prepared) if uploads else prepared
+
+
+async def _prepare(desk: Desk, collection: Collection, record_id: str | None, submission: Submission) -> Prepared:
     if not collection.has_passwords:
         return Prepared(submission)
     before = await _before(desk.access, collection, record_id)
     if record_id is not None and before is None:
         return Prepared(submission, was_missing=True)
     draft = make_draft(collection, before, submission, is_superuser=desk.access.scope.is_superuser)
-    account = await _judge(desk, draft, body) if collection.is_auth else None
+    account = await _judge(desk, draft, submission.body) if collection.is_auth else None
     hashes = {} if account and account.errors else await _hash(desk.hasher, draft)
     return Prepared(submission, hashes, account)
 
 
-async def _stage(desk: Desk, uploads: Mapping[str, Sequence[Upload]]) -> dict[str, list[NewFile]]:
-    staged: dict[str, list[NewFile]] = {}
-    for key, some in uploads.items():
-        for upload in some:
-            name, mime, path = await asyncio.to_thread(desk.files.stage, upload.filename, upload.file)
-            staged.setdefault(key, []).append(NewFile(name, upload.filename, upload.size, mime, path))
-    return staged
+def _place(collection: Collection, record_id: str | None, prepared: Prepared) -> Prepared:
+    """Say where the files will be: with their record, whose id must be known for that."""
+    if record_id is None:
+        prepared = _with_id(collection, prepared)
+        record_id = prepared.new_id
+    if not is_safe_part(record_id):
+        return prepared  # there is no such record, nor will there be
+    placed = [
+        Placed(file_key(collection.id, record_id, file.name), file, file.upload.path)
+        for files in prepared.submission.files.values()
+        for file in files
+        if file.upload.path is not None
+    ]
+    return replace(prepared, placed=placed)
+
+
+def _with_id(collection: Collection, prepared: Prepared) -> Prepared:
+    """A create with the id that its record will have; it has none when that would be refused."""
+    submission, field = prepared.submission, collection.by_name["id"]
+    given = make_draft(collection, None, submission, is_superuser=True).values["id"]
+    if given and submission.body.get("id") != given:
+        # Made from a pattern just now, and another time it would be another.
+        body = {key: value for key, value in submission.body.items() if field_name(key) != "id"}
+        submission = Submission(body | {"id": given}, submission.files)
+    new_id = given or (field.generate() if isinstance(field, TextField) else "")
+    return replace(prepared, submission=submission, new_id="" if field.check(new_id) else new_id)
 
 
 async def _before(access: Access, collection: Collection, record_id: str | None) -> Mapping[str, Any] | None:

@@ -22,10 +22,10 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
-from undercroft.files.intake import LocalIntake
 from undercroft.passwords import Verdict
 from undercroft.records.access import Access
 from undercroft.records.draft import Submission
+from undercroft.records.filing import Filing
 from undercroft.records.import_row import ImportRow, RowReader
 from undercroft.records.mapping import FieldMapping, Target
 from undercroft.records.prepare import Desk, Hasher, Prepared, prepare_write
@@ -77,7 +77,7 @@ class Importer:
 
     engine: Engine
     access: Access
-    files: LocalIntake
+    filing: Filing
     hasher: Hasher
     mapping: FieldMapping
     is_lenient: bool = False
@@ -116,7 +116,7 @@ class Importer:
     async def _hash(self, row: ImportRow) -> Prepared:
         if self.collection.is_auth and "password" in row.body:
             row.body["passwordConfirm"] = row.body["password"]
-        desk = Desk(self.access, _KeepHashes(self.hasher), self.files)
+        desk = Desk(self.access, _KeepHashes(self.hasher))
         return await prepare_write(desk, self.collection, None, row.body, {})
 
     async def _store(self, batch: _Batch) -> Imported:
@@ -132,7 +132,7 @@ class Importer:
     async def _write(self, batch: _Batch, *, has_savepoints: bool) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
             refused.clear()  # an engine may try an operation more than once
-            writer = Writer(self.access.through(transaction.run), transaction, self.files)
+            writer = Writer(self.access.through(transaction.run), transaction, self.filing)
             put = self._put_apart if has_savepoints else self._put
             for number, (row, prepared) in batch.ready.items():
                 try:

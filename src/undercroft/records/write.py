@@ -2,51 +2,35 @@
 
 A write asks the rule, validates, writes the row and one entry of the change log.
 Whatever raises undoes it all; the answer is sent when the transaction is
-durable. Files move from staging to their record inside, and are put back out by
-`undo` when the transaction fails.
+durable. New files are in the store by then, see `records.filing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
-from undercroft.collections.fields.password import PasswordField
-from undercroft.collections.fields.text import TextField
 from undercroft.database.changes import Change, ChangeAction, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
-from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
-from undercroft.files.intake import LocalIntake
-from undercroft.ids import record_id as new_id
+from undercroft.errors import BadRequest, Invalid, NotFound
+from undercroft.files.keys import BadKey
+from undercroft.files.ledger import doom_files, keep_files
 from undercroft.records.access import Access
-from undercroft.records.accounts import find_taken_id, keep_a_superuser
-from undercroft.records.attachments import NewFile
+from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
-from undercroft.records.draft import Draft, make_draft
-from undercroft.records.prepare import Prepared, scope_with_body
+from undercroft.records.draft import Draft
+from undercroft.records.filing import Filing
+from undercroft.records.judge import judge_create, judge_update, refuse_view
+from undercroft.records.prepare import Prepared
 from undercroft.records.read import guard
 from undercroft.records.record import find_record
-from undercroft.records.rules import draft_satisfies, satisfies
-from undercroft.records.validate import NOT_UNIQUE, validate
-
-
-class ViewIsReadOnly(BadRequest):
-    """Records of a view cannot be written."""
-
-    code = "view_is_read_only"
-    default = "Unsupported collection type."
-
-
-class CreateRefused(BadRequest):
-    """The create rule does not allow the record."""
-
-    code = "create_refused"
-    default = "Failed to create record."
+from undercroft.records.rules import satisfies
+from undercroft.records.validate import NOT_UNIQUE
 
 
 class DeleteRefused(BadRequest):
@@ -56,44 +40,23 @@ class DeleteRefused(BadRequest):
     default = "Failed to delete record. Make sure that the record is not part of a required relation reference."
 
 
-class ChangedMeanwhile(BadRequest):
-    """The account was changed by somebody else between reading it and writing it."""
-
-    code = "changed_meanwhile"
-    default = "The record was changed in the meantime. Try again."
-
-
 @dataclass(slots=True)
 class Writer:
     """One write transaction and what it works with. `access.run` is the transaction's."""
 
     access: Access
     transaction: Transaction
-    files: LocalIntake
-    attached: list[tuple[str, str, str]] = field(default_factory=list)
+    filing: Filing
 
     async def create(self, collection: Collection, prepared: Prepared) -> Draft:
         """Store a new record, and return it as it was stored.
 
         Raises `SuperusersOnly`, `CreateRefused` and `Invalid`.
         """
-        refuse_view(collection)
-        rule = guard("create", collection, self.access.scope)
-        draft = make_draft(collection, None, prepared.submission, is_superuser=self.access.scope.is_superuser)
-        plains = _hide_passwords(draft, prepared)
-        if rule is not None and not await self._may_create(draft, rule):
-            raise CreateRefused
-        _apply_account(draft, prepared, "Failed to create record.")
-        _generate(draft)
-        errors = await validate(self.access, draft, plains)
-        if collection.is_auth and "id" not in errors:
-            errors |= await self._taken_id(collection, draft)
-        if errors:
-            raise Invalid(errors, "Failed to create record.")
+        draft = await judge_create(self.access, collection, prepared)
         await self._insert(draft)
-        record_id: str = draft.values["id"]
-        self._attach(draft, record_id)
-        await self._log(collection, record_id, "create")
+        await self._file(draft, prepared)
+        await self._log(collection, draft.values["id"], "create")
         return draft
 
     async def update(self, collection: Collection, record_id: str, prepared: Prepared) -> Draft:
@@ -101,23 +64,9 @@ class Writer:
 
         Raises `SuperusersOnly`, `NotFound`, `Invalid` and `ChangedMeanwhile`.
         """
-        refuse_view(collection)
-        rule = guard("update", collection, self.access.scope)
-        before = await find_record(self.access.run, self.access.dialect, collection, {"id": record_id})
-        if before is None:
-            raise NotFound
-        draft = make_draft(collection, before, prepared.submission, is_superuser=self.access.scope.is_superuser)
-        plains = _hide_passwords(draft, prepared)
-        if rule is not None and not await self._may_update(draft, rule, record_id):
-            raise NotFound
-        if prepared.was_missing:
-            raise ChangedMeanwhile
-        _apply_account(draft, prepared, "Failed to update record.")
-        errors = await validate(self.access, draft, plains)
-        if errors:
-            raise Invalid(errors, "Failed to update record.")
+        draft = await judge_update(self.access, collection, record_id, prepared)
         await self._update(draft)
-        self._attach(draft, record_id)
+        await self._file(draft, prepared)
         await self._log(collection, record_id, "update")
         return draft
 
@@ -138,25 +87,7 @@ class Writer:
             await cascade.delete(collection, record)
         except ReferenceRequired as error:
             raise DeleteRefused from error
-        gone = cascade.files
-        self.transaction.after_commit(lambda: _remove_files(self.files, gone))
-
-    def undo(self) -> None:
-        """Take files back out that were attached in a transaction that failed."""
-        for collection_id, record_id, name in self.attached:
-            self.files.remove(collection_id, record_id, [name])
-
-    async def _may_create(self, draft: Draft, rule: str) -> bool:
-        access = self.access.asking(scope_with_body(self.access, draft))
-        return await draft_satisfies(access, draft.collection, rule, _rule_columns(draft))
-
-    async def _may_update(self, draft: Draft, rule: str, record_id: str) -> bool:
-        access = self.access.asking(scope_with_body(self.access, draft))
-        return await satisfies(access, draft.collection, rule, record_id)
-
-    async def _taken_id(self, collection: Collection, draft: Draft) -> dict[str, FieldError]:
-        access = self.access
-        return await find_taken_id(access.run, access.dialect, access.catalog, collection, draft.values["id"])
+        await self._doom(cascade.files)
 
     async def _insert(self, draft: Draft) -> None:
         collection, access = draft.collection, self.access
@@ -185,81 +116,27 @@ class Writer:
         except UniqueViolation as error:
             raise _not_unique(error, draft, access.dialect, "Failed to update record.") from error
 
-    def _attach(self, draft: Draft, record_id: str) -> None:
-        """Move new files to the record; the names it no longer holds go after the commit."""
-        collection, files = draft.collection, self.files
+    async def _file(self, draft: Draft, prepared: Prepared) -> None:
+        """Let the new files stay that the record names; what it names no more goes after the commit."""
+        collection = draft.collection
         if not collection.file_fields:
             return
-        kept = _file_names(draft.collection, draft.values)
-        for file in draft.new_files:
-            if file.name in kept:
-                files.attach(collection.id, record_id, file.name, file.staged)
-                self.attached.append((collection.id, record_id, file.name))
-        dropped = _file_names(collection, draft.before or {}) - kept
-        if dropped:
-            self.transaction.after_commit(lambda: files.remove(collection.id, record_id, dropped))
+        folder = f"{collection.id}/{draft.values['id']}"
+        now_named = {f"{folder}/{name}" for name in _file_names(collection, draft.values)}
+        before = {f"{folder}/{name}" for name in _file_names(collection, draft.before or {})}
+        put = {each.key for each in prepared.placed}
+        if now_named - before - put:
+            raise BadKey(min(now_named - before - put))
+        await keep_files(self.transaction, self.access.dialect, sorted(put & now_named))
+        await self._doom(sorted((before | put) - now_named))
+
+    async def _doom(self, keys: Sequence[str]) -> None:
+        await doom_files(self.transaction, self.access.dialect, keys)
+        if keys:
+            self.transaction.after_commit(lambda: self.filing.clear_soon(keys))
 
     async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
         await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))
-
-
-def refuse_view(collection: Collection) -> None:
-    """Raise `ViewIsReadOnly` for a view."""
-    if collection.is_view:
-        raise ViewIsReadOnly
-
-
-def discard_staged(files: LocalIntake, staged: Mapping[str, Any] | list[NewFile]) -> None:
-    """Drop what is still in staging."""
-    files.discard(file.staged for file in staged if isinstance(file, NewFile))
-
-
-def _hide_passwords(draft: Draft, prepared: Prepared) -> dict[str, str]:
-    """Put hashes in place of plain passwords; the plain ones that were submitted."""
-    plains: dict[str, str] = {}
-    if not draft.collection.has_passwords:
-        return plains
-    for secret in draft.collection.fields:
-        if isinstance(secret, PasswordField) and secret.name in draft.changed:
-            plains[secret.name] = draft.values[secret.name]
-            draft.values[secret.name] = prepared.hashes.get(secret.name, "")
-    return plains
-
-
-def _rule_columns(draft: Draft) -> dict[str, Any]:
-    columns = draft.columns()
-    columns["id"] = columns["id"] or new_id()
-    if draft.collection.is_auth:
-        columns["verified"] = 0
-    return columns
-
-
-def _apply_account(draft: Draft, prepared: Prepared, text: str) -> None:
-    account = prepared.account
-    if account is None:
-        return
-    if account.errors:
-        raise Invalid(account.errors, text)
-    if _standing(draft.before) != _standing(account.before):
-        raise ChangedMeanwhile
-    draft.values.update(account.changes)
-    for name in account.dropped:
-        draft.values[name] = draft.before[name] if draft.before else draft.collection.by_name[name].zero
-
-
-def _standing(record: Mapping[str, Any] | None) -> Any:
-    """What an account was judged by, as far as it may have changed since; None when there was none."""
-    return record and [record[name] for name in ("tokenKey", "email", "verified")]
-
-
-def _generate(draft: Draft) -> None:
-    """Fill what the server makes for a new record: its id, generated texts, dates."""
-    moment = now()
-    for target in draft.collection.fields:
-        if isinstance(target, TextField) and not draft.values[target.name]:
-            draft.values[target.name] = target.generate()
-        elif isinstance(target, AutodateField):
-            draft.values[target.name] = moment if target.on_create else ""
 
 
 def _insert_sql(access: Access, collection: Collection) -> str:
@@ -283,8 +160,3 @@ def _not_unique(error: UniqueViolation, draft: Draft, dialect: Dialect, text: st
 def _file_names(collection: Collection, values: Mapping[str, Any]) -> set[str]:
     from_fields = (f.to_list(values[f.name]) for f in collection.file_fields if f.name in values)
     return {name for names in from_fields for name in names}
-
-
-def _remove_files(files: LocalIntake, gone: list[tuple[str, str, list[str]]]) -> None:
-    for collection_id, record_id, names in gone:
-        files.remove(collection_id, record_id, names)

@@ -1,0 +1,70 @@
+"""Tokens in forms: proof that a page of ours was open, in this session, and when.
+
+    TIME.SIGNATURE      seconds since 1970 in hex; HMAC-SHA256 in hex, over the time and the session's value
+
+A token of one session is worth nothing in another (OWASP's signed double submit
+bound to the session), and its age tells how long somebody took to fill the form in.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from hashlib import sha256
+from typing import Final
+
+from undercroft.database.engine import Engine, Transaction
+from undercroft.errors import Forbidden
+from undercroft.ids import random_text
+from undercroft.settings.params import load_param, save_param
+
+LIFETIME: Final = 12 * 3600  # seconds
+_PARAM: Final = "formKey"
+
+
+class FormExpired(Forbidden):
+    """The token of a form is missing, too old, or of another session."""
+
+    code = "form_expired"
+    default = "This form was open too long, or you have signed in or out since. Please send it again."
+
+
+async def load_form_key(engine: Engine) -> bytes:
+    """The key that signs tokens of forms, the same on every server of a database; made when first asked for."""
+    found = await load_param(engine.read, engine.dialect, _PARAM)
+    if found is not None:
+        return str(found).encode()
+    fresh = random_text(43)
+
+    async def keep(tx: Transaction) -> str:
+        there = await load_param(tx.run, engine.dialect, _PARAM)
+        if there is None:
+            await save_param(tx, engine.dialect, _PARAM, fresh)
+        return str(there or fresh)
+
+    return (await engine.write(keep, alone=True)).encode()
+
+
+def issue_form_token(key: bytes, session: str) -> str:
+    """A token for a form, as part of a session; empty text where nobody is signed in."""
+    moment = f"{int(time.time()):x}"
+    return f"{moment}.{_sign(key, moment, session)}"
+
+
+def form_age(key: bytes, session: str, token: str) -> float:
+    """How many seconds ago a form was handed out. Raises `FormExpired`."""
+    moment, _, signature = token.partition(".")
+    if not hmac.compare_digest(_bytes(signature), _sign(key, moment, session).encode()):
+        raise FormExpired
+    age = time.time() - int(moment, 16)
+    if age > LIFETIME:
+        raise FormExpired
+    return age
+
+
+def _sign(key: bytes, moment: str, session: str) -> str:
+    return hmac.new(key, _bytes(f"{moment}.{session}"), sha256).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

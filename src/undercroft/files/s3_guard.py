@@ -1,0 +1,65 @@
+"""Where a bucket of the settings may be: anywhere but at addresses that no storage has.
+
+Settings are changed over HTTP. Somebody who has got hold of a superuser's token shall not
+make this machine talk to the metadata service of its cloud, however the address is spelt. A
+storage in the same network, or on the same machine, is what many people have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from undercroft.files.s3_bucket import Bucket
+from undercroft.files.store import StoreUnavailable
+
+_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_METADATA: Final = ip_address("fd00:ec2::254")
+_SECONDS: Final = 5.0
+
+Address = IPv4Address | IPv6Address
+
+
+async def check_endpoint(bucket: Bucket) -> None:
+    """Raise `StoreUnavailable` where the host of a bucket has an address that no storage has."""
+    parts = urlsplit(bucket.root)
+    host, port = parts.hostname or "", parts.port or 443
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = "it cannot be found by its name"
+        raise StoreUnavailable(f"The file storage is not available: {reason}. Try again.", 5) from error
+    for *_, address in found:
+        if is_forbidden(ip_address(str(address[0]).partition("%")[0])):
+            raise StoreUnavailable("The file storage is not set up rightly: no storage is at its address.", 60)
+
+
+def is_forbidden(address: Address) -> bool:
+    """Whether no storage can be at an address: link-local (there are the metadata services), multicast, unspecified."""
+    inner = _inner(address)
+    if inner is not None:
+        return is_forbidden(inner)
+    return (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address == _METADATA
+        or (address.is_reserved and not address.is_loopback)
+        or (address.version == 4 and address in ip_network("0.0.0.0/8"))
+    )
+
+
+def _inner(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address carries."""
+    if isinstance(address, IPv4Address):
+        return None
+    if any(address in network for network in _NAT64):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    if int(address) >> 32 == 0 and int(address) > 1:
+        return IPv4Address(int(address))
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -1,0 +1,195 @@
+"""Resumable uploads: begun, received piece by piece, and taken by the record they are for.
+
+What arrived is a part file (`tus_parts`); whose it is stands in the database
+(`tus_state`). An upload is known to whoever began it and to nobody else, and it is used
+once: the transaction that writes the record also forgets the upload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from undercroft.database.engine import Engine, Transaction
+from undercroft.files.tus_parts import Part, Parts
+from undercroft.files.tus_protocol import (
+    Checksum,
+    NoSuchUpload,
+    UploadElsewhere,
+    UploadExpired,
+    UploadInterrupted,
+    UploadLocked,
+    UploadTooLarge,
+    WrongChecksum,
+    WrongOffset,
+)
+from undercroft.files.tus_state import Quota, Upload, add_upload, drop_upload, find_upload, known_uploads, prolong
+from undercroft.ids import random_text
+
+ID_LENGTH: Final = 32
+_PATIENCE: Final = 3.0  # seconds that a writer from whom nothing comes has to go
+_TRY_EVERY: Final = 0.1
+_PROLONG_AFTER: Final = 3600.0  # seconds; not every piece needs a write to the database
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What comes for an upload: from which offset on, and what it must sum up to.
+
+    `chunks` gives an empty one whenever nothing came for a second.
+    """
+
+    offset: int
+    chunks: AsyncIterator[bytes]
+    checksum: Checksum | None = None
+
+
+class Uploads:
+    """The resumable uploads of one backend, with their part files in a folder."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.parts = Parts(folder)
+        self._engine = engine
+
+    async def begin(self, upload: Upload, quota: Quota | None) -> Upload:
+        """A new upload with an id of its own. Raises `TooManyUploads` and `StorageFull`."""
+        place = self.parts.place
+        new = replace(upload, id=random_text(ID_LENGTH), place=place)
+
+        async def add(tx: Transaction) -> None:
+            await add_upload(tx, self._engine.dialect, new, quota)
+
+        await to_thread(self.parts.make_room, upload.size)
+        await self._engine.write(add)
+        return new
+
+    async def find(self, upload_id: str, owner: str) -> Upload:
+        """An upload that the caller began. Raises `NoSuchUpload`, `UploadExpired` and `UploadElsewhere`."""
+        upload = None
+        if len(upload_id) == ID_LENGTH and upload_id.isascii() and upload_id.isalnum():
+            upload = await find_upload(self._engine.read, self._engine.dialect, upload_id)
+        if upload is None or upload.owner != owner:
+            raise NoSuchUpload
+        if upload.left <= 0:
+            raise UploadExpired
+        if upload.place != self.parts.place:
+            raise UploadElsewhere
+        return upload
+
+    async def offset(self, upload: Upload) -> int:
+        """How many bytes have arrived for good."""
+        return await to_thread(self.parts.offset, upload.id)
+
+    async def receive(self, upload: Upload, piece: Piece) -> tuple[Upload, int]:
+        """Add a piece; the upload with the time it now has, and its offset.
+
+        What arrived of a piece that ends too early is kept, unless it came with a
+        checksum. Raises `UploadLocked`, `WrongOffset`, `UploadTooLarge`, `WrongChecksum`,
+        `UploadInterrupted`, `NoSuchUpload` and `StorageFull`.
+        """
+        work = _Work(await self._open(upload))
+        try:
+            upload = await self._prolong(upload)
+            await work.do(work.part.recover)
+            if piece.offset != work.part.offset:
+                raise WrongOffset(piece.offset, work.part.offset)
+            await _receive(work, piece, upload.size)
+            return upload, work.part.offset
+        finally:
+            work.close()
+
+    async def drop(self, upload: Upload) -> None:
+        """Forget an upload and what arrived of it. Raises `NoSuchUpload` when somebody else just did."""
+
+        async def forget(tx: Transaction) -> bool:
+            return await drop_upload(tx, self._engine.dialect, upload.id)
+
+        if not await self._engine.write(forget):
+            raise NoSuchUpload
+        await to_thread(self.parts.remove, [upload.id])
+
+    async def sweep(self) -> int:
+        """Remove what arrived of uploads that are forgotten; of how many there was something."""
+        # Looked at in this order: what is there has been known before, so what is not known now is forgotten.
+        found = await to_thread(self.parts.listed)
+        if not found:
+            return 0
+        lost = found - await known_uploads(self._engine, self.parts.place)
+        await to_thread(self.parts.remove, lost)
+        return len(lost)
+
+    async def _open(self, upload: Upload) -> Part:
+        """The part file, as soon as nobody else writes to it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        while True:
+            try:
+                # Not on a thread: who is cancelled while one locks could not unlock.
+                return self.parts.open(upload.id)
+            except UploadLocked:
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(_TRY_EVERY)
+
+    async def _prolong(self, upload: Upload) -> Upload:
+        if upload.longest - upload.left < _PROLONG_AFTER:
+            return upload
+
+        async def act(tx: Transaction) -> bool:
+            return await prolong(tx, self._engine.dialect, upload)
+
+        if not await self._engine.write(act):
+            await to_thread(self.parts.remove, [upload.id])
+            raise NoSuchUpload
+        return replace(upload, left=upload.longest)
+
+
+class _Work:
+    """Does one thing after another to a part file, each on a thread, and closes it after the last."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self._doing: asyncio.Future[Any] | None = None
+
+    async def do(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Do one thing; it goes on to its end also when the caller is cancelled."""
+        self._doing = asyncio.get_running_loop().run_in_executor(None, step, *arguments)
+        await asyncio.shield(self._doing)
+
+    def close(self) -> None:
+        """Let others write, once nothing is being done any more."""
+        if self._doing is None or self._doing.done():
+            self.part.close()
+        else:
+            self._doing.add_done_callback(lambda _: self.part.close())
+
+
+async def _receive(work: _Work, piece: Piece, size: int) -> None:
+    part, begin = work.part, work.part.offset
+    total = piece.checksum.start() if piece.checksum else None
+    if total is not None:
+        await work.do(part.expect_check)
+    async for chunk in piece.chunks:
+        if not chunk:
+            if part.is_wanted:
+                raise UploadInterrupted
+            continue
+        if part.offset + len(chunk) > size:
+            await work.do(part.go_back, begin)
+            raise UploadTooLarge(size)
+        await work.do(_add, part, chunk, total)
+    if piece.checksum and total is not None and total.digest() != piece.checksum.digest:
+        await work.do(part.go_back, begin)
+        raise WrongChecksum
+    await work.do(part.sync)
+    await work.do(part.keep)
+
+
+def _add(part: Part, chunk: bytes, total: Any) -> None:
+    part.append(chunk)
+    if total is not None:
+        total.update(chunk)
