@@ -1,7 +1,9 @@
-"""The change log: one entry a write, in the order of their commits.
+"""The change log: one entry a write.
 
 Realtime, replay, webhooks and the other processes of a server read it; nothing else
-tells them anything. Positions only grow and are never used again.
+tells them anything. Positions only grow and are never used again. Where several write
+at once an entry may appear behind one with a higher position; those that follow the log
+read no further than where it is settled, and so see every entry once, in order.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ ChangeAction = Literal["create", "update", "delete"]
 
 KEPT = 100_000
 _AT_ONCE = 20_000
+_INSERT = 'INSERT INTO "_changes" ("at", "kind", "collection", "record", "action")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,17 @@ async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> in
 
 async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, table: str) -> None:
     """Write an entry for each record of a table that is about to be emptied."""
-    mark, columns = dialect.placeholder, '"at", "kind", "collection", "record", "action"'
-    chosen = f"""SELECT {mark(1, "date")}, 'record', {mark(2)}, "id", 'delete' FROM {dialect.quote(table)}"""
-    await tx.run(f'INSERT INTO "_changes" ({columns}) {chosen}', (now(), collection))
+    mark = dialect.placeholder
+    chosen = f"""{mark(1, "date")}, 'record', {mark(2, "text")}, "r"."id", 'delete'"""
+    source = f"{dialect.change_source()} AS c, {dialect.quote(table)} AS r"
+    await tx.run(f"{_INSERT} SELECT {chosen} FROM {source}", (now(), collection))
     await prune_changes(tx, dialect, await last_change_id(tx.run) - KEPT)
 
 
 def _insert_sql(dialect: Dialect) -> str:
-    mark = dialect.placeholder
-    places = f"{mark(1)}, {mark(2)}, {mark(3)}, {mark(4)}, {mark(5)}"
-    columns = '"at", "kind", "collection", "record", "action"'
-    return f'INSERT INTO "_changes" ({columns}) VALUES ({places}) RETURNING "id"'
+    texts = ", ".join(dialect.placeholder(number, "text") for number in range(2, 6))
+    source = f"{dialect.change_source()} AS c"
+    return f'{_INSERT} SELECT {dialect.placeholder(1, "date")}, {texts} FROM {source} RETURNING "id"'
 
 
 async def has_old_changes(engine: Engine) -> bool:
@@ -94,12 +97,24 @@ async def first_change_id(read: Read) -> int:
     return _position(await read('SELECT coalesce(min("id"), 0) FROM "_changes"', ()))
 
 
+async def settled_change_id(engine: Engine) -> int:
+    """The position up to which the log will not change any more; where to begin when only what comes is wanted."""
+    return _position(await engine.read(engine.dialect.settled_change()))
+
+
 async def changes_since(engine: Engine, position: int, limit: int = 1000) -> list[LoggedChange]:
-    """The entries after a position, oldest first."""
-    places = [engine.dialect.placeholder(number) for number in (1, 2)]
+    """The entries after a position, in their order, up to the first that may still be missing.
+
+    Who asks again with the position of the last one misses none and gets none twice. An
+    entry appears once all that were begun before it have ended.
+    """
+    settled = await settled_change_id(engine)
+    if settled <= position:
+        return []
+    places = [engine.dialect.placeholder(number) for number in (1, 2, 3)]
     sql = f"""SELECT "id", "at", "kind", "collection", "record", "action" FROM "_changes"
-        WHERE "id" > {places[0]} ORDER BY "id" LIMIT {places[1]}"""
-    return [_logged(row) for row in await engine.read(sql, (position, limit))]
+        WHERE "id" > {places[0]} AND "id" <= {places[1]} ORDER BY "id" LIMIT {places[2]}"""
+    return [_logged(row) for row in await engine.read(sql, (position, settled, limit))]
 
 
 def _logged(row: Row) -> LoggedChange:

@@ -242,6 +242,14 @@ class Dialect(Protocol):
         """Statements after which a counting column goes on behind the highest number that was inserted."""
         ...
 
+    def change_source(self) -> str:
+        """What an entry of the change log is selected from, so that readers of the log know that it is to come."""
+        ...
+
+    def settled_change(self) -> str:
+        """A statement: the position up to which no entry of the change log is still to come."""
+        ...
+
     def count_others(self) -> str:
         """A statement: how many other programs of this kind use the database, as far as its server knows."""
         ...

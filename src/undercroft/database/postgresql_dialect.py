@@ -272,6 +272,14 @@ class PostgresDialect:
         """How to find out what a table looks like."""
         return QUESTIONS
 
+    def change_source(self) -> str:
+        """A claim to a place in the log; see changes.sql."""
+        return "undercroft.claim_change()"
+
+    def settled_change(self) -> str:
+        """The lowest place that somebody claims."""
+        return "SELECT undercroft.settled_change()"
+
     def count_others(self) -> str:
         """A statement: how many other connections programs of this kind have to the database."""
         return """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()

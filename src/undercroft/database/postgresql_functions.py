@@ -18,7 +18,7 @@ from undercroft.database.postgresql_errors import FAULTS, problem_of
 
 OLDEST: Final = 13
 _LOCK: Final = 0x756E646572  # any number that other programs are unlikely to choose
-_FILES: Final = ("values.sql", "moments.sql", "views.sql")
+_FILES: Final = ("values.sql", "moments.sql", "views.sql", "changes.sql")
 
 
 async def install(connection: asyncpg.Connection) -> None:

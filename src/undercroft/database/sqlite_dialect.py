@@ -269,6 +269,14 @@ class SqliteDialect:
         """How to find out what a table looks like."""
         return QUESTIONS
 
+    def change_source(self) -> str:
+        """Nothing in particular: there is one writer at a time."""
+        return "(SELECT 1)"
+
+    def settled_change(self) -> str:
+        """The newest entry."""
+        return 'SELECT coalesce(max("id"), 0) FROM "_changes"'
+
     def count_others(self) -> str:
         """A statement: none that it knows of; the lock on the directory tells."""
         return "SELECT 0"
