@@ -16,6 +16,7 @@ from undercroft.files.store import StoredFile, StoreUnavailable
 _PIECE: Final = 256 * 1024
 _LARGEST: Final = 1024 * 1024
 _PAUSE: Final = 0.2
+_TRIES: Final = 2  # without a single byte between them
 
 
 async def read_file(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]:
@@ -39,6 +40,7 @@ async def read_file(clients: Clients, file: StoredFile, start: int, stop: int) -
 
 async def _read_on(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]:
     """The bytes in pieces; where the connection breaks, the rest is asked for again, if the budget allows."""
+    tries = _TRIES
     while start < stop:
         began = start
         try:
@@ -46,8 +48,11 @@ async def _read_on(clients: Clients, file: StoredFile, start: int, stop: int) ->
                 start += len(piece)
                 yield piece
         except FAULTS as error:
-            if not is_passing(error) or not clients.budget.spend():
+            if start > began:
+                tries = _TRIES
+            if tries == 0 or not is_passing(error) or not clients.budget.spend():
                 raise told(error, file.key) from None
+            tries -= 1
             await asyncio.sleep(_PAUSE)
             continue
         if start == began or start > stop:
