@@ -33,7 +33,7 @@ def test_type(stored, name, served):
 @pytest.mark.parametrize(
     "stored",
     ["", "html", "text/", "/html", "text/html\r\nset-cookie: a=b", "text/html, image/png", "a/b/c", "té/xt", "x/" + "y" * 200,
-     "text/html; charset=a; boundary=b", "text/html;charset=\"a\"", "*/*", " text/html"],
+     "text/html; charset=a; boundary=b", 'text/html;charset="a"', "*/*", " text/html"],
 )  # fmt: skip
 def test_odd_type(stored):
     """A type that is none is bytes, which every browser saves."""
