@@ -81,7 +81,7 @@ async def test_link_is_for_one_file_and_one_method(client):
 async def test_protected_file_is_served_here(client):
     """A file that a rule guards never has an address of its own, however large it is."""
     fields = [{"name": "secret", "type": "file", "protected": True, "maxSize": 100 << 20}]
-    root = await make_shelf(client, fields=fields)
+    root = await make_shelf(client, rule=None, fields=fields)
     shelf = await put(client, open=File("ignored.txt", b""), secret=File("Book.pdf", LARGE))
 
     answer = await shelf.get("secret", token=await file_token(client, root))
