@@ -143,7 +143,7 @@ def _is_loopback(address: str) -> bool:
 def _part(message: EmailMessage, kind: str) -> str:
     """The text of the plain or the HTML part; empty when there is none."""
     part = message.get_body((kind,))
-    return str(part.get_content()) if part is not None else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 
 def _files(message: EmailMessage) -> list[EmailMessage]:
