@@ -15,6 +15,7 @@ from undercroft.errors import Problem, did_you_mean
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
 LOCAL_FILES: Final = "local"
+_SECRETS: Final = ("s3_access_key", "s3_secret")  # only in the environment, and read where they are needed
 
 
 class BadConfig(Problem):
@@ -119,7 +120,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name in Config.__struct_fields__:
             options[name] = [part.strip() for part in text.split(",")] if name == "origins" else text
-        elif near := get_close_matches(name, Config.__struct_fields__, 1):
+        elif name not in _SECRETS and (near := get_close_matches(name, Config.__struct_fields__, 1)):
             raise BadConfig(f"{variable} is no option. Did you mean {PREFIX}{near[0].upper()}?")
     return options
 

@@ -41,6 +41,13 @@ def test_variables_of_others_are_ignored(tmp_path):
     load_config(tmp_path, {}, {"UNDERCROFT_ALLOW_NETWORK_FILE_SYSTEM": "1", "PATH": "/bin", "UNDERCROFT_HTTP": ""})
 
 
+def test_keys_are_no_options(tmp_path):
+    """The keys of a bucket are in the environment alone: they are not taken for an option that is misspelt."""
+    config = load_config(tmp_path, {}, {"UNDERCROFT_S3_ACCESS_KEY": "k", "UNDERCROFT_S3_SECRET": "hush"})
+
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("file", "environment", "words"),
     [
@@ -51,6 +58,7 @@ def test_variables_of_others_are_ignored(tmp_path):
         ("", {"UNDERCROFT_WORKRES": "2"}, ["UNDERCROFT_WORKRES", "UNDERCROFT_WORKERS"]),
         ("", {"UNDERCROFT_WORKERS": "x"}, ["workers", "environment"]),
         ("", {"UNDERCROFT_HTTP": "8090"}, ["HOST:PORT"]),
+        ("files = 'gs://x'", {}, ["gs://x", "s3://BUCKET", "local"]),
     ],
 )
 def test_refused(tmp_path, file, environment, words):

@@ -176,7 +176,7 @@ async def test_an_upload_that_would_not_fit(client, root, monkeypatch):
     """What the disk could not hold is refused before it comes."""
     await define(client, root, "papers", file_field(), createRule="")
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 99, 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
     assert await refusal(client) == (507, "storage_full")
     assert await client.backend.engine.read('SELECT 1 FROM "_uploads"') == []
 

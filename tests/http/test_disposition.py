@@ -33,7 +33,7 @@ def test_type(stored, name, served):
 @pytest.mark.parametrize(
     "stored",
     ["", "html", "text/", "/html", "text/html\r\nset-cookie: a=b", "text/html, image/png", "a/b/c", "té/xt", "x/" + "y" * 200,
-     "text/html; charset=a; boundary=b", "text/html;charset=\"a\"", "*/*", " text/html"],
+     "text/html; charset=a; boundary=b", 'text/html;charset="a"', "*/*", " text/html"],
 )  # fmt: skip
 def test_odd_type(stored):
     """A type that is none is bytes, which every browser saves."""
@@ -59,10 +59,13 @@ def test_saved(kind):
     [
         ("report_0a1b2c3d4e.pdf", 'attachment; filename="report_0a1b2c3d4e.pdf"'),
         ("My file (1).txt", 'attachment; filename="My file (1).txt"'),
-        ("a\"b.txt", "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt"),
+        ('a"b.txt', "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt"),
         ("50%20.txt", "attachment; filename=\"50_20.txt\"; filename*=UTF-8''50%2520.txt"),
         ("résumé.pdf", "attachment; filename=\"r_sum_.pdf\"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"),
-        ("a\r\nset-cookie: b=c", "attachment; filename=\"a__set-cookie_ b=c\"; filename*=UTF-8''a__set-cookie%3A%20b%3Dc"),
+        (
+            "a\r\nset-cookie: b=c",
+            "attachment; filename=\"a__set-cookie_ b=c\"; filename*=UTF-8''a__set-cookie%3A%20b%3Dc",
+        ),
         ("../../etc/passwd", 'attachment; filename="_.._etc_passwd"'),
         ("C:\\temp\\x.exe", "attachment; filename=\"C__temp_x.exe\"; filename*=UTF-8''C%3A_temp_x.exe"),
         ("invoice\u202efdp.exe", 'attachment; filename="invoice_fdp.exe"'),

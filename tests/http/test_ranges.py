@@ -45,7 +45,9 @@ def test_whole(header):
     assert list(parse_range(header, 10)) == []
 
 
-@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99-,50-60", "bytes=" + "9" * 99 + "-"])
+@pytest.mark.parametrize(
+    "header", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99-,50-60", "bytes=" + "9" * 99 + "-"]
+)
 def test_not_there(header):
     """Ranges that all lie outside cannot be satisfied."""
     with pytest.raises(RangeNotThere):

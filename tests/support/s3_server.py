@@ -21,6 +21,8 @@ from pathlib import Path
 import httpx
 
 from undercroft.files.s3_bucket import Bucket, parse_bucket
+from undercroft.files.s3_client import connect
+from undercroft.files.s3_errors import FAULTS
 from undercroft.ids import random_text
 
 PROGRAM = Path(sys.executable).parent / "weed"
@@ -117,10 +119,19 @@ def _is_up(port: int) -> bool:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200:
+            if httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200 and _takes_files(port):
                 return True
         time.sleep(0.05)
     return False
+
+
+def _takes_files(port: int) -> bool:
+    """Whether a file can be put there, which makes the bucket."""
+    try:
+        connect(S3Server(port).bucket()).quick.put("first", b"")
+    except FAULTS:
+        return False
+    return True
 
 
 def _stop(known: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from undercroft.api.file_links import redirect_to_store
 from undercroft.files.store import StoredFile
 from undercroft.http.conditions import Validators, judge, may_continue
 from undercroft.http.disposition import content_disposition, default_disposition, served_type
@@ -44,11 +45,16 @@ async def answer_file(request: Request, served: Served) -> FileResponse:
     has = Validators(file.etag if _ETAG.fullmatch(file.etag) else "", file.modified)
     kind = served_type(file.facts.type, name_of(file))
     how = "attachment" if served.is_attached else default_disposition(kind)
-    shown = ((b"content-disposition", content_disposition(how, served.name).encode()), _SANDBOX)
+    disposition = content_disposition(how, served.name)
+    shown = ((b"content-disposition", disposition.encode()), _SANDBOX)
     known = (*shown, *_validators(has), _FOR_ALL if served.is_public else _FOR_ONE)
     verdict = judge(headers, has)
     if verdict != "go on":
         return FileResponse(304 if verdict == "not modified" else 412, known)
+    if request.method == "GET" and served.is_public:
+        elsewhere = redirect_to_store(request.backend.files, file, kind, disposition)
+        if elsewhere is not None:
+            return elsewhere
     asked = headers(b"range")
     try:
         spans = parse_range(asked.decode("latin-1"), file.size) if asked and may_continue(headers, has) else ()

@@ -9,6 +9,7 @@ import msgspec
 
 from undercroft.api import explain
 from undercroft.api.params import list_params
+from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.editor import EditorField
 from undercroft.collections.fields.file import FileField
@@ -103,7 +104,7 @@ async def _save(request: Request, access: Access, collection: Collection, record
         prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
         return await write_record(request, access, collection, record_id, prepared)
     finally:
-        await request.backend.staging.discard(body.uploads)
+        await let_go(request, body.uploads)
 
 
 async def write_record(
@@ -164,9 +165,12 @@ async def read_submission(request: Request, collection: Collection, record_id: s
     Who may not write at all is refused before a large body has come. Raises `SuperusersOnly`.
     """
     if not is_form_with_files(request):
-        return await read_body(request, collection)
+        body = await read_body(request, collection)
+        guard(_action(record_id), collection, request.rule_scope())
+        return await redeem(request, collection, body)
     guard(_action(record_id), collection, request.rule_scope())
-    return await request.body(body_limit(collection), request.backend.staging.intake(upload_limits(collection)))
+    intake = request.backend.staging.intake(upload_limits(collection))
+    return await redeem(request, collection, await request.body(body_limit(collection), intake))
 
 
 async def read_body(request: Request, collection: Collection) -> Body:

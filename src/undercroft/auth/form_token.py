@@ -1,6 +1,6 @@
 """Tokens in forms: proof that a page of ours was open, in this session, and when.
 
-    TIME.SIGNATURE      seconds since 1970 in hex; HMAC-SHA256 in hex, over the time and the session's value
+    TIME.SIGNATURE      seconds since 1970 in hex; HMAC-SHA256 in hex, over the time, the session's value and the purpose
 
 A token of one session is worth nothing in another (OWASP's signed double submit
 bound to the session), and its age tells how long somebody took to fill the form in.
@@ -45,16 +45,16 @@ async def load_form_key(engine: Engine) -> bytes:
     return (await engine.write(keep, alone=True)).encode()
 
 
-def issue_form_token(key: bytes, session: str) -> str:
-    """A token for a form, as part of a session; empty text where nobody is signed in."""
+def issue_form_token(key: bytes, session: str, purpose: str = "") -> str:
+    """A token for a form, as part of a session; empty text where nobody is signed in. It is good for that purpose alone."""
     moment = f"{int(time.time()):x}"
-    return f"{moment}.{_sign(key, moment, session)}"
+    return f"{moment}.{_sign(key, moment, session, purpose)}"
 
 
-def form_age(key: bytes, session: str, token: str) -> float:
+def form_age(key: bytes, session: str, token: str, purpose: str = "") -> float:
     """How many seconds ago a form was handed out. Raises `FormExpired`."""
     moment, _, signature = token.partition(".")
-    if not hmac.compare_digest(_bytes(signature), _sign(key, moment, session).encode()):
+    if not hmac.compare_digest(_bytes(signature), _sign(key, moment, session, purpose).encode()):
         raise FormExpired
     age = time.time() - int(moment, 16)
     if age > LIFETIME:
@@ -62,8 +62,8 @@ def form_age(key: bytes, session: str, token: str) -> float:
     return age
 
 
-def _sign(key: bytes, moment: str, session: str) -> str:
-    return hmac.new(key, _bytes(f"{moment}.{session}"), sha256).hexdigest()
+def _sign(key: bytes, moment: str, session: str, purpose: str) -> str:
+    return hmac.new(key, _bytes(f"{moment}.{session}.{purpose}"), sha256).hexdigest()
 
 
 def _bytes(text: str) -> bytes:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "export": "undercroft.cli.exporting",
     "move": "undercroft.cli.move",
     "adopt": "undercroft.cli.adopt",
+    "mail": "undercroft.cli.mail",
 }
 
 

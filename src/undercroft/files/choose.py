@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +73,13 @@ class SetFiles:
 
     async def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a file, from `start` up to `stop`."""
-        async for piece in (await self._current()).read(file, start, stop):
-            yield piece
+        source = (await self._current()).read(file, start, stop)
+        try:
+            async for piece in source:
+                yield piece
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()  # lets go of the connection now, not when the garbage is collected
 
     def path(self, file: StoredFile) -> Path | None:
         """Where a file lies, if it is on this machine."""

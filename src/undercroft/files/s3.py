@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ import obstore
 from undercroft.files.keys import BadKey, split_key
 from undercroft.files.s3_bucket import Bucket
 from undercroft.files.s3_client import Clients, connect
+from undercroft.files.s3_link import sign_link
 from undercroft.files.s3_put import MD5, ORIGINAL_NAME, put_file
 from undercroft.files.s3_read import read_file
 from undercroft.files.store import Facts, ListedFile, NoSuchFile, StoredFile
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from obstore import Attributes, ObjectMeta
 
 _PAGE: Final = 1000
+_LARGE: Final = 8 * 1024 * 1024
 _LISTS_AT_ONCE: Final = 8
 _IS_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _BYTES: Final = "application/octet-stream"
@@ -63,6 +65,11 @@ class S3Files:
     def path(self, file: StoredFile) -> None:
         """It is not on this machine."""
         del file
+
+    def link(self, file: StoredFile, headers: Mapping[str, str]) -> str | None:
+        """An address in the bucket, where that is wanted and the file is large."""
+        seconds = self.bucket.link_seconds
+        return sign_link(self.bucket, file.key, seconds, headers) if seconds and file.size >= _LARGE else None
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete files with their thumbs, or all below a key that ends in a slash."""

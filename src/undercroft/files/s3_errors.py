@@ -67,7 +67,7 @@ def told(error: Exception, key: str = "") -> NoSuchFile | StoreUnavailable:
 
 def _reason(text: str, answer: int) -> str:
     if answer == _REFUSED:
-        return "it refuses our keys"
+        return "it refuses our keys, what they are used for, or our clock"
     if answer:
         return f"it answered with {answer}"
     kind = next((kind for kind in _KIND.findall(text) if kind in _REASONS), "")

@@ -14,7 +14,7 @@ import obstore
 
 from undercroft.files.s3_client import Clients
 from undercroft.files.s3_errors import FAULTS, told
-from undercroft.files.store import Facts, StoreUnavailable
+from undercroft.files.store import Facts, NoSuchFile, StoreUnavailable
 
 _PART: Final = 5 * 1024 * 1024  # the least that a part may be
 _PARTS: Final = 10_000  # the most that there may be
@@ -69,7 +69,10 @@ async def _verify(clients: Clients, key: str, sums: Sums, etag: str) -> None:
 
     Most buckets name a file by its MD5; those that encrypt do not, and there it is read again.
     """
-    kept = await clients.attempt(lambda: obstore.head_async(clients.quick, key), key)
+    try:
+        kept = await clients.attempt(lambda: obstore.head_async(clients.quick, key), key)
+    except NoSuchFile:
+        raise _wrong(key, "nothing there") from None
     if kept["size"] != sums.size:
         raise _wrong(key, f"{kept['size']} bytes in place of {sums.size}")
     if {etag, (kept["e_tag"] or "").strip('"')} != {sums.etag}:
@@ -120,5 +123,5 @@ def _wrong(key: str, found: str) -> StoreUnavailable:
     return StoreUnavailable(
         "The file storage did not keep what it was sent. Try again.",
         5,
-        detail=f"The file storage has {key!r} with {found}.",
+        detail=f"The file storage took {key!r} and has {found}.",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 import obstore
@@ -16,38 +17,45 @@ from undercroft.files.store import StoredFile, StoreUnavailable
 _PIECE: Final = 256 * 1024
 _LARGEST: Final = 1024 * 1024
 _PAUSE: Final = 0.2
+_TRIES: Final = 2  # without a single byte between them
 
 
-async def read_file(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]:
+async def read_file(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     """The bytes from `start` up to `stop`. Raises `NoSuchFile` and `StoreUnavailable`.
 
     Of a whole file the MD5 is checked: the last piece is held back until it is known to be right.
     """
     md5 = hashlib.md5(usedforsecurity=False) if file.facts.md5 and (start, stop) == (0, file.size) else None
     held = b""
-    async for piece in _read_on(clients, file, start, stop):
-        if held:
-            yield held
-        held = piece
-        if md5:
-            md5.update(piece)
+    async with aclosing(_read_on(clients, file, start, stop)) as pieces:
+        async for piece in pieces:
+            if held:
+                yield held
+            held = piece
+            if md5:
+                md5.update(piece)
     if md5 and md5.hexdigest() != file.facts.md5:
         raise _spoilt(file, f"its MD5 is {md5.hexdigest()} in place of {file.facts.md5}")
     if held:
         yield held
 
 
-async def _read_on(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]:
+async def _read_on(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     """The bytes in pieces; where the connection breaks, the rest is asked for again, if the budget allows."""
+    tries = _TRIES
     while start < stop:
         began = start
         try:
-            async for piece in _read_once(clients, file, start, stop):
-                start += len(piece)
-                yield piece
+            async with aclosing(_read_once(clients, file, start, stop)) as pieces:
+                async for piece in pieces:
+                    start += len(piece)
+                    yield piece
         except FAULTS as error:
-            if not is_passing(error) or not clients.budget.spend():
+            if start > began:
+                tries = _TRIES
+            if tries == 0 or not is_passing(error) or not clients.budget.spend():
                 raise told(error, file.key) from None
+            tries -= 1
             await asyncio.sleep(_PAUSE)
             continue
         if start == began or start > stop:
@@ -55,7 +63,7 @@ async def _read_on(clients: Clients, file: StoredFile, start: int, stop: int) ->
     clients.budget.earn()
 
 
-async def _read_once(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]:
+async def _read_once(clients: Clients, file: StoredFile, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     answer = await obstore.get_async(clients.reading, file.key, options={"range": (start, stop)})
     async for found in answer.stream(min_chunk_size=_PIECE):
         view = memoryview(found)

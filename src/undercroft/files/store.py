@@ -8,11 +8,11 @@ and stays as it is until it is deleted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from undercroft.errors import NotFound, Unavailable
 
@@ -96,3 +96,14 @@ class FileStore(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class LinkingStore(Protocol):
+    """A store that can have its files fetched from itself, by whoever has the address."""
+
+    def link(self, file: StoredFile, headers: Mapping[str, str]) -> str | None:
+        """An address that is good for a minute at most, if files like this are to be fetched so.
+
+        The answer there has these headers.
+        """

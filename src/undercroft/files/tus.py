@@ -8,13 +8,15 @@ once: the transaction that writes the record also forgets the upload.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from undercroft.database.engine import Engine, Transaction
+from undercroft.files.sniff import HEAD, media_type
 from undercroft.files.tus_parts import Part, Parts
 from undercroft.files.tus_protocol import (
     Checksum,
@@ -26,10 +28,13 @@ from undercroft.files.tus_protocol import (
     UploadTooLarge,
     WrongChecksum,
     WrongOffset,
+    parse_metadata,
 )
 from undercroft.files.tus_state import Quota, Upload, add_upload, drop_upload, find_upload, known_uploads, prolong
+from undercroft.http.upload import Upload as Submitted
 from undercroft.ids import random_text
 
+T = TypeVar("T")
 ID_LENGTH: Final = 32
 _PATIENCE: Final = 3.0  # seconds that a writer from whom nothing comes has to go
 _TRY_EVERY: Final = 0.1
@@ -54,6 +59,7 @@ class Uploads:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.parts = Parts(folder)
         self._engine = engine
+        self._known: dict[str, tuple[str, str]] = {}
 
     async def begin(self, upload: Upload, quota: Quota | None) -> Upload:
         """A new upload with an id of its own. Raises `TooManyUploads` and `StorageFull`."""
@@ -91,7 +97,7 @@ class Uploads:
         checksum. Raises `UploadLocked`, `WrongOffset`, `UploadTooLarge`, `WrongChecksum`,
         `UploadInterrupted`, `NoSuchUpload` and `StorageFull`.
         """
-        work = _Work(await self._open(upload))
+        work = _Work(await self._patiently(lambda: self._open(upload)))
         try:
             upload = await self._prolong(upload)
             await work.do(work.part.recover)
@@ -101,6 +107,25 @@ class Uploads:
             return upload, work.part.offset
         finally:
             work.close()
+
+    async def take(self, upload: Upload, folder: Path) -> Submitted:
+        """A whole upload as a file that waits in a folder. Raises `Unfinished` and `UploadLocked`.
+
+        The upload stays; the transaction that writes a record with the file drops it.
+        """
+        path = folder / random_text(24)
+        await self._patiently(lambda: to_thread(self.parts.take, upload.id, upload.size, path))
+        kind, md5 = self._known.get(upload.id) or await to_thread(_describe, path)
+        self._known[upload.id] = (kind, md5)  # a record that is refused is often sent again
+        told = parse_metadata(upload.metadata)
+        return Submitted(upload.filename, told.get("filetype", ""), upload.size, kind, md5, path, upload.id)
+
+    async def clear(self, upload_ids: Iterable[str]) -> None:
+        """Remove what arrived of those of the uploads that are forgotten by now."""
+        for upload_id in upload_ids:
+            if await find_upload(self._engine.read, self._engine.dialect, upload_id) is None:
+                self._known.pop(upload_id, None)
+                await to_thread(self.parts.remove, [upload_id])
 
     async def drop(self, upload: Upload) -> None:
         """Forget an upload and what arrived of it. Raises `NoSuchUpload` when somebody else just did."""
@@ -118,18 +143,22 @@ class Uploads:
         found = await to_thread(self.parts.listed)
         if not found:
             return 0
+        self._known.clear()
         lost = found - await known_uploads(self._engine, self.parts.place)
         await to_thread(self.parts.remove, lost)
         return len(lost)
 
     async def _open(self, upload: Upload) -> Part:
-        """The part file, as soon as nobody else writes to it."""
+        # Not on a thread: who is cancelled while one locks could not unlock.
+        return self.parts.open(upload.id)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What comes of work, as soon as nobody else writes to the part file. Raises `UploadLocked`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PATIENCE
         while True:
             try:
-                # Not on a thread: who is cancelled while one locks could not unlock.
-                return self.parts.open(upload.id)
+                return await work()
             except UploadLocked:
                 if loop.time() > deadline:
                     raise
@@ -193,3 +222,11 @@ def _add(part: Part, chunk: bytes, total: Any) -> None:
     part.append(chunk)
     if total is not None:
         total.update(chunk)
+
+
+def _describe(path: Path) -> tuple[str, str]:
+    """The media type of a file by its content, and its MD5 in hex."""
+    with path.open("rb") as source:
+        kind = media_type(source.read(HEAD))
+        source.seek(0)
+        return kind, hashlib.file_digest(source, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

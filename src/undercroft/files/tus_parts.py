@@ -36,6 +36,14 @@ _SYNC_EVERY: Final = 32 * 1024 * 1024  # so that the last sync, which the client
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
+class Unfinished(Exception):
+    """So many bytes of an upload have arrived, and they are not all."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
 class Parts:
     """The folder of part files. Its calls touch the disk: run them on a thread."""
 
@@ -85,6 +93,23 @@ class Parts:
             if part.is_at_its_path():
                 return part
             part.close()  # it was removed between opening and locking
+
+    def take(self, upload_id: str, size: int, target: Path) -> None:
+        """Give the whole upload a second name. Raises `Unfinished` and `UploadLocked`.
+
+        Once it is whole nobody can change it any more, so that no copy is needed.
+        """
+        part = self.open(upload_id)
+        try:
+            part.recover()
+            if part.offset != size:
+                raise Unfinished(part.offset)
+            part.sync()
+            os.utime(self.path(upload_id))  # it is new where it goes to
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(self.path(upload_id), target)
+        finally:
+            part.close()
 
     def remove(self, upload_ids: Iterable[str]) -> None:
         """Remove all there is of uploads."""
@@ -180,6 +205,15 @@ class Part:
     def close(self) -> None:
         """Let others write."""
         os.close(self._file)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(source, target)
 
 
 def _read_checked(path: Path) -> int | None:

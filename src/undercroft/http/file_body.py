@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
-from undercroft.files.store import FileStore, StoredFile
+from undercroft.files.store import StoredFile
 from undercroft.http.ranges import Span
 
 PIECE: Final = 64 * 1024  # what one client that does not read can make a server hold is a few of these
@@ -15,6 +16,16 @@ PIECE: Final = 64 * 1024  # what one client that does not read can make a server
 
 class FileCut(Exception):
     """A file could not be sent to its end: the connection is cut, so that no client takes it for whole."""
+
+
+class Source(Protocol):
+    """Where bytes of files come from: of a `FileStore`, what reading takes."""
+
+    def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a file from `start` up to `stop`."""
+
+    def path(self, file: StoredFile) -> Path | None:
+        """Where a file lies on this machine's disk, for a server that can send it from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Part:
 class FileBody:
     """What is sent of a file: parts of it, and what stands after the last."""
 
-    store: FileStore
+    store: Source
     file: StoredFile
     parts: Sequence[Part]
     tail: bytes = b""

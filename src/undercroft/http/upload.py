@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from undercroft.errors import FieldError
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -19,6 +21,8 @@ class Upload:
 
     `type` is its media type by its content, `md5` its checksum in hex. Of a file that is
     larger than anybody could want only the size is known, and `path` is None.
+    `resumable` is the id of the resumable upload that it came by, which its record uses up;
+    where that cannot be, `fault` says why.
     """
 
     filename: str
@@ -27,6 +31,8 @@ class Upload:
     type: str
     md5: str
     path: Path | None
+    resumable: str = ""
+    fault: FieldError | None = None
 
 
 class Sink(Protocol):

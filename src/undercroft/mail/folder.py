@@ -48,9 +48,9 @@ class FolderCarrier:
         return f"kept in {self._folder}"
 
 
-def list_letters(folder: Path) -> list[KeptLetter]:
-    """The letters, newest first."""
-    found = (find_letter(folder, name) for name in reversed(_names(folder)))
+def list_letters(folder: Path, limit: int) -> list[KeptLetter]:
+    """The newest letters, newest first."""
+    found = (find_letter(folder, name) for name in reversed(_names(folder)[-limit:]))
     return [letter for letter in found if letter is not None]
 
 

@@ -12,6 +12,8 @@ _BLOCKS: Final = frozenset(
 ) | frozenset(f"h{number}" for number in range(1, 7))
 _APART: Final = frozenset(("p", "table", "ul", "ol", "blockquote", "pre", "hr", "h1", "h2", "h3", "h4", "h5", "h6"))
 _SPACES: Final = re.compile(r"[ \t\r\f\v\n]+")
+_LINE, _PARAGRAPH = "\x01", "\x02"  # where one must end; several in a row are one
+_ENDS: Final = re.compile(r"[ \n\x01\x02]*[\x01\x02][ \n\x01\x02]*")
 
 
 def plain_text(html: str) -> str:
@@ -19,8 +21,8 @@ def plain_text(html: str) -> str:
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    lines = [line.strip() for line in "".join(reader.parts).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    text = _ENDS.sub(lambda found: "\n\n" if _PARAGRAPH in found[0] else "\n", "".join(reader.parts))
+    return "\n".join(line.strip() for line in text.strip().split("\n")) + "\n"
 
 
 class _Reader(HTMLParser):
@@ -56,10 +58,10 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
-            self.parts.append(_SPACES.sub(" ", data))
+            self.parts.append(_SPACES.sub(" ", data.replace(_LINE, "").replace(_PARAGRAPH, "")))
 
     def _break(self, tag: str) -> None:
-        self.parts.append("\n\n" if tag in _APART else "\n")
+        self.parts.append(_PARAGRAPH if tag in _APART else _LINE)
 
     def _end_link(self, address: str, start: int) -> None:
         label = "".join(self.parts[start:]).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +16,14 @@ from undercroft.pages.records import Records
 from undercroft.pages.rows import PageRecord, record_of
 from undercroft.pages.timing import Stopwatch
 from undercroft.query.scope import Identity
+from undercroft.settings.settings import Meta
 
 if TYPE_CHECKING:
     from undercroft.pages.routes import Page
+    from undercroft.pages.submissions import Failure
 
 _NONCE: Final = 24
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,260}")
 _SAFE: Final = ("GET", "HEAD")
 
 
@@ -28,7 +32,8 @@ class PageRequest:
 
     `http` is the request beneath; `page` the page that was found, `params` the named
     parts of its URL. `headers_to_send` go with the answer, whatever it is; `is_private`
-    keeps it out of caches, as it is for everyone who is signed in.
+    keeps it out of caches, as it is for everyone who is signed in. `failure` is what a form
+    was refused for, which is drawn again.
     """
 
     def __init__(self, http: Request, page: Page, params: Mapping[str, str]) -> None:
@@ -40,6 +45,7 @@ class PageRequest:
         self.clock = Stopwatch()
         self.headers_to_send: list[Header] = []
         self.is_private = http.identity is not None
+        self.failure: Failure | None = None
         self._body: Body | None = None
         self._intake: Intake | None = None
         self._nonce = ""
@@ -64,6 +70,16 @@ class PageRequest:
         """The path and the query, as they came."""
         query = self.http.asgi["query_string"].decode("latin-1")
         return self.path + (f"?{query}" if query else "")
+
+    @property
+    def origin(self) -> str:
+        """The beginning of whole URLs: from the settings, once it is set there, else as the visitor asked."""
+        set_url = self.http.backend.settings.meta.app_url
+        if set_url and set_url != Meta().app_url:
+            return set_url.rstrip("/")
+        host = (self.http.header(b"host") or b"").decode("latin-1")
+        is_plain = _HOST.fullmatch(host) is not None
+        return f"{self.http.asgi['scheme']}://{host if is_plain else 'localhost'}"
 
     @property
     def block(self) -> str:

@@ -64,7 +64,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What a visitor fills in: one field. `value` is what stands in it, a list where several may be chosen."""
+    """What a visitor fills in: one field. `value` is what stands in it, a list where several may be chosen.
+
+    `stored` are the names of files that are there already.
+    """
 
     name: str
     label: str
@@ -74,6 +77,12 @@ class Control:
     options: Sequence[Option] = ()
     help: str = ""
     error: str = ""
+    stored: Sequence[str] = ()
+
+    @property
+    def html_attributes(self) -> Mapping[str, str | int | float]:
+        """The attributes as HTML spells them: one that is simply there has its name as value."""
+        return {name: name if value is True else value for name, value in self.attributes.items() if value is not False}
 
     @property
     def is_required(self) -> bool:

@@ -86,6 +86,8 @@ def upload_limits(collection: Collection) -> Mapping[str, int]:
 
 def check_new_file(field: FileField, file: NewFile) -> FieldError | None:
     """Why a field refuses an uploaded file, or None."""
+    if file.upload.fault is not None:
+        return file.upload.fault
     most = field.max_size or DEFAULT_MAX_SIZE
     if file.size > most or file.upload.path is None:
         text = f"Failed to upload {file.original_name!r} - the maximum allowed file size is {most} bytes."

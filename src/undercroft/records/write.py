@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
@@ -17,9 +17,10 @@ from undercroft.database.changes import Change, ChangeAction, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
-from undercroft.errors import BadRequest, Invalid, NotFound
+from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
 from undercroft.files.keys import BadKey
 from undercroft.files.ledger import doom_files, keep_files
+from undercroft.files.tus_state import drop_upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
@@ -31,6 +32,8 @@ from undercroft.records.read import guard
 from undercroft.records.record import find_record
 from undercroft.records.rules import satisfies
 from undercroft.records.validate import NOT_UNIQUE
+
+UPLOAD_USED: Final = FieldError("validation_upload_used", "The upload was used for another file in the meantime.")
 
 
 class DeleteRefused(BadRequest):
@@ -55,6 +58,7 @@ class Writer:
         """
         draft = await judge_create(self.access, collection, prepared)
         await self._insert(draft)
+        await self._use_up(draft, "Failed to create record.")
         await self._file(draft, prepared)
         await self._log(collection, draft.values["id"], "create")
         return draft
@@ -66,6 +70,7 @@ class Writer:
         """
         draft = await judge_update(self.access, collection, record_id, prepared)
         await self._update(draft)
+        await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
         await self._log(collection, record_id, "update")
         return draft
@@ -134,6 +139,14 @@ class Writer:
         await doom_files(self.transaction, self.access.dialect, keys)
         if keys:
             self.transaction.after_commit(lambda: self.filing.clear_soon(keys))
+
+    async def _use_up(self, draft: Draft, text: str) -> None:
+        """Forget the resumable uploads that files came by, so that each makes one file."""
+        for file in draft.new_files:
+            upload_id = file.upload.resumable
+            if upload_id and not await drop_upload(self.transaction, self.access.dialect, upload_id):
+                fields = [f.name for f in draft.collection.file_fields if file.name in f.to_list(draft.values[f.name])]
+                raise Invalid(dict.fromkeys(fields, UPLOAD_USED), text)
 
     async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
         await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))

@@ -128,7 +128,10 @@
       window.location.assign(told.location);
       return;
     }
-    if (told.token) form.elements._token.value = told.token;
+    if (told.code === "form_expired") {
+      form.submit(); // the page is drawn anew, with what was typed
+      return;
+    }
     const errors = told.data || {};
     for (const field of form.querySelectorAll("[data-field]")) {
       const error = errors[field.dataset.field];

@@ -1,0 +1,106 @@
+"""POST /api/settings/test/email: send one of the letters, and say at once whether that worked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, get_args
+
+import msgspec
+
+from undercroft.api.auth.context import read_form
+from undercroft.auth import tokens
+from undercroft.auth.letters import LetterKind, Occasion, write_to
+from undercroft.backend import Backend
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.email import is_email
+from undercroft.dates import now
+from undercroft.errors import REQUIRED, BadRequest, FieldError, Invalid
+from undercroft.http.request import Request
+from undercroft.http.response import Response, no_content
+from undercroft.mail.carrier import NotSent
+from undercroft.mail.outbox import Sealed
+from undercroft.query.scope import Identity
+from undercroft.records.accounts import new_token_key
+
+PATIENCE: Final = 15.0  # seconds
+_KINDS: Final = frozenset(get_args(LetterKind))
+_FAILED: Final = "Failed to send the test email."
+_NOT_EMAIL: Final = FieldError("validation_is_email", "Must be a valid email address.")
+_LENGTH: Final = FieldError(
+    "validation_length_out_of_range", "The length must be between 1 and 255.", {"min": 1, "max": 255}
+)
+_NO_CHOICE: Final = FieldError("validation_in_invalid", "Must be a valid value.")
+_NO_COLLECTION: Final = FieldError("validation_invalid_auth_collection", "Must be a valid auth collection id or name.")
+_TOKENS: Final[dict[LetterKind, tokens.Kind]] = {
+    "verification": "verification",
+    "password-reset": "passwordReset",
+    "email-change": "emailChange",
+}
+
+
+class MailTestFailed(BadRequest):
+    """The mail server did not take the test letter; the sentence says why."""
+
+    code = "mail_test_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{_FAILED} Raw error: \n{reason}")
+
+
+class MailTestForm(msgspec.Struct, frozen=True):
+    """Which letter, to whom, of which collection; without one of superusers."""
+
+    email: str = ""
+    template: str = ""
+    collection: str = ""
+
+
+async def send(request: Request) -> Response:
+    """204 once the letter was handed over. Raises `MailTestFailed`, and `Invalid` for a bad form."""
+    form = await read_form(request, MailTestForm)
+    letter = _write(request.backend, _collection(request.backend, form), form)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for post in letter.posts:
+                await request.backend.carrier.carry(post)
+    except NotSent as problem:
+        raise MailTestFailed(problem.message()) from problem
+    except TimeoutError as error:
+        raise MailTestFailed(f"The mail server did not answer within {PATIENCE:.0f} seconds.") from error
+    return no_content()
+
+
+def _collection(backend: Backend, form: MailTestForm) -> Collection:
+    """The collection that the letter is of. Raises `Invalid` with all that is wrong with the form."""
+    collection = backend.catalog.find(form.collection) if form.collection else backend.catalog.superusers
+    is_auth = collection is not None and collection.is_auth
+    errors = {
+        "email": _email_error(form.email),
+        "template": REQUIRED if not form.template else None if form.template in _KINDS else _NO_CHOICE,
+        "collection": None if is_auth else _NO_COLLECTION,
+    }
+    found: dict[str, Any] = {name: error for name, error in errors.items() if error}
+    if found or collection is None:
+        raise Invalid(found, _FAILED)
+    return collection
+
+
+def _email_error(text: str) -> FieldError | None:
+    if not text:
+        return REQUIRED
+    if len(text) > 255:
+        return _LENGTH
+    return None if is_email(text) else _NOT_EMAIL
+
+
+def _write(backend: Backend, collection: Collection, form: MailTestForm) -> Sealed:
+    """The letter, about an account that is made up, so that nothing in it opens anything."""
+    kind: LetterKind = form.template  # type: ignore[assignment]  # was found among the kinds
+    record = {field.name: field.zero for field in collection.fields}
+    record |= {"id": "__test_record__", "email": form.email, "tokenKey": new_token_key()}
+    values = {"OTP": "123456", "OTP_ID": "__test_otp__", "ALERT_INFO": f"{now()} - 192.0.2.1 Test browser"}
+    if kind in _TOKENS:
+        claims: dict[str, bool | str] = {"email": form.email}
+        claims |= {"new_email": form.email} if kind == "email-change" else {}
+        values["TOKEN"] = tokens.issue(_TOKENS[kind], collection, record, 60, **claims)
+    return write_to(Identity(collection, record), form.email, Occasion(kind, values, 60), backend.settings.meta)

@@ -1,0 +1,196 @@
+"""Forms made from collections, as `{{ form(records.briefs) }}` draws them.
+
+A form asks for what the visitor may fill in, with the limits of the fields as HTML
+constraints. After a failure it shows what was typed, and each error beside its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from markupsafe import Markup
+
+from undercroft.auth.form_token import FormExpired, issue_form_token
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.file import FileField
+from undercroft.collections.fields.relation import RelationField
+from undercroft.errors import Forbidden, Invalid, Problem, did_you_mean
+from undercroft.middleware.authenticate import session_value
+from undercroft.pages.controls import Control, Option, can_fill_in, make_control
+from undercroft.pages.records import CollectionRecords
+from undercroft.pages.rows import PageRecord, collection_of_record, values_of
+from undercroft.pages.submissions import QUERY, TRAP, Descriptor, Failure
+from undercroft.pages.templates import Templates
+from undercroft.pages.typed import typed_values
+
+if TYPE_CHECKING:
+    from undercroft.pages.context import PageRequest
+
+_MOST_OPTIONS: Final = 200
+_LABELS: Final = ("name", "title", "label", "email", "username")
+
+
+class NoSuchFormField(Problem):
+    """A page puts a field into a form that its collection does not have."""
+
+    code = "no_such_form_field"
+
+    def __init__(self, name: str, collection: Collection) -> None:
+        near = did_you_mean(name, list(collection.by_name))
+        super().__init__(f"{collection.name!r} has no field {name!r} to put into a form.{near}")
+
+
+@dataclass(frozen=True, slots=True)
+class FormOptions:
+    """How a form is to look: what `form(...)` takes, by name.
+
+    `only` and `without` choose fields; `labels`, `help`, `looks` and `attributes` are by
+    field; `values` is what a new record begins with; `then` is where a success leads, and
+    may name fields, as in `/terms/{slug}`; `done` is said where it leads nowhere.
+    """
+
+    only: Sequence[str] = ()
+    without: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    help: Mapping[str, str] = field(default_factory=dict)
+    looks: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    then: str = ""
+    submit: str = "Send"
+    done: str = "Thank you. We have received it."
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as its template draws it."""
+
+    id: str
+    action: str
+    controls: Sequence[Control]
+    descriptor: str
+    token: str
+    submit: str
+    problem: str = ""
+    done: str = ""
+    is_guarded: bool = False
+    trap: str = TRAP
+
+    @property
+    def has_files(self) -> bool:
+        return any(control.look == "file" for control in self.controls)
+
+    @property
+    def errors(self) -> bool:
+        return any(control.error for control in self.controls)
+
+
+async def draw_form(
+    visit: PageRequest, templates: Templates, target: CollectionRecords | PageRecord, **options: Any
+) -> Markup:
+    """The HTML of a form for a new record of a collection, or for a record that is there; see `FormOptions`."""
+    form = await make_form(visit, target, FormOptions(**options))
+    return Markup(await templates.render_own("form.html", {"form": form}))  # noqa: S704 - a template's output
+
+
+async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, options: FormOptions) -> Form:
+    """A form for a new record of a collection, or for a record that is there. Raises `NoSuchFormField`."""
+    record = target if isinstance(target, PageRecord) else None
+    collection = collection_of_record(target) if isinstance(target, PageRecord) else target.collection
+    names = _chosen(collection, options)
+    form_id = options.name or f"form-{collection.name}"
+    made = Descriptor(collection.name, names, record.id if record else "", options.then)
+    descriptor = msgspec.json.encode(made).decode()
+    failure = visit.failure if visit.failure is not None and visit.failure.sent.form == form_id else None
+    held = _held(collection, record, options)
+    controls = [await _control(visit, collection.by_name[name], held, options) for name in names]
+    query = urlencode({QUERY: collection.name, **({"_record": record.id} if record else {})})
+    return Form(
+        id=form_id,
+        action=f"{visit.path}?{query}",
+        controls=[_after(failure, control) for control in controls],
+        descriptor=descriptor,
+        token=_token(visit, descriptor, failure),
+        submit=options.submit,
+        problem=_above(failure),
+        done=options.done if visit.query.get("_sent") == form_id else "",
+        is_guarded=visit.identity is None,
+    )
+
+
+def _chosen(collection: Collection, options: FormOptions) -> tuple[str, ...]:
+    fit = [each.name for each in collection.fields if can_fill_in(each)]
+    unknown = [name for name in (*options.only, *options.without) if name not in collection.by_name]
+    if unknown:
+        raise NoSuchFormField(unknown[0], collection)
+    return tuple(name for name in (options.only or fit) if name not in options.without)
+
+
+def _held(collection: Collection, record: PageRecord | None, options: FormOptions) -> Mapping[str, Any]:
+    if record is None:
+        return options.values
+    return {name: value for name, value in values_of(record).items() if name in collection.by_name}
+
+
+async def _control(visit: PageRequest, given: Field, held: Mapping[str, Any], options: FormOptions) -> Control:
+    name = given.name
+    choices = await _related(visit, given) if isinstance(given, RelationField) else ()
+    value = held.get(name, given.zero)
+    control = make_control(given, given.zero if value is None else value, choices)
+    return replace(
+        control,
+        label=options.labels.get(name, control.label),
+        help=options.help.get(name, control.help),
+        look=options.looks.get(name, control.look),
+        attributes={**control.attributes, **options.attributes.get(name, {})},
+        stored=given.to_list(value) if isinstance(given, FileField) and value else (),
+    )
+
+
+async def _related(visit: PageRequest, given: RelationField) -> Sequence[Option]:
+    """The records that a relation may point to, as far as the visitor may list them and they are not too many."""
+    target = visit.http.backend.catalog.find(given.collection_id)
+    if target is None:
+        return ()
+    label = next((each.name for each in target.fields if each.presentable), "")
+    label = label or next((name for name in _LABELS if name in target.by_name), "id")
+    try:
+        found = await visit.records[target.name].list(sort=label, per_page=_MOST_OPTIONS + 1)
+    except Forbidden:
+        return ()
+    if len(found) > _MOST_OPTIONS:
+        return ()
+    return [Option(record.id, str(record[label] or record.id)) for record in found]
+
+
+def _after(failure: Failure | None, control: Control) -> Control:
+    """A control with what was typed into it, and what is wrong with that."""
+    if failure is None:
+        return control
+    typed = typed_values([control.name], failure.sent.texts)[control.name]
+    error = failure.errors.get(control.name)
+    is_secret = control.look == "file" or control.attributes.get("type") == "password"
+    is_several = control.look == "checkboxes" or bool(control.attributes.get("multiple"))
+    shown = typed if is_several else "".join(typed[-1:])
+    return replace(control, value=control.value if is_secret else shown, error=error.message if error else "")
+
+
+def _above(failure: Failure | None) -> str:
+    """What is said above a form, where it is not about one field."""
+    if failure is None or (isinstance(failure.problem, Invalid) and failure.errors):
+        return ""
+    return failure.problem.message()
+
+
+def _token(visit: PageRequest, descriptor: str, failure: Failure | None) -> str:
+    """A token that is good for this form; one that came back and still is keeps its age."""
+    visit.is_private = True  # it is for one visitor
+    if failure is not None and failure.sent.descriptor == descriptor and not isinstance(failure.problem, FormExpired):
+        return failure.sent.token
+    return issue_form_token(visit.http.backend.form_key, session_value(visit.http), descriptor)

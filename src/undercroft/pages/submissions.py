@@ -1,0 +1,168 @@
+"""Taking what a form of ours sent: checked, written by the visitor's rules, answered with where to go.
+
+What a form may write is said in its descriptor, which is signed together with the
+moment and the session: a field that was not offered cannot be slipped in, and another
+site's form is refused. A form that failed is drawn again with what was typed; one that
+succeeded sends the visitor on, so that reloading sends nothing twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from undercroft.api.records import read_submission
+from undercroft.auth.form_token import FormExpired, form_age
+from undercroft.collections.collection import Collection
+from undercroft.errors import FieldError, Forbidden, Invalid, Problem
+from undercroft.http.body import Body
+from undercroft.http.response import Response, json_response
+from undercroft.middleware.authenticate import session_value
+from undercroft.middleware.errors import error_body, status_of
+from undercroft.middleware.same_origin import check_same_origin
+from undercroft.middleware.throttle import Throttle
+from undercroft.pages.answers import redirect
+from undercroft.pages.rows import PageRecord, values_of
+from undercroft.pages.typed import Texts, read_typed
+
+if TYPE_CHECKING:
+    from undercroft.pages.context import PageRequest
+
+QUERY: Final = "_form"  # the parameter of the URL that says: this is a form of ours
+TRAP: Final = "website_url"  # nobody sees this field, so who fills it in is no person
+MIN_SECONDS: Final = 2.0  # nobody fills a form in faster
+_UNPROCESSABLE: Final = 422
+
+
+class TooQuick(Forbidden):
+    """A form came back sooner than a person can fill it in."""
+
+    code = "form_too_quick"
+    default = "That was very quick. Please take a breath, and send it again."
+
+
+class Descriptor(msgspec.Struct, frozen=True):
+    """What a form writes: a new record, or that with the id `record`; and where the visitor goes then."""
+
+    collection: str
+    fields: tuple[str, ...]
+    record: str = ""
+    then: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came with a form: the form's id, its descriptor and token as they were, and all texts."""
+
+    form: str = ""
+    descriptor: str = ""
+    token: str = ""
+    texts: Texts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What became of a form that was refused."""
+
+    sent: Sent
+    problem: Problem
+
+    @property
+    def errors(self) -> Mapping[str, FieldError]:
+        """Errors by field."""
+        return {name: error for name, error in self.problem.data.items() if isinstance(error, FieldError)}
+
+    @property
+    def status(self) -> int:
+        """The status of the page that draws the form again (422 for values that were refused: RFC 9110, 15.5.21)."""
+        return _UNPROCESSABLE if isinstance(self.problem, Invalid) else status_of(self.problem)
+
+
+class Submissions:
+    """Takes the forms of a site; guests may send ten a minute."""
+
+    def __init__(self) -> None:
+        self._throttle = Throttle(10, 60.0)
+
+    async def take(self, visit: PageRequest) -> Response | None:
+        """The answer to a form; None when it is to be drawn again, with `visit.failure` set."""
+        visit.is_private = True
+        wants_json = "application/json" in visit.headers.get("accept", "")
+        try:
+            target = await self._take(visit)
+        except Problem as problem:
+            visit.failure = Failure(visit.failure.sent if visit.failure else Sent(), problem)
+            return json_response(_told(problem), visit.failure.status) if wants_json else None
+        return json_response({"location": target}) if wants_json else redirect(target)
+
+    async def _take(self, visit: PageRequest) -> str:
+        check_same_origin(visit.http)
+        collection = visit.http.backend.catalog.collection(visit.query[QUERY])
+        body = await read_submission(visit.http, collection, visit.query.get("_record") or None)
+        try:
+            return await self._write(visit, collection, body)
+        finally:
+            await visit.http.backend.staging.discard(body.uploads)
+
+    async def _write(self, visit: PageRequest, collection: Collection, body: Body) -> str:
+        sent = _read_sent(body.texts or {})
+        visit.failure = Failure(sent, FormExpired())
+        descriptor, age = _open(visit, sent, collection)
+        if visit.identity is None:
+            if any(sent.texts.get(TRAP, ())):
+                return done_url(visit, sent.form)  # a machine is told what it hopes to hear
+            self._throttle.check(visit.http.client_ip)
+            if age < MIN_SECONDS:
+                raise TooQuick
+        data = read_typed(collection, descriptor.fields, sent.texts)
+        data |= _uploads(collection, descriptor, body)
+        record = await visit.records[collection.name].save(descriptor.record or None, data)
+        return _place(descriptor.then, record) or done_url(visit, sent.form)
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    """What a script is told: the wire's error, and its code."""
+    return {**error_body(problem), "code": problem.code}
+
+
+def done_url(visit: PageRequest, form_id: str) -> str:
+    """Where a form leads that leads nowhere else: to itself, which says that it was received."""
+    return f"{visit.path}?{urlencode({'_sent': form_id})}#{quote(form_id)}"
+
+
+def _read_sent(texts: Texts) -> Sent:
+    def one(name: str) -> str:
+        return "".join(texts.get(name, ()))
+
+    return Sent(one("_id"), one(QUERY), one("_token"), texts)
+
+
+def _open(visit: PageRequest, sent: Sent, collection: Collection) -> tuple[Descriptor, float]:
+    """What a form writes, and how many seconds ago it was drawn. Raises `FormExpired`."""
+    age = form_age(visit.http.backend.form_key, session_value(visit.http), sent.token, sent.descriptor)
+    descriptor = msgspec.json.decode(sent.descriptor, type=Descriptor)
+    is_same = descriptor.collection == collection.name and descriptor.record == visit.query.get("_record", "")
+    if not is_same or any(name not in collection.by_name for name in descriptor.fields):
+        raise FormExpired
+    return descriptor, age
+
+
+def _uploads(collection: Collection, descriptor: Descriptor, body: Body) -> dict[str, Any]:
+    """The files of a form; where a field holds several, they join those that are there."""
+    files: dict[str, Any] = {}
+    for name in descriptor.fields:
+        if uploads := body.files.get(name):
+            joins = bool(descriptor.record) and collection.by_name[name].is_multiple
+            files[f"{name}+" if joins else name] = uploads
+    return files
+
+
+def _place(then: str, record: PageRecord) -> str:
+    """Where a success leads, with the record's values in their places."""
+    values = values_of(record)
+    return re.sub(r"\{(\w+)\}", lambda found: quote(str(values.get(found[1], "")), safe=""), then)
