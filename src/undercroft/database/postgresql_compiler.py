@@ -40,7 +40,8 @@ _SYMBOLS: Final[dict[Any, str]] = {
     operators.is_not_distinct_from: "IS NOT DISTINCT FROM",
 }
 _DIFFERS: Final = ("<>", "IS DISTINCT FROM")
-_ORDERS: Final = ("<", "<=", ">", ">=")
+_MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_ORDERS: Final = tuple(_MIRRORED)
 BIND_TYPES: Final[dict[ColumnKind, str]] = {
     "id": 'text COLLATE "C"',
     "text": 'text COLLATE "C"',
@@ -182,8 +183,18 @@ class _Compiler(PGCompiler):
             spell = self.as_text
         else:
             return self._compared_ranks(left, symbol, right, **kw)
-        collate = ' COLLATE "C"' if symbol in _ORDERS and spell == self.as_text else ""
-        return f"{spell(left, **kw)} {symbol} {spell(right, **kw)}{collate}"
+        if spell == self.as_text and symbol in _ORDERS:
+            text = f'{spell(left, **kw)} {symbol} {spell(right, **kw)} COLLATE "C"'
+            return text + self._bounded(left, symbol, right, **kw) + self._bounded(right, _MIRRORED[symbol], left, **kw)
+        return f"{spell(left, **kw)} {symbol} {spell(right, **kw)}"
+
+    def _bounded(self, left: ClauseElement, symbol: str, right: ClauseElement, **kw: Any) -> str:
+        """What follows from a date column's comparison with a bound text, and an index on the column can answer."""
+        if affinity(left) != "text" or kind_of(left) != "date" or not is_bound(right) or kind_of(right) == "date":
+            return ""
+        is_last = symbol in ("<", "<=")
+        bound = f"undercroft.moment_bound({self.as_text(right, **kw)}, {str(is_last).lower()})"
+        return f" AND {self.process(left, **kw)} {'<=' if is_last else '>='} {bound}"
 
     def _compared_ranks(self, left: ClauseElement, symbol: str, right: ClauseElement, **kw: Any) -> str:
         one = self.as_rank(left, is_numeric=affinity(right) == "number", **kw)
