@@ -182,7 +182,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
         answers: list[dict[str, Any]] = []
         for index, step in enumerate(steps):
             _keep_time(deadline)
-            writer = Writer(step.access.through(transaction.run), transaction, request.backend.filing)
+            writer = Writer(step.access.through(transaction.run), transaction)
             try:
                 answers.append(await _do(writer, step))
             except Problem as problem:
