@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from undercroft.errors import Problem
+from undercroft.errors import MethodNotAllowed, Problem
 from undercroft.http.response import Response
 from undercroft.pages.answers import Rendered, not_found
 from undercroft.pages.context import PageRequest
@@ -20,17 +20,6 @@ from undercroft.pages.urls import Urls
 _READS: Final = ("GET", "HEAD")
 Names = Callable[[PageRequest], Mapping[str, Any]]
 """More names for templates, such as `form`, made for a visit."""
-
-
-class WrongMethod(Problem):
-    """The page is there, and does not take this method; `allowed` are those it takes."""
-
-    code = "wrong_method"
-    default = "This page does not take that kind of request."
-
-    def __init__(self, allowed: tuple[str, ...]) -> None:
-        super().__init__()
-        self.allowed = allowed
 
 
 class NoSuchPage(Problem):
@@ -61,7 +50,7 @@ class Views:
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.
 
-        Raises `WrongMethod`, and whatever the script and the template raise.
+        Raises `MethodNotAllowed`, and whatever the script and the template raise.
         """
         result = await self._run_script(visit)
         if isinstance(result, Response):
@@ -107,7 +96,7 @@ class Views:
         page = visit.page
         if page.script is None:
             if visit.method not in _READS:
-                raise WrongMethod(_READS)
+                raise MethodNotAllowed(_READS)
             return Rendered()
         visit.clock.turn_to("script")
         script = self.scripts.of(page.script)
@@ -116,7 +105,7 @@ class Views:
         if handler is None:
             if method == "GET" and page.template is not None:
                 return Rendered()
-            raise WrongMethod(_allowed(page, script))
+            raise MethodNotAllowed(_allowed(page, script))
         return _read_result(page, await handler(visit))
 
 
