@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from undercroft.errors import MethodNotAllowed, Problem
@@ -11,6 +11,7 @@ from undercroft.http.response import Response
 from undercroft.pages.answers import Rendered, not_found
 from undercroft.pages.context import PageRequest
 from undercroft.pages.filters import FILTERS
+from undercroft.pages.reception import Reception
 from undercroft.pages.response import Shown
 from undercroft.pages.routes import Page, PageTree
 from undercroft.pages.scripts import BadScript, Script, Scripts
@@ -39,6 +40,7 @@ class Views:
     templates: Templates
     scripts: Scripts
     urls: Urls
+    reception: Reception
     names: tuple[Names, ...] = field(default=())
 
     def prepare(self) -> None:
@@ -52,9 +54,12 @@ class Views:
 
         Raises `MethodNotAllowed`, and whatever the script and the template raise.
         """
-        result = await self._run_script(visit)
+        answer = await self.reception.take(visit) if self.reception.expects(visit) else None
+        result = answer or await self._run_script(visit)
         if isinstance(result, Response):
             return result
+        if visit.failure is not None:
+            result = replace(result, status=visit.failure.status)
         return await self.show(visit, visit.page, result)
 
     async def show(self, visit: PageRequest, page: Page, rendered: Rendered) -> Shown:
@@ -87,6 +92,7 @@ class Views:
             "params": visit.params,
             "url_for": self.urls.bound_url_for(visit.http),
             "file_url": self.urls.bound_file_url(visit.http),
+            **self.reception.names(visit),
         }
         for more in self.names:
             names |= more(visit)
@@ -95,12 +101,12 @@ class Views:
     async def _run_script(self, visit: PageRequest) -> Rendered | Response:
         page = visit.page
         if page.script is None:
-            if visit.method not in _READS:
+            if visit.method not in _READS and visit.failure is None:
                 raise MethodNotAllowed(_READS)
             return Rendered()
         visit.clock.turn_to("script")
         script = self.scripts.of(page.script)
-        method = "GET" if visit.method == "HEAD" else visit.method
+        method = "GET" if visit.method == "HEAD" or visit.failure is not None else visit.method
         handler = script.handlers.get(method)
         if handler is None:
             if method == "GET" and page.template is not None:
