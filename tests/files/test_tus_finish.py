@@ -103,6 +103,27 @@ async def test_a_form_may_refer(client, root):
     assert await read(client, answer.json, answer.json["docs"][0]) == b"hello"
 
 
+async def test_in_a_batch(client, root):
+    """Requests of a batch may refer to uploads; when one fails, all uploads are as they were."""
+    one, two = await upload(client, b"one"), await upload(client, b"two")
+    assert (await client.patch("/api/settings", {"batch": {"enabled": True}}, as_=root)).status == 200
+
+    async def create(*ids):
+        requests = [{"method": "POST", "url": RECORDS, "body": {"doc": f"@upload:{each}"}} for each in ids]
+        return await client.post("/api/batch", {"requests": requests})
+
+    refused = await create(one, two, one)
+    done = await create(one, two)
+
+    assert refused.status == 400
+    assert done.status == 200, done.text
+    records = [answer["body"] for answer in done.json]
+    assert [await read(client, record, record["doc"]) for record in records] == [b"one", b"two"]
+    await client.backend.filing.settle()
+    assert await left_over(client) == set()
+    assert len([file async for file in client.backend.files.list()]) == 2
+
+
 async def test_an_empty_file(client, root):
     """An upload of no bytes makes a file of no bytes."""
     answer = await client.post(RECORDS, {"doc": f"@upload:{await upload(client, b'')}"})
