@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "move": "undercroft.cli.move",
     "adopt": "undercroft.cli.adopt",
     "files": "undercroft.cli.files",
+    "files": "undercroft.cli.files",
     "mail": "undercroft.cli.mail",
 }
 
