@@ -24,7 +24,6 @@ COMMANDS: Final = {
     "move": "undercroft.cli.move",
     "adopt": "undercroft.cli.adopt",
     "files": "undercroft.cli.files",
-    "files": "undercroft.cli.files",
     "mail": "undercroft.cli.mail",
 }
 
