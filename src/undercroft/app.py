@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from undercroft.api.dispatch import Edge
+from undercroft.api.dispatch import Edge, Site
 from undercroft.api.router import Router
 from undercroft.api.routes import ROUTES
 from undercroft.auth.form_token import load_form_key
@@ -26,6 +26,7 @@ from undercroft.database.refusals import DirectoryReadOnly
 from undercroft.errands import Errands
 from undercroft.errors import Problem
 from undercroft.files.choose import open_files
+from undercroft.files.ledger import DOOMED
 from undercroft.files.local import STAGING
 from undercroft.files.staging import Staging
 from undercroft.files.thumbnails import Thumbs
@@ -34,6 +35,7 @@ from undercroft.http.request import Message, Receive, Send
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
+from undercroft.pages.options import SiteOptions
 from undercroft.query.plan import Plans
 from undercroft.records.filing import Filing
 from undercroft.settings.carrier import SettingsCarrier
@@ -63,6 +65,8 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
         store = open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3))
+        filing = Filing(engine, store)
+        engine.listeners[DOOMED] = filing.sweep_soon
         backend = Backend(
             directory=directory,
             engine=engine,
@@ -72,7 +76,7 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
             files=store,
             thumbs=Thumbs(directory / "storage" / STAGING),
             staging=Staging(directory / "storage" / STAGING),
-            filing=Filing(engine, store),
+            filing=filing,
             uploads=Uploads(engine, directory / "uploads"),
             plans=Plans(engine.dialect),
             form_key=await load_form_key(engine),
@@ -108,6 +112,15 @@ async def close_backend(backend: Backend) -> None:
     await backend.engine.close()
 
 
+def _open_site(options: SiteOptions | None) -> Site | None:
+    """The site, if there is one. Raises `PageClash`."""
+    if options is None or not options.is_there:
+        return None
+    from undercroft.pages.site import Site as Pages  # noqa: PLC0415 - see LAZY in tests/house/test_layers.py
+
+    return Pages(options)
+
+
 class App:
     """A backend as an ASGI 3 application.
 
@@ -116,6 +129,7 @@ class App:
     `database` is the URL of a PostgreSQL database, in place of SQLite in the directory,
     `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
+    `site` is where its pages and static files are.
     `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     """
 
@@ -128,6 +142,7 @@ class App:
         origins: Sequence[str] = ("*",),
         shared: bool = False,
         dev_url: str = "",
+        site: SiteOptions | None = None,
     ) -> None:
         self.directory = Path(directory)
         self._database = database
@@ -135,6 +150,7 @@ class App:
         self._cors = Cors(origins)
         self._is_shared = shared
         self._dev_url = dev_url
+        self._site = site
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None
@@ -184,11 +200,14 @@ class App:
                 try:
                     opened = await _open_at(self.directory, self._database, self._files, self._dev_url)
                     self._backend, position = opened
+                    site = _open_site(self._site)
                 except BaseException:
                     await self.stop()
                     raise
                 self._company = await Company.join(self._backend, position, is_shared=self._is_shared)
-                self._edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
+                edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
+                edge.site = site
+                self._edge = edge
         return self._edge
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from undercroft.database.engine import Engine
 from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
 from undercroft.database.wakeup import Silence, Wakeup
-from undercroft.files.tus import Uploads
+from undercroft.files.ledger import abandon_due, has_due_files
 from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
 from undercroft.files.tus_sweep import keep_sweeping
 from undercroft.ids import record_id
@@ -22,6 +22,7 @@ from undercroft.mail.keeping import forget_old_letters, has_old_letters
 from undercroft.mail.outbox import KIND
 from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
+from undercroft.records.sweeping import keep_clearing
 
 DUTIES: Final = (
     Duty("forget old changes", 15, has_old_changes, forget_old_changes),
@@ -29,6 +30,7 @@ DUTIES: Final = (
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old letters", 600, has_old_letters, forget_old_letters),
+    Duty("give up files that no record came for", 60, has_due_files, abandon_due),
 )
 _log = logging.getLogger("undercroft")
 
@@ -37,14 +39,15 @@ class Company:
     """A process among those that share a database; make it with `join`."""
 
     def __init__(
-        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, uploads: Uploads, postman: Postman
+        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, backend: Backend, postman: Postman
     ) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
         self._leader = leader
         self._postman = postman
-        work = (freshness.follow(), leader.run(), keep_sweeping(uploads), postman.run())
-        self._tasks = [asyncio.create_task(each) for each in work]
+        work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), postman.run())
+        clearing = keep_clearing(backend.filing, backend.staging)
+        self._tasks = [asyncio.create_task(each) for each in (*work, clearing)]
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
@@ -58,7 +61,9 @@ class Company:
         engine.listeners[KIND] = postman.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
         freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES)
-        return cls(wakeup, freshness, leader, backend.uploads, postman)
+        if not has_others:
+            await backend.filing.recover()
+        return cls(wakeup, freshness, leader, backend, postman)
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""

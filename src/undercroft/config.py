@@ -14,6 +14,7 @@ from undercroft.errors import Problem, did_you_mean
 
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
+_FOLDERS: Final = ("dir", "pages", "public")
 LOCAL_FILES: Final = "local"
 _SECRETS: Final = ("s3_access_key", "s3_secret")  # only in the environment, and read where they are needed
 
@@ -26,6 +27,10 @@ class BadConfig(Problem):
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a server. `dir` holds the data; relative ones are of the site.
+
+    `pages` and `public` are the folders of a site's pages and static files; `headers` take
+    the place of the usual headers of pages. `index_fallback` answers unknown paths of a site
+    without pages with its `index.html`. `server_timing` shows what a page costs in a header.
 
     `database` is the URL of a PostgreSQL database for the records; without one they
     are in SQLite, in `dir`. `files` is the URL of a bucket for uploaded files, or `local`
@@ -40,6 +45,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dev: bool = False
     origins: tuple[str, ...] = ("*",)
     access_log: bool = False
+    pages: str = "pages"
+    public: str = "public"
+    index_fallback: bool = True
+    server_timing: bool = False
+    headers: dict[str, str] = {}
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -63,7 +73,7 @@ def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, 
         ("the environment", _read_environment(environment)),
         ("the command line", {name: value for name, value in flags.items() if value is not None}),
     ]
-    merged: dict[str, Any] = {"dir": str(site / Config().dir)}
+    merged: dict[str, Any] = {name: str(site / getattr(Config(), name)) for name in _FOLDERS}
     for source, options in parts:
         _check(options, source)
         merged |= options
@@ -107,8 +117,8 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _rooted(options: dict[str, Any], site: Path) -> dict[str, Any]:
-    folder = options.get("dir")
-    return options | {"dir": str(site / folder)} if isinstance(folder, str) else options
+    folders = {name: str(site / options[name]) for name in _FOLDERS if isinstance(options.get(name), str)}
+    return options | folders
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:

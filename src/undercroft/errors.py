@@ -76,6 +76,17 @@ class Locked(Problem):
     code = "locked"
 
 
+class MethodNotAllowed(Problem):
+    """There is something there, and it does not take this method; `allowed` are those it takes."""
+
+    code = "method_not_allowed"
+    default = "This address does not take that kind of request."
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -23,8 +23,10 @@ import msgspec
 from undercroft.app import App
 from undercroft.auth.superusers import upsert_superuser
 from undercroft.backend import Backend
+from undercroft.config import load_config
 from undercroft.http.request import Message
 from undercroft.ids import random_text
+from undercroft.pages.options import SiteOptions
 
 SUPERUSER: Final = ("root@example.com", "correct-horse-9")
 _NOTHING: Final[Any] = object()
@@ -146,14 +148,22 @@ class TestClient:
 
 
 @asynccontextmanager
-async def client(directory: Path | str | None = None, database: str = "", files: str = "") -> AsyncIterator[TestClient]:
+async def client(
+    directory: Path | str | None = None,
+    database: str = "",
+    files: str = "",
+    site: SiteOptions | Path | str | None = None,
+) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
     `database` is the URL of a PostgreSQL database, in place of SQLite in the directory;
-    `files` that of a bucket, in place of a folder in it.
+    `files` that of a bucket, in place of a folder in it. `site` is the folder of a site,
+    or where its pages and static files are.
     """
+    if isinstance(site, Path | str):
+        site = SiteOptions.of(load_config(Path(site), {}, {}))
     with TemporaryDirectory(prefix="undercroft-") as temporary:
-        app = App(directory or temporary, database=database, files=files)
+        app = App(directory or temporary, database=database, files=files, site=site)
         await app.start()
         try:
             yield TestClient(app)

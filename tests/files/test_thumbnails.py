@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from bombs import animated_webp
 from kept import keep, keys, read
 from pictures import QUARTERS, colors, encode, opened, picture_facts, quarters
 
@@ -217,6 +218,18 @@ async def test_a_process_that_takes_too_long_is_ended(store, tmp_path):
 
         assert answer.refusal == f"The process that should make it ended with {-signal.SIGKILL}."
         assert await thumbs.find_or_make(store, await keep_photo(store, tmp_path), SMALL)
+
+
+@pytest.mark.local_only("is about processes")
+async def test_an_image_that_needs_too_much_memory_is_refused(store, tmp_path, thumbs):
+    """An image that would need more memory than a process may have is served as it is, and the process goes on."""
+    canvas = await keep_photo(store, tmp_path, "a.webp", animated_webp(1, 6_300), "image/webp")
+    await thumbs.find_or_make(store, await keep_photo(store, tmp_path), SMALL)
+    first = worker_of(thumbs)
+
+    assert await thumbs.find_or_make(store, canvas, SMALL) is None
+    assert await thumbs.find_or_make(store, await keep_photo(store, tmp_path, "b.jpg"), SMALL)
+    assert worker_of(thumbs) == first
 
 
 @pytest.mark.local_only("is about processes")

@@ -59,6 +59,7 @@ LAZY = {
     },
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.files.choose": {"undercroft.files.s3": "its client is an optional extra"},
+    "undercroft.app": {"undercroft.pages.site": "the template engine is large, and an API without a site needs none"},
     "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
     "undercroft.settings.carrier": {"undercroft.mail.smtp": "few processes ever send a letter"},

@@ -1,6 +1,8 @@
 """Bodies: which parser reads them, and where they end."""
 
 import asyncio
+import hashlib
+import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,12 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercroft.errors import BadRequest, TooLarge
+from undercroft.files.staging import Staging
 from undercroft.http import body
 from undercroft.http.body import UnsupportedContentType, read_body
 from undercroft.http.json_text import BadBody
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"
+
+
+@pytest.fixture
+def staging(tmp_path):
+    opened = Staging(tmp_path / "staging")
+    yield opened
+    opened.close()
+
+
+def left_in(staging):
+    return [path for path in staging.folder.rglob("*") if path.is_file()]
 
 
 @dataclass
@@ -51,7 +65,7 @@ async def test_json():
     """`application/json` is one object, with or without a charset, in any letter case."""
     read = await read_body(sent("Application/JSON; charset=utf-8", b'{"a": 1}'), 100)
 
-    assert (read.data, read.files, read.texts) == ({"a": 1}, {}, None)
+    assert (read.data, read.uploads, read.texts) == ({"a": 1}, [], None)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "", MULTIPART])
@@ -95,27 +109,113 @@ async def test_bad_json_payload():
 
 
 @pytest.mark.parametrize("piece", [1, 7, 65536])
-async def test_multipart(piece):
+async def test_multipart(piece, staging):
     """Parts are values or files, however the bytes arrive."""
     raw = (
         part(b'name="t"', b"a") + part(b'name="t"', b"7") + part(b'name="f"; filename="x.txt"', b"hello") + b"--b--\r\n"
     )
-    read = await read_body(sent(MULTIPART, raw, piece=piece), 1000)
-    upload = read.files["f"][0]
+    read = await read_body(sent(MULTIPART, raw, piece=piece), 1000, staging.intake({"f": 100}))
+    (upload,) = read.uploads
 
     assert read.data == {"t": ["a", 7]}
-    assert (upload.filename, upload.size, upload.file.read()) == ("x.txt", 5, b"hello")
-    upload.file.close()
+    assert (upload.filename, upload.size, upload.path.read_bytes()) == ("x.txt", 5, b"hello")
+    assert (upload.type, upload.md5) == ("text/plain; charset=utf-8", hashlib.md5(b"hello").hexdigest())
 
 
-async def test_large_files_wait_on_disk():
-    """A file of more than a mebibyte is not kept in memory."""
-    raw = part(b'name="f"; filename="x"', b"x" * 2_000_000) + b"--b--\r\n"
-    upload = (await read_body(sent(MULTIPART, raw), 3_000_000)).files["f"][0]
+@pytest.mark.parametrize("size", [64 * 1024, 64 * 1024 + 1, 256 * 1024, 2_000_000])
+async def test_files_wait_on_disk(size, staging):
+    """A file goes to disk as it comes, whole, and is gone once it is discarded."""
+    content = random.Random(size).randbytes(size)
+    raw = part(b'name="f"; filename="x"', content) + b"--b--\r\n"
+    read = await read_body(sent(MULTIPART, raw), 3_000_000, staging.intake({"f": size}))
+    (upload,) = read.uploads
 
-    assert upload.size == 2_000_000
-    assert upload.file.name is not None
-    upload.file.close()
+    assert upload.path.read_bytes() == content
+    assert upload.md5 == hashlib.md5(content).hexdigest()
+    await staging.discard(read.uploads)
+    assert left_in(staging) == []
+
+
+async def test_files_of_other_names_are_skipped(staging):
+    """A file under a name that nobody knows is read over."""
+    raw = part(b'name="g"; filename="x"', b"x" * 100_000) + part(b'name="t"', b"a") + b"--b--\r\n"
+    read = await read_body(sent(MULTIPART, raw), 200_000, staging.intake({"f": 100}))
+
+    assert (read.data, read.files, left_in(staging)) == ({"t": "a"}, {}, [])
+
+
+async def test_files_that_nobody_asked_for(staging):
+    """Without an intake files are read over."""
+    raw = part(b'name="f"; filename="x"', b"x") + part(b'name="t"', b"a") + b"--b--\r\n"
+    read = await read_body(sent(MULTIPART, raw), 1000)
+
+    assert (read.data, read.files) == ({"t": "a"}, {})
+
+
+async def test_a_file_that_is_too_large(staging):
+    """Of a file larger than anybody could want nothing is kept, and its size is told."""
+    raw = part(b'name="f"; filename="x"', b"x" * 1_000_000) + part(b'name="t"', b"a") + b"--b--\r\n"
+    read = await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": 300_000}))
+    (upload,) = read.uploads
+
+    assert (upload.size, upload.path, read.data) == (1_000_000, None, {"t": "a"})
+    assert left_in(staging) == []
+
+
+async def test_a_file_that_is_far_too_large(staging, monkeypatch):
+    """A file that does not end is not read for ever."""
+    monkeypatch.setattr("undercroft.files.staging.EXCESS", 100_000)
+    request = sent(MULTIPART, part(b'name="f"; filename="x"', b"x" * 1_000_000) + b"--b--\r\n")
+
+    with pytest.raises(TooLarge):
+        await read_body(request, 2_000_000, staging.intake({"f": 10}))
+    assert request.at < 200_000
+    assert left_in(staging) == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"", b"--b-", part(b'name="@jsonPayload"', b"[") + b"--b--\r\n", part(b'name="f"; filename="y"', b"y")],
+    ids=["cut off", "almost whole", "bad payload", "cut off after another"],
+)
+@pytest.mark.parametrize("size", [10, 1_000_000])
+async def test_a_bad_body_leaves_no_file(after, size, staging):
+    """What arrived before a body turned out bad goes again."""
+    raw = part(b'name="f"; filename="x"', b"x" * size).removesuffix(b"\r\n" if not after else b"") + after
+
+    with pytest.raises(BadBody):
+        await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": 2_000_000}))
+    assert await becomes_empty(staging)
+
+
+async def test_who_goes_away_leaves_no_file(staging):
+    """A request that is cancelled in the middle of a file takes along what has come."""
+    request = sent(MULTIPART, part(b'name="f"; filename="x"', b"x" * 1_000_000))
+    request.body, whole = request.body[:700_000], request.receive
+
+    async def receive():
+        if request.at >= len(request.body):
+            await asyncio.sleep(60)
+        return await whole() | {"more_body": True}
+
+    request.receive = receive
+    reading = asyncio.create_task(read_body(request, 2_000_000, staging.intake({"f": 2_000_000})))
+    while request.at < len(request.body):
+        await asyncio.sleep(0.01)
+    assert left_in(staging) != []
+    reading.cancel()
+    await asyncio.wait([reading])
+
+    assert await becomes_empty(staging)
+
+
+async def becomes_empty(staging):
+    """Whether nothing is left, once the thread that still writes is done."""
+    for _ in range(500):
+        if left_in(staging) == []:
+            return True
+        await asyncio.sleep(0.01)
+    return False
 
 
 async def test_bad_utf8_in_a_form():
@@ -199,6 +299,21 @@ async def test_too_slow(monkeypatch):
 async def test_no_length_no_body():
     """Without a length or chunks there is no body, and nobody waits for one."""
     assert (await read_body(Sent(b"{}"), 100)).data == {}
+
+
+async def test_a_large_body_may_take_longer(monkeypatch):
+    """What comes steadily is waited for, beyond the time that any body has."""
+    monkeypatch.setattr(body, "READ_SECONDS", 0.3)
+    request = sent(MULTIPART, part(b'name="t"', b"x" * 600) + b"--b--\r\n", piece=100)
+    monkeypatch.setattr(body, "SLOWEST", 1000)
+    whole = request.receive
+
+    async def receive():
+        await asyncio.sleep(0.08)
+        return await whole()
+
+    request.receive = receive
+    assert (await read_body(request, 2000)).data == {"t": "x" * 600}
 
 
 @given(st.sampled_from(["application/json", FORM, MULTIPART]), st.binary(max_size=300), st.integers(1, 50))

@@ -115,7 +115,7 @@ async def empty(blog, name):
             told.append(sql)
             return await transaction.run(sql, values)
 
-        writer = Writer(Access(run, backend.plans, backend.catalog, GUEST), transaction, backend.filing)
+        writer = Writer(Access(run, backend.plans, backend.catalog, GUEST), transaction)
         await truncate(writer, backend.catalog.collection(name))
 
     await backend.engine.write(operation)

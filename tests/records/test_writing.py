@@ -8,6 +8,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stored import due, keys_of, stored, waiting
 
 from undercroft.database.changes import append_change, changes_since
 from undercroft.testing import File
@@ -161,37 +162,36 @@ async def test_views_are_read_only(blog):
 
 
 async def test_files_are_stored_under_safe_names(things):
-    """Uploads keep a readable, random name; replaced and removed ones leave the disk after the commit."""
+    """Uploads keep a readable, random name; replaced and removed ones leave the store after the commit."""
     path = "/api/collections/things/records"
     form = {"docs": [File("My File (1).txt", b"one"), File("../../etc/passwd", b"two")]}
     record = (await things.client.post(path, form=form)).json
-    folder = things.client.backend.directory / "storage" / record["collectionId"] / record["id"]
     first, second = record["docs"]
 
     assert first.startswith("my_file_1_")
     assert first.endswith(".txt")
     assert second.startswith("passwd_")
-    assert sorted(p.name for p in folder.iterdir()) == sorted([first, second])
-    kept = (await things.update("things", record["id"], {"docs-": first})).json["docs"]
-    assert (kept, [p.name for p in folder.iterdir()]) == ([second], [second])
+    assert await stored(things.client) == keys_of(record, "docs")
+    kept = (await things.update("things", record["id"], {"docs-": first})).json
+    assert kept["docs"] == [second]
+    assert await stored(things.client) == keys_of(kept, "docs")
     assert (await things.update("things", record["id"], {"docs": ["other.txt"]})).error.data["docs"]["code"] == (
         "validation_invalid_file"
     )
     await things.delete("things", record["id"])
-    assert not folder.exists()
+    assert await stored(things.client) == []
 
 
 async def test_refused_uploads_leave_no_file(things):
     """A file that is too large, or that comes with another error, is nowhere afterwards."""
     path = "/api/collections/things/records"
-    storage = things.client.backend.directory / "storage"
 
     large = await things.client.post(path, form={"docs": File("big.txt", b"x" * 101)})
     wrong = await things.client.post(path, form={"docs": File("fine.txt", b"x"), "kind": "?"})
 
     assert large.error.data["docs"]["code"] == "validation_file_size_limit"
     assert set(wrong.error.data) == {"kind"}
-    assert [p for p in storage.rglob("*") if p.is_file()] == []
+    assert (await stored(things.client), waiting(things.client), await due(things.client)) == ([], [], [])
 
 
 async def test_who_leaves_during_an_upload_takes_no_file_along(things, monkeypatch):
@@ -213,9 +213,8 @@ async def test_who_leaves_during_an_upload_takes_no_file_along(things, monkeypat
     await things.add("things")  # writes are done one after the other
 
     found = (await things.list("things", filter="docs:length = 1")).json["items"]
-    folder = things.client.backend.directory / "storage" / found[0]["collectionId"] / found[0]["id"]
     assert caller.cancelled()
-    assert [p.name for p in folder.iterdir()] == found[0]["docs"]
+    assert await stored(things.client) == keys_of(found[0], "docs")
 
 
 VALUES = st.recursive(

@@ -92,19 +92,16 @@ def crumbled_gif():
 
 def wide_webp():
     """A WebP whose canvas is 16,383 by 16,383, and its picture small."""
-    side = (16_383 - 1).to_bytes(3, "little")
-    picture = _saved("WEBP", 10, 10)[12:]
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + side + side + picture
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    return animated_webp(1, 16_383)
 
 
-def animated_webp(frames=20_000):
-    """A WebP with many frames."""
-    side = (10 - 1).to_bytes(3, "little")
+def animated_webp(frames=20_000, side=10):
+    """A WebP with many frames of ten by ten pixels, on a canvas of `side` by `side`."""
+    ten, canvas = (10 - 1).to_bytes(3, "little"), (side - 1).to_bytes(3, "little")
     picture = _saved("WEBP", 10, 10)[12:]
-    frame = bytes(6) + side + side + b"\x0a\0\0\0" + picture
+    frame = bytes(6) + ten + ten + b"\x0a\0\0\0" + picture
     frame = b"ANMF" + struct.pack("<I", len(frame)) + frame
-    start = b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + side + side
+    start = b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + canvas + canvas
     body = start + b"ANIM" + struct.pack("<IIH", 6, 0, 0) + frame * frames
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

@@ -12,11 +12,12 @@ from urllib.parse import unquote
 import msgspec
 
 from undercroft.api.records import access_of
+from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
-from undercroft.http.body import MIB
+from undercroft.http.body import MIB, Body
 from undercroft.http.fields import parse_fields, pick
 from undercroft.http.query import parse_query
 from undercroft.http.request import Request
@@ -103,13 +104,16 @@ async def batch(request: Request) -> Response:
     body = await request.body(options.max_body_size or DEFAULT_BODY)
     items = read_items(body.data, options.max_requests)
     deadline = monotonic() + options.timeout
-    steps = []
-    for index, item in enumerate(items):
-        _keep_time(deadline)
-        steps.append(await _prepared(request, index, item))
-    placed = [file for step in steps if step.prepared for file in step.prepared.placed]
-    async with request.backend.filing.holding(placed):
-        return json_response(await _run(request, steps, deadline))
+    steps: list[Step] = []
+    try:
+        for index, item in enumerate(items):
+            _keep_time(deadline)
+            steps.append(await _prepared(request, index, item))
+        placed = [file for step in steps if step.prepared for file in step.prepared.placed]
+        async with request.backend.filing.holding(placed):
+            return json_response(await _run(request, steps, deadline))
+    finally:
+        await let_go(request, [upload for step in steps if step.prepared for upload in step.prepared.uploads])
 
 
 def read_items(data: Mapping[str, Any], limit: int) -> list[Item]:
@@ -159,7 +163,8 @@ async def _prepare(request: Request, item: Item) -> Step:
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
     desk = Desk(access, request.backend.passwords)
-    prepared = await prepare_write(desk, collection, record_id if is_known else None, item.body, {})
+    body = await redeem(request, collection, Body(item.body))
+    prepared = await prepare_write(desk, collection, record_id if is_known else None, body.data, body.files)
     return replace(step, record_id=record_id, prepared=prepared)
 
 
@@ -182,7 +187,7 @@ async def _run(request: Request, steps: list[Step], deadline: float) -> list[dic
         answers: list[dict[str, Any]] = []
         for index, step in enumerate(steps):
             _keep_time(deadline)
-            writer = Writer(step.access.through(transaction.run), transaction, request.backend.filing)
+            writer = Writer(step.access.through(transaction.run), transaction)
             try:
                 answers.append(await _do(writer, step))
             except Problem as problem:

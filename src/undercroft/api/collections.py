@@ -84,7 +84,7 @@ async def empty(request: Request) -> Response:
     collection, access = find_collection(request), access_of(request)
 
     async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction, request.backend.filing)
+        writer = Writer(access.through(transaction.run), transaction)
         await truncate(writer, collection)
 
     await request.backend.engine.write(operation)

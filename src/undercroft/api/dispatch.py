@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from html import escape
 from time import perf_counter
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -28,6 +28,7 @@ from undercroft.middleware.freshness import Freshness
 from undercroft.middleware.tracing import Tracer
 
 _SAFE: Final = ("GET", "HEAD")
+_OURS: Final = ("/api/", "/_/")
 _REFUSED: Final = 400
 _NO_HOST: Final = Response(
     400, b"400 Bad Request: missing required Host header", [(b"content-type", b"text/plain; charset=utf-8")]
@@ -52,10 +53,23 @@ class CollectionsChanged(Unavailable):
     default = "A collection was changed at the same moment. Try again."
 
 
+class Site(Protocol):
+    """What answers at every path outside of the API; `pages.site.Site` is one."""
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request. Raises what went wrong."""
+        ...
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """The answer that tells of what went wrong."""
+        ...
+
+
 class Edge:
     """Answers requests; one that is parting has each connection closed after its answer.
 
     So has a request that is refused before its body has come: nobody waits for the rest.
+    Where there is a `site`, it has every path outside of `/api/` and `/_/`.
     """
 
     def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
@@ -65,6 +79,7 @@ class Edge:
         self._freshness = freshness
         self._tracer = Tracer()
         self.is_parting = False
+        self.site: Site | None = None
 
     async def answer(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -87,18 +102,24 @@ class Edge:
         except SqlError as problem:
             return await self._refused(request, problem, catalog)
         except Problem as problem:
-            request.asgi["undercroft.error"] = problem.code  # for those who call us in-process; never on the wire
-            return respond(problem)
+            return await self._tell(request, problem)
         except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
-            return respond_unexpected(error, request.id)
+            return await self._tell(request, error)
+
+    async def _tell(self, request: Request, error: Exception) -> Response:
+        """What tells of a problem or a fault: a page of the site, or the JSON of the API."""
+        if isinstance(error, Problem):
+            request.asgi["undercroft.error"] = error.code  # for those who call us in-process; never on the wire
+        if self.site is not None and _is_of_site(escaped_path(request.asgi)):
+            return await self.site.failed(request, error)
+        return respond(error) if isinstance(error, Problem) else respond_unexpected(error, request.id)
 
     async def _refused(self, request: Request, problem: Problem, catalog: Catalog) -> Response:
         """What a statement that the database refused is answered with: the collections may have changed beneath it."""
         with suppress(Problem):
             await self._freshness.catch_up()
         told = problem if self._backend.catalog is catalog else CollectionsChanged()
-        request.asgi["undercroft.error"] = told.code
-        return respond(told)
+        return await self._tell(request, told)
 
     async def _handle(self, request: Request) -> Response:
         method, path = request.method, escaped_path(request.asgi)
@@ -108,7 +129,7 @@ class Edge:
             return await self._options(request, path)
         found = self._router.find("GET" if method == "HEAD" else method, path)
         if found is None:
-            return self._miss(request, path)
+            return await self._elsewhere(request, path)
         route, request.params = found
         request.route_headers = route.headers
         request.identity = identity = await authenticate(request)
@@ -132,12 +153,19 @@ class Edge:
             response.headers = [*response.headers, *told.headers]
         return response
 
-    def _miss(self, request: Request, path: str) -> Response:
+    async def _elsewhere(self, request: Request, path: str) -> Response:
+        """What no route leads to: the site has it, nobody has it, or it is to be asked for in another way."""
         cleaned = clean_path(path)
         if cleaned is None:
+            if self.site is not None and _is_of_site(path):
+                return await self.site.answer(request)
             raise NothingThere(request.method)
         query = request.asgi["query_string"].decode("latin-1")
         return _redirect(request.asgi.get("root_path", "") + cleaned + (f"?{query}" if query else ""))
+
+
+def _is_of_site(path: str) -> bool:
+    return not path.startswith(_OURS)
 
 
 def _pick(request: Request, response: Response) -> Response:

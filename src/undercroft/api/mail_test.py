@@ -7,12 +7,12 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from undercroft.api.auth.checks import email_error
 from undercroft.api.auth.context import read_form
 from undercroft.auth import tokens
 from undercroft.auth.letters import LetterKind, Occasion, write_to
 from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
-from undercroft.collections.fields.email import is_email
 from undercroft.dates import now
 from undercroft.errors import REQUIRED, BadRequest, FieldError, Invalid
 from undercroft.http.request import Request
@@ -25,10 +25,6 @@ from undercroft.records.accounts import new_token_key
 PATIENCE: Final = 15.0  # seconds
 _KINDS: Final = frozenset(get_args(LetterKind))
 _FAILED: Final = "Failed to send the test email."
-_NOT_EMAIL: Final = FieldError("validation_is_email", "Must be a valid email address.")
-_LENGTH: Final = FieldError(
-    "validation_length_out_of_range", "The length must be between 1 and 255.", {"min": 1, "max": 255}
-)
 _NO_CHOICE: Final = FieldError("validation_in_invalid", "Must be a valid value.")
 _NO_COLLECTION: Final = FieldError("validation_invalid_auth_collection", "Must be a valid auth collection id or name.")
 _TOKENS: Final[dict[LetterKind, tokens.Kind]] = {
@@ -75,7 +71,7 @@ def _collection(backend: Backend, form: MailTestForm) -> Collection:
     collection = backend.catalog.find(form.collection) if form.collection else backend.catalog.superusers
     is_auth = collection is not None and collection.is_auth
     errors = {
-        "email": _email_error(form.email),
+        "email": email_error(form.email),
         "template": REQUIRED if not form.template else None if form.template in _KINDS else _NO_CHOICE,
         "collection": None if is_auth else _NO_COLLECTION,
     }
@@ -83,14 +79,6 @@ def _collection(backend: Backend, form: MailTestForm) -> Collection:
     if found or collection is None:
         raise Invalid(found, _FAILED)
     return collection
-
-
-def _email_error(text: str) -> FieldError | None:
-    if not text:
-        return REQUIRED
-    if len(text) > 255:
-        return _LENGTH
-    return None if is_email(text) else _NOT_EMAIL
 
 
 def _write(backend: Backend, collection: Collection, form: MailTestForm) -> Sealed:

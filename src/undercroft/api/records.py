@@ -114,7 +114,7 @@ async def write_record(
     backend = request.backend
 
     async def operation(transaction: Transaction) -> Draft:
-        writer = Writer(access.through(transaction.run), transaction, backend.filing)
+        writer = Writer(access.through(transaction.run), transaction)
         if record_id is None:
             return await writer.create(collection, prepared)
         return await writer.update(collection, record_id, prepared)
@@ -131,7 +131,7 @@ async def delete_record(request: Request, access: Access, collection: Collection
     backend = request.backend
 
     async def operation(transaction: Transaction) -> None:
-        await Writer(access.through(transaction.run), transaction, backend.filing).delete(collection, record_id)
+        await Writer(access.through(transaction.run), transaction).delete(collection, record_id)
 
     await backend.engine.write(operation)
 

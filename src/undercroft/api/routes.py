@@ -19,7 +19,7 @@ from undercroft.api import (
     storage_test,
     uploads,
 )
-from undercroft.api.auth import impersonate, methods, password, refresh
+from undercroft.api.auth import email_change, impersonate, methods, password, password_reset, refresh, verification
 from undercroft.api.router import Route
 
 _C: Final = "/api/collections/{collection}"
@@ -45,6 +45,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/auth-with-password", password.handler),
     Route("POST", f"{_C}/auth-refresh", refresh.handler, "auth"),
     Route("POST", f"{_C}/impersonate/{{id}}", impersonate.handler, "superuser"),
+    Route("POST", f"{_C}/request-verification", verification.request),
+    Route("POST", f"{_C}/confirm-verification", verification.confirm),
+    Route("POST", f"{_C}/request-password-reset", password_reset.request),
+    Route("POST", f"{_C}/confirm-password-reset", password_reset.confirm),
+    Route("POST", f"{_C}/request-email-change", email_change.request, "auth"),
+    Route("POST", f"{_C}/confirm-email-change", email_change.confirm),
     Route("POST", "/api/files/token", files.token, "auth"),
     Route("GET", "/api/files/{collection}/{id}/{name}", files.serve),
     Route("GET", "/api/settings", settings.read, "superuser"),

@@ -11,13 +11,13 @@ from undercroft.files.tus_protocol import UploadInterrupted
 from undercroft.http.request import Message, Request
 
 JOINED: Final = 1024 * 1024  # bytes that are kept at once, as each has its price
-TICK_SECONDS: Final = 1.0
-IDLE_SECONDS: Final = 60
+TICK_SECONDS: Final = 0.5
+_IDLE_TICKS: Final = 120
 _NOTHING: Final[Message] = {"type": "nothing"}
 
 
 async def pieces(request: Request) -> AsyncIterator[bytes]:
-    """What comes, joined to pieces of about 1 MiB; an empty one whenever nothing came for a second.
+    """What comes, joined to pieces of about 1 MiB; an empty one whenever nothing came for half a second.
 
     Raises `UploadInterrupted` when the client goes away, or sends nothing for a minute;
     what had come until then was given before.
@@ -37,7 +37,7 @@ async def pieces(request: Request) -> AsyncIterator[bytes]:
             if size >= JOINED or request.is_read or is_gone or monotonic() - given >= TICK_SECONDS:
                 yield b"".join(waiting)
                 waiting, size, given = [], 0, monotonic()
-            if is_gone or idle >= IDLE_SECONDS:
+            if is_gone or idle >= _IDLE_TICKS:
                 raise UploadInterrupted
     finally:
         if receiving is not None:

@@ -17,7 +17,6 @@ from undercroft.collections.collection import Collection
 from undercroft.errors import FieldError, Problem
 from undercroft.files.tus_parts import Unfinished
 from undercroft.files.tus_protocol import NoSuchUpload, UploadExpired
-from undercroft.files.tus_state import Upload as Resumable
 from undercroft.http.body import Body
 from undercroft.http.request import Request
 from undercroft.http.upload import Upload
@@ -67,19 +66,14 @@ async def _redeem(request: Request, upload_id: str, limit: int) -> Upload:
     backend = request.backend
     try:
         upload = await backend.uploads.find(upload_id, owner_of(request))
+        if upload.size > limit:
+            return Upload(upload.filename, "", upload.size, "", "", None)
+        return await backend.uploads.take(upload, backend.staging.folder)
     except (NoSuchUpload, UploadExpired):
         return _faulty(upload_id, "validation_unknown_upload", f"There is no upload {upload_id[:40]!r} of yours.")
-    if upload.size > limit:
-        return Upload(upload.filename, "", upload.size, "", "", None)
-    try:
-        return await backend.uploads.take(upload, backend.staging.folder)
     except Unfinished as unfinished:
-        return _unfinished(upload, unfinished.offset)
-
-
-def _unfinished(upload: Resumable, offset: int) -> Upload:
-    text = f"The upload {upload.id!r} is not finished: it has {offset} of {upload.size} bytes."
-    return _faulty(upload.id, "validation_unfinished_upload", text)
+        text = f"The upload {upload_id!r} is not finished: it has {unfinished.offset} of {unfinished.size} bytes."
+        return _faulty(upload_id, "validation_unfinished_upload", text)
 
 
 def _faulty(upload_id: str, code: str, text: str) -> Upload:

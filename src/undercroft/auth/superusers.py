@@ -14,7 +14,6 @@ from undercroft.query.plan import Plans
 from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
-from undercroft.records.filing import Filing
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.record import Run, find_record
 from undercroft.records.write import Writer
@@ -34,9 +33,6 @@ class WithRecords(WithPasswords, Protocol):
 
     @property
     def plans(self) -> Plans: ...
-
-    @property
-    def filing(self) -> Filing: ...
 
 
 async def create_superuser(backend: WithRecords, email: str, password: str) -> str:
@@ -119,7 +115,7 @@ async def _prepare(backend: WithRecords, record_id: str | None, body: Mapping[st
 
 
 def _writer(backend: WithRecords, tx: Transaction) -> Writer:
-    return Writer(_access(backend, tx.run), tx, backend.filing)
+    return Writer(_access(backend, tx.run), tx)
 
 
 def _access(backend: WithRecords, run: Run) -> Access:

@@ -76,16 +76,21 @@ def issue(
 
 def read_claims(token: str) -> Claims | None:
     """What a token says, not yet believed; None when it is none of ours or has expired."""
+    claims = read_any_claims(token)
+    return claims if claims is not None and claims.exp > time.time() else None
+
+
+def read_any_claims(token: str) -> Claims | None:
+    """What a token says, or said before it expired, not yet believed; None when it is none of ours."""
     if len(token) > LONGEST or not token.isascii():
         return None
     parts = token.encode().split(b".")
     if len(parts) != 3 or parts[0] != _HEADER:
         return None
     try:
-        claims = _decode_claims(_from_base64(parts[1]))
+        return _decode_claims(_from_base64(parts[1]))
     except (msgspec.DecodeError, Base64Error, UnicodeDecodeError):
         return None
-    return claims if claims.exp > time.time() else None
 
 
 def verify(token: str, collection: Collection, record: Mapping[str, Any], kind: Kind) -> bool:

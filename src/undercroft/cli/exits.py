@@ -23,6 +23,7 @@ CODES: Final[Mapping[str, int]] = {
     "database_in_use": 13,
     "bad_bucket": 2,
     "missing_s3_client": 11,
+    "files_still_in_use": 13,
 }
 
 

@@ -16,12 +16,14 @@ from undercroft.cli.exits import exit_code
 from undercroft.errors import Problem
 
 COMMANDS: Final = {
+    "new": "undercroft.cli.new",
     "serve": "undercroft.cli.serve",
     "superuser": "undercroft.cli.superuser",
     "import": "undercroft.cli.importing",
     "export": "undercroft.cli.exporting",
     "move": "undercroft.cli.move",
     "adopt": "undercroft.cli.adopt",
+    "files": "undercroft.cli.files",
     "mail": "undercroft.cli.mail",
 }
 

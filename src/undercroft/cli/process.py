@@ -20,6 +20,7 @@ from undercroft.cli.announce import announce
 from undercroft.cli.listen import BACKLOG, CannotListen
 from undercroft.cli.stopping import on_parent, on_signals
 from undercroft.config import Address, Config
+from undercroft.pages.options import SiteOptions
 from undercroft.telemetry.console import Console
 
 DRAIN_SECONDS: Final = 30
@@ -73,6 +74,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         origins=config.origins,
         shared=parent is not None,
         dev_url=address.url if config.dev else "",
+        site=SiteOptions.of(config),
     )
     await app.start()
     gc.freeze()  # what is there now stays, so no collection needs to look at it again

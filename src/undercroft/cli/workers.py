@@ -52,6 +52,8 @@ async def _open_once(config: Config, address: Address) -> int:
     """Bring the data to this program's format, and say where the server is."""
     backend = await open_backend(Path(config.dir), config.database)
     try:
+        if not backend.engine.is_networked:
+            await backend.filing.recover()
         await announce(backend, address)
     finally:
         await close_backend(backend)

@@ -36,6 +36,7 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
 from undercroft.database.positions import Read, hold_position, load_positions
 from undercroft.errors import BadRequest, Invalid
+from undercroft.files.ledger import doom_files
 
 Verb = Literal["create", "update", "delete"]
 _SAMPLE = 10
@@ -90,6 +91,8 @@ class Session:
             raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error.detail}") from error
         if old is not None:
             await self._require_dependants(old, "update")
+            if _loses_files(old, new):
+                await doom_files(self.tx, self.dialect, [f"{old.id}/"])
         await self._write(old, new)
         self.catalog = self.catalog.put(new)
         await self._log(new, "create" if old is None else "update")
@@ -109,6 +112,8 @@ class Session:
         await self.tx.run(f'DELETE FROM "{TABLE}" WHERE "id" = {self.dialect.placeholder(1)}', [old.id])
         if old.is_auth:
             await self._forget_accounts(old)
+        if not old.is_view:
+            await doom_files(self.tx, self.dialect, [f"{old.id}/"])
         self.catalog = self.catalog.without(old.id)
         await self._require_dependants(old, "delete")
         await self._log(old, "delete")
@@ -255,3 +260,11 @@ async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:
 
 def _verb(old: Collection | None) -> Verb:
     return "create" if old is None else "update"
+
+
+def _loses_files(old: Collection, new: Collection) -> bool:
+    """Whether records may name fewer files after a change: a field is gone, or holds one where it held many."""
+    left = {field.id: field for field in new.file_fields}
+    return any(
+        field.id not in left or (field.is_multiple and not left[field.id].is_multiple) for field in old.file_fields
+    )

@@ -29,10 +29,14 @@ def file_key(collection_id: str, record_id: str, name: str) -> str:
 
 def split_key(key: str) -> list[str]:
     """The parts of a key, of which each is a safe name for a folder or file. Raises `BadKey`."""
-    parts = key.split("/")
-    if not all(is_safe_part(part) for part in parts):
+    if not is_key(key):
         raise BadKey(key)
-    return parts
+    return key.split("/")
+
+
+def is_key(text: str) -> bool:
+    """Whether a file can be kept under a text, or files below it."""
+    return all(is_safe_part(part) for part in text.split("/"))
 
 
 def is_safe_part(part: str) -> bool:

@@ -5,21 +5,26 @@ with the moment when it shall go again. The transaction that makes a record name
 strikes that out; without it the file goes, whatever happened in between. Files that a
 transaction takes from records are written down by it, to go at once.
 
-A row is *held* (`due` is a moment by the database's clock) or *doomed* (`due` is 0). What
-is doomed is never taken back: whoever finds a file of theirs doomed has come too late.
-A key that ends in `/` speaks of all files below it that no record names.
+A row is *held* (`due` is a moment by the database's clock) or *doomed* (`due` is the moment
+when that was decided, with a minus). What is doomed is never taken back: whoever finds a
+file of theirs doomed has come too late. A key that ends in `/` speaks of all files below
+it that no record names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Transaction
+from undercroft.database.engine import Engine, Transaction
 from undercroft.database.positions import Read
 from undercroft.errors import Unavailable
+from undercroft.files.keys import is_key
 
+DOOMED: Final = "files"
+"""The kind of change that is announced when files must go."""
 HELD_SECONDS: Final = 3600.0
 _AHEAD: Final = 2 * HELD_SECONDS  # whoever wrote that a row is due later than this had a wrong clock
 
@@ -29,6 +34,14 @@ class UploadTooLate(Unavailable):
 
     code = "upload_too_late"
     default = "The files took too long to store, and were given up. Try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A row of what must go."""
+
+    key: str
+    due: float
 
 
 async def hold_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> None:
@@ -56,45 +69,52 @@ async def keep_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> 
 
 
 async def doom_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> None:
-    """Write down files that must go, because no record names them any more."""
-    sql = f"""INSERT INTO "_files_due" ("key", "due") VALUES ({dialect.placeholder(1)}, 0)
-        ON CONFLICT ("key") DO UPDATE SET "due" = 0"""
+    """Write down files that must go, because no record names them any more; what no store can hold is left out."""
+    sql = f"""INSERT INTO "_files_due" ("key", "due") VALUES ({dialect.placeholder(1)}, -{dialect.clock()})
+        ON CONFLICT ("key") DO UPDATE SET "due" = -{dialect.clock()}"""
     for key in keys:
-        await tx.run(sql, (key,))
+        if is_key(key.removesuffix("/")):
+            await tx.run(sql, (key,))
+            tx.announce(DOOMED)
 
 
 async def abandon_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> list[str]:
-    """Doom those of the files that are still held; the others belong to a record, or go already."""
-    sql = f"""UPDATE "_files_due" SET "due" = 0
+    """Doom those of the files that are still held, and say which; the others belong to a record, or go already."""
+    sql = f"""UPDATE "_files_due" SET "due" = -{dialect.clock()}
         WHERE "key" = {dialect.placeholder(1)} AND "due" > 0 RETURNING "key\""""
-    return [key for key in keys if await tx.run(sql, (key,))]
+    doomed = [key for key in keys if await tx.run(sql, (key,))]
+    if doomed:
+        tx.announce(DOOMED)
+    return doomed
 
 
 async def abandon_all(tx: Transaction, dialect: Dialect) -> None:
     """Doom every held file: nobody is there who could still write a record for it."""
-    del dialect
-    await tx.run('UPDATE "_files_due" SET "due" = 0 WHERE "due" > 0')
+    await tx.run(f'UPDATE "_files_due" SET "due" = -{dialect.clock()} WHERE "due" > 0')
+    tx.announce(DOOMED)
 
 
 async def abandon_due(tx: Transaction, dialect: Dialect) -> None:
     """Doom the held files whose moment has come."""
     clock = dialect.clock()
     late = f'"due" <= {clock} OR "due" > {clock} + {dialect.placeholder(1)}'
-    await tx.run(f'UPDATE "_files_due" SET "due" = 0 WHERE "due" > 0 AND ({late})', (_AHEAD,))
+    await tx.run(f'UPDATE "_files_due" SET "due" = -{clock} WHERE "due" > 0 AND ({late})', (_AHEAD,))
+    tx.announce(DOOMED)
 
 
-async def strike_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> None:
-    """Forget doomed files that are gone from the store."""
-    sql = f'DELETE FROM "_files_due" WHERE "key" = {dialect.placeholder(1)} AND "due" = 0'
-    for key in keys:
-        await tx.run(sql, (key,))
+async def strike_files(tx: Transaction, dialect: Dialect, doomed: Iterable[Doomed]) -> None:
+    """Forget doomed files that are gone from the store, but not what was doomed once more since."""
+    mark = dialect.placeholder
+    sql = f'DELETE FROM "_files_due" WHERE "key" = {mark(1)} AND "due" = {mark(2)}'
+    for each in doomed:
+        await tx.run(sql, (each.key, each.due))
 
 
-async def find_doomed(read: Read, dialect: Dialect, after: str, limit: int) -> list[str]:
-    """Keys of files that must go, in order, the first behind `after`."""
-    sql = f"""SELECT "key" FROM "_files_due" WHERE "due" = 0 AND "key" > {dialect.placeholder(1)}
+async def find_doomed(read: Read, dialect: Dialect, after: str, limit: int) -> list[Doomed]:
+    """Files that must go, in the order of their keys, the first behind `after`."""
+    sql = f"""SELECT "key", "due" FROM "_files_due" WHERE "due" < 0 AND "key" > {dialect.placeholder(1)}
         ORDER BY "key" LIMIT {dialect.placeholder(2)}"""
-    return [str(key) for (key,) in await read(sql, (after, limit))]
+    return [Doomed(str(key), float(due or 0)) for key, due in await read(sql, (after, limit))]
 
 
 async def find_written(read: Read, dialect: Dialect, keys: Sequence[str]) -> set[str]:
@@ -105,8 +125,8 @@ async def find_written(read: Read, dialect: Dialect, keys: Sequence[str]) -> set
     return {str(key) for (key,) in await read(f'SELECT "key" FROM "_files_due" WHERE "key" IN ({marks})', keys)}
 
 
-async def has_work(read: Read, dialect: Dialect) -> bool:
-    """Whether any file must go by now."""
-    clock = dialect.clock()
-    late = f'"due" <= {clock} OR "due" > {clock} + {dialect.placeholder(1)}'
-    return bool(await read(f'SELECT 1 FROM "_files_due" WHERE {late} LIMIT 1', (_AHEAD,)))
+async def has_due_files(engine: Engine) -> bool:
+    """Whether the moment of any held file has come."""
+    clock = engine.dialect.clock()
+    late = f'"due" <= {clock} OR "due" > {clock} + {engine.dialect.placeholder(1)}'
+    return bool(await engine.read(f'SELECT 1 FROM "_files_due" WHERE "due" > 0 AND ({late}) LIMIT 1', (_AHEAD,)))

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from undercroft.database.engine import Engine, Transaction
 from undercroft.files.sniff import HEAD, media_type
-from undercroft.files.tus_parts import Part, Parts
+from undercroft.files.tus_parts import Part, Parts, Unfinished
 from undercroft.files.tus_protocol import (
     Checksum,
     NoSuchUpload,
@@ -38,6 +38,7 @@ T = TypeVar("T")
 ID_LENGTH: Final = 32
 _PATIENCE: Final = 3.0  # seconds that a writer from whom nothing comes has to go
 _TRY_EVERY: Final = 0.1
+_QUIET: Final = 2  # empty chunks in a row; one may come of a busy machine
 _PROLONG_AFTER: Final = 3600.0  # seconds; not every piece needs a write to the database
 
 
@@ -45,7 +46,7 @@ _PROLONG_AFTER: Final = 3600.0  # seconds; not every piece needs a write to the 
 class Piece:
     """What comes for an upload: from which offset on, and what it must sum up to.
 
-    `chunks` gives an empty one whenever nothing came for a second.
+    `chunks` gives an empty one whenever nothing came for half a second.
     """
 
     offset: int
@@ -109,14 +110,19 @@ class Uploads:
             work.close()
 
     async def take(self, upload: Upload, folder: Path) -> Submitted:
-        """A whole upload as a file that waits in a folder. Raises `Unfinished` and `UploadLocked`.
+        """A whole upload as a file that waits in a folder. Raises `Unfinished`, `NoSuchUpload` and `UploadLocked`.
 
         The upload stays; the transaction that writes a record with the file drops it.
         """
         path = folder / random_text(24)
-        await self._patiently(lambda: to_thread(self.parts.take, upload.id, upload.size, path))
-        kind, md5 = self._known.get(upload.id) or await to_thread(_describe, path)
-        self._known[upload.id] = (kind, md5)  # a record that is refused is often sent again
+        try:
+            await self._patiently(lambda: to_thread(self.parts.take, upload.id, upload.size, path))
+        except Unfinished:
+            await self.find(upload.id, upload.owner)  # raises when it was used up meanwhile
+            raise
+        if upload.id not in self._known:
+            self._known[upload.id] = await to_thread(_describe, path)  # a record that is refused is often sent again
+        kind, md5 = self._known[upload.id]
         told = parse_metadata(upload.metadata)
         return Submitted(upload.filename, told.get("filetype", ""), upload.size, kind, md5, path, upload.id)
 
@@ -202,15 +208,16 @@ async def _receive(work: _Work, piece: Piece, size: int) -> None:
     total = piece.checksum.start() if piece.checksum else None
     if total is not None:
         await work.do(part.expect_check)
+    quiet = 0
     async for chunk in piece.chunks:
-        if not chunk:
-            if part.is_wanted:
-                raise UploadInterrupted
-            continue
+        quiet = 0 if chunk else quiet + 1
+        if quiet >= _QUIET and part.is_wanted:
+            raise UploadInterrupted
         if part.offset + len(chunk) > size:
             await work.do(part.go_back, begin)
             raise UploadTooLarge(size)
-        await work.do(_add, part, chunk, total)
+        if chunk:
+            await work.do(_add, part, chunk, total)
     if piece.checksum and total is not None and total.digest() != piece.checksum.digest:
         await work.do(part.go_back, begin)
         raise WrongChecksum

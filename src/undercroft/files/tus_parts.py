@@ -37,11 +37,12 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Unfinished(Exception):
-    """So many bytes of an upload have arrived, and they are not all."""
+    """Not all bytes of an upload have arrived."""
 
-    def __init__(self, offset: int) -> None:
-        super().__init__(offset)
+    def __init__(self, offset: int, size: int) -> None:
+        super().__init__(offset, size)
         self.offset = offset
+        self.size = size
 
 
 class Parts:
@@ -88,25 +89,29 @@ class Parts:
     def open(self, upload_id: str) -> Part:
         """A part file to write to, begun if need be. Raises `UploadLocked`."""
         self.root.mkdir(parents=True, exist_ok=True)
-        while True:
-            part = Part.lock(self.path(upload_id))
-            if part.is_at_its_path():
-                return part
-            part.close()  # it was removed between opening and locking
+        part = None
+        while part is None:
+            part = self._open(upload_id, os.O_RDWR | os.O_CREAT)
+        return part
 
     def take(self, upload_id: str, size: int, target: Path) -> None:
         """Give the whole upload a second name. Raises `Unfinished` and `UploadLocked`.
 
         Once it is whole nobody can change it any more, so that no copy is needed.
         """
-        part = self.open(upload_id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if size == 0:
+            target.touch()
+            return
+        part = self._open(upload_id, os.O_RDWR)
+        if part is None:
+            raise Unfinished(0, size)
         try:
             part.recover()
             if part.offset != size:
-                raise Unfinished(part.offset)
+                raise Unfinished(part.offset, size)
             part.sync()
             os.utime(self.path(upload_id))  # it is new where it goes to
-            target.parent.mkdir(parents=True, exist_ok=True)
             _link(self.path(upload_id), target)
         finally:
             part.close()
@@ -123,6 +128,17 @@ class Parts:
             return set()
         return {path.stem for path in self.root.iterdir() if path.suffix in _ENDINGS}
 
+    def _open(self, upload_id: str, flags: int) -> Part | None:
+        """A locked part file; None when it is not there, or was removed before it was locked."""
+        try:
+            part = Part.lock(self.path(upload_id), flags)
+        except FileNotFoundError:
+            return None
+        if part.is_at_its_path():
+            return part
+        part.close()
+        return None
+
 
 class Part:
     """A part file that this request alone writes to, until it is closed."""
@@ -135,9 +151,9 @@ class Part:
         self._is_new = self.offset == 0
 
     @classmethod
-    def lock(cls, path: Path) -> Self:
+    def lock(cls, path: Path, flags: int) -> Self:
         """Open and lock; raises `UploadLocked`, and lets the writer know that it is wanted."""
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, flags | os.O_CLOEXEC, 0o600)
         wanted = path.with_suffix(_WANTED)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

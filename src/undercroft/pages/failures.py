@@ -8,7 +8,7 @@ from typing import Final
 
 from jinja2 import TemplateError
 
-from undercroft.errors import Problem, Unavailable
+from undercroft.errors import MethodNotAllowed, Problem, Unavailable
 from undercroft.http.response import Header
 from undercroft.middleware.errors import sentence, status_of
 from undercroft.pages.answers import Rendered
@@ -16,7 +16,7 @@ from undercroft.pages.context import PageRequest
 from undercroft.pages.dev import describe
 from undercroft.pages.response import Shown
 from undercroft.pages.routes import KINDS
-from undercroft.pages.views import Views, WrongMethod
+from undercroft.pages.views import Views
 from undercroft.query.errors import FilterError, SortError
 
 _UNEXPECTED: Final = 500
@@ -31,7 +31,7 @@ async def show_failure(views: Views, visit: PageRequest, error: Exception, *, is
     code = status_of(problem) if problem is not None else _UNEXPECTED
     is_fault = code == _UNEXPECTED or isinstance(error, FilterError | SortError)
     if is_fault:
-        _log.error("Request %s for the page %s failed.", visit.id, visit.page.name, exc_info=error)
+        _log.error("Request %s for %s failed.", visit.id, ascii(visit.path), exc_info=error)
     if is_fault and is_dev:
         return Shown(await _explain(views, error), _HTML, code)
     message = _SILENT if problem is None or is_fault else sentence(problem.message())
@@ -58,6 +58,6 @@ async def _explain(views: Views, error: Exception) -> bytes:
 def _headers(problem: Problem | None) -> Sequence[Header]:
     if isinstance(problem, Unavailable):
         return [(b"retry-after", b"%d" % problem.retry_after)]
-    if isinstance(problem, WrongMethod):
+    if isinstance(problem, MethodNotAllowed):
         return [(b"allow", ", ".join(problem.allowed).encode())]
     return []

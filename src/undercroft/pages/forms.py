@@ -118,7 +118,7 @@ async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, 
         descriptor=descriptor,
         token=_token(visit, descriptor, failure),
         submit=options.submit,
-        problem=_above(failure),
+        problem=above(failure),
         done=options.done if visit.query.get("_sent") == form_id else "",
         is_guarded=visit.identity is None,
     )
@@ -181,7 +181,7 @@ def _after(failure: Failure | None, control: Control) -> Control:
     return replace(control, value=control.value if is_secret else shown, error=error.message if error else "")
 
 
-def _above(failure: Failure | None) -> str:
+def above(failure: Failure | None) -> str:
     """What is said above a form, where it is not about one field."""
     if failure is None or (isinstance(failure.problem, Invalid) and failure.errors):
         return ""

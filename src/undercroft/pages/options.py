@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from undercroft.config import Config
+
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
@@ -23,6 +25,18 @@ class SiteOptions:
     has_timing: bool = False
     has_fallback: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Config) -> SiteOptions:
+        """The site of a configuration."""
+        return cls(
+            pages=Path(config.pages),
+            public=Path(config.public),
+            is_dev=config.dev,
+            has_timing=config.server_timing,
+            has_fallback=config.index_fallback,
+            headers=config.headers,
+        )
 
     @property
     def has_pages(self) -> bool:

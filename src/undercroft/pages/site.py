@@ -18,6 +18,7 @@ from undercroft.pages.context import PageRequest
 from undercroft.pages.failures import show_failure
 from undercroft.pages.options import SiteOptions
 from undercroft.pages.public import PublicFolder
+from undercroft.pages.reception import Reception
 from undercroft.pages.response import Finisher, PageResponse, Shown
 from undercroft.pages.routes import Page, is_hidden, scan, split_path
 from undercroft.pages.scripts import Scripts
@@ -48,7 +49,8 @@ class Site:
         tree = scan(options.pages)
         templates = Templates(options.pages, is_dev=options.is_dev)
         scripts = Scripts(options.pages, is_dev=options.is_dev)
-        self._views = Views(tree, templates, scripts, Urls(tree, self.public.url_of), tuple(names))
+        urls = Urls(tree, self.public.url_of)
+        self._views = Views(tree, templates, scripts, urls, Reception(templates), tuple(names))
         self._views.prepare()
 
     async def answer(self, request: Request) -> Response:

@@ -2,8 +2,7 @@
 
 What a form may write is said in its descriptor, which is signed together with the
 moment and the session: a field that was not offered cannot be slipped in, and another
-site's form is refused. A form that failed is drawn again with what was typed; one that
-succeeded sends the visitor on, so that reloading sends nothing twice.
+site's form is refused. A success sends the visitor on, so that reloading sends nothing twice.
 """
 
 from __future__ import annotations
@@ -21,12 +20,9 @@ from undercroft.auth.form_token import FormExpired, form_age
 from undercroft.collections.collection import Collection
 from undercroft.errors import FieldError, Forbidden, Invalid, Problem
 from undercroft.http.body import Body
-from undercroft.http.response import Response, json_response
 from undercroft.middleware.authenticate import session_value
-from undercroft.middleware.errors import error_body, status_of
-from undercroft.middleware.same_origin import check_same_origin
+from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
-from undercroft.pages.answers import redirect
 from undercroft.pages.rows import PageRecord, values_of
 from undercroft.pages.typed import Texts, read_typed
 
@@ -89,19 +85,11 @@ class Submissions:
     def __init__(self) -> None:
         self._throttle = Throttle(10, 60.0)
 
-    async def take(self, visit: PageRequest) -> Response | None:
-        """The answer to a form; None when it is to be drawn again, with `visit.failure` set."""
-        visit.is_private = True
-        wants_json = "application/json" in visit.headers.get("accept", "")
-        try:
-            target = await self._take(visit)
-        except Problem as problem:
-            visit.failure = Failure(visit.failure.sent if visit.failure else Sent(), problem)
-            return json_response(_told(problem), visit.failure.status) if wants_json else None
-        return json_response({"location": target}) if wants_json else redirect(target)
+    async def take(self, visit: PageRequest) -> str:
+        """Write what a form sent; where the visitor goes then.
 
-    async def _take(self, visit: PageRequest) -> str:
-        check_same_origin(visit.http)
+        Raises `FormExpired`, `TooQuick`, `TooMany`, and what the write is refused with.
+        """
         collection = visit.http.backend.catalog.collection(visit.query[QUERY])
         body = await read_submission(visit.http, collection, visit.query.get("_record") or None)
         try:
@@ -110,9 +98,10 @@ class Submissions:
             await visit.http.backend.staging.discard(body.uploads)
 
     async def _write(self, visit: PageRequest, collection: Collection, body: Body) -> str:
-        sent = _read_sent(body.texts or {})
+        sent = read_sent(body.texts or {})
         visit.failure = Failure(sent, FormExpired())
-        descriptor, age = _open(visit, sent, collection)
+        descriptor, age = open_form(visit, sent)
+        _check_target(visit, descriptor, collection)
         if visit.identity is None:
             if any(sent.texts.get(TRAP, ())):
                 return done_url(visit, sent.form)  # a machine is told what it hopes to hear
@@ -125,31 +114,31 @@ class Submissions:
         return _place(descriptor.then, record) or done_url(visit, sent.form)
 
 
-def _told(problem: Problem) -> dict[str, Any]:
-    """What a script is told: the wire's error, and its code."""
-    return {**error_body(problem), "code": problem.code}
-
-
 def done_url(visit: PageRequest, form_id: str) -> str:
     """Where a form leads that leads nowhere else: to itself, which says that it was received."""
     return f"{visit.path}?{urlencode({'_sent': form_id})}#{quote(form_id)}"
 
 
-def _read_sent(texts: Texts) -> Sent:
+def read_sent(texts: Texts) -> Sent:
+    """What came with a form, taken apart."""
+
     def one(name: str) -> str:
         return "".join(texts.get(name, ()))
 
     return Sent(one("_id"), one(QUERY), one("_token"), texts)
 
 
-def _open(visit: PageRequest, sent: Sent, collection: Collection) -> tuple[Descriptor, float]:
+def open_form(visit: PageRequest, sent: Sent) -> tuple[Descriptor, float]:
     """What a form writes, and how many seconds ago it was drawn. Raises `FormExpired`."""
     age = form_age(visit.http.backend.form_key, session_value(visit.http), sent.token, sent.descriptor)
-    descriptor = msgspec.json.decode(sent.descriptor, type=Descriptor)
+    return msgspec.json.decode(sent.descriptor, type=Descriptor), age
+
+
+def _check_target(visit: PageRequest, descriptor: Descriptor, collection: Collection) -> None:
+    """Raises `FormExpired` for a form that was drawn for something else, or has fields that are gone."""
     is_same = descriptor.collection == collection.name and descriptor.record == visit.query.get("_record", "")
     if not is_same or any(name not in collection.by_name for name in descriptor.fields):
         raise FormExpired
-    return descriptor, age
 
 
 def _uploads(collection: Collection, descriptor: Descriptor, body: Body) -> dict[str, Any]:

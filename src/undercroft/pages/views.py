@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from undercroft.errors import Problem
+from undercroft.errors import MethodNotAllowed, Problem
 from undercroft.http.response import Response
 from undercroft.pages.answers import Rendered, not_found
 from undercroft.pages.context import PageRequest
 from undercroft.pages.filters import FILTERS
+from undercroft.pages.reception import Reception
 from undercroft.pages.response import Shown
 from undercroft.pages.routes import Page, PageTree
 from undercroft.pages.scripts import BadScript, Script, Scripts
@@ -20,17 +21,6 @@ from undercroft.pages.urls import Urls
 _READS: Final = ("GET", "HEAD")
 Names = Callable[[PageRequest], Mapping[str, Any]]
 """More names for templates, such as `form`, made for a visit."""
-
-
-class WrongMethod(Problem):
-    """The page is there, and does not take this method; `allowed` are those it takes."""
-
-    code = "wrong_method"
-    default = "This page does not take that kind of request."
-
-    def __init__(self, allowed: tuple[str, ...]) -> None:
-        super().__init__()
-        self.allowed = allowed
 
 
 class NoSuchPage(Problem):
@@ -50,6 +40,7 @@ class Views:
     templates: Templates
     scripts: Scripts
     urls: Urls
+    reception: Reception
     names: tuple[Names, ...] = field(default=())
 
     def prepare(self) -> None:
@@ -61,11 +52,14 @@ class Views:
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.
 
-        Raises `WrongMethod`, and whatever the script and the template raise.
+        Raises `MethodNotAllowed`, and whatever the script and the template raise.
         """
-        result = await self._run_script(visit)
+        answer = await self.reception.take(visit) if self.reception.expects(visit) else None
+        result = answer or await self._run_script(visit)
         if isinstance(result, Response):
             return result
+        if visit.failure is not None:
+            result = replace(result, status=visit.failure.status)
         return await self.show(visit, visit.page, result)
 
     async def show(self, visit: PageRequest, page: Page, rendered: Rendered) -> Shown:
@@ -98,6 +92,7 @@ class Views:
             "params": visit.params,
             "url_for": self.urls.bound_url_for(visit.http),
             "file_url": self.urls.bound_file_url(visit.http),
+            **self.reception.names(visit),
         }
         for more in self.names:
             names |= more(visit)
@@ -106,17 +101,17 @@ class Views:
     async def _run_script(self, visit: PageRequest) -> Rendered | Response:
         page = visit.page
         if page.script is None:
-            if visit.method not in _READS:
-                raise WrongMethod(_READS)
+            if visit.method not in _READS and visit.failure is None:
+                raise MethodNotAllowed(_READS)
             return Rendered()
         visit.clock.turn_to("script")
         script = self.scripts.of(page.script)
-        method = "GET" if visit.method == "HEAD" else visit.method
+        method = "GET" if visit.method == "HEAD" or visit.failure is not None else visit.method
         handler = script.handlers.get(method)
         if handler is None:
             if method == "GET" and page.template is not None:
                 return Rendered()
-            raise WrongMethod(_allowed(page, script))
+            raise MethodNotAllowed(_allowed(page, script))
         return _read_result(page, await handler(visit))
 
 

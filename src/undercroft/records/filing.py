@@ -19,10 +19,8 @@ from undercroft.errors import Problem
 from undercroft.files.ledger import (
     HELD_SECONDS,
     abandon_all,
-    abandon_due,
     abandon_files,
     find_doomed,
-    has_work,
     hold_files,
     prolong_files,
     strike_files,
@@ -43,13 +41,14 @@ class Filing:
     def __init__(self, engine: Engine, store: FileStore) -> None:
         self.store = store
         self._engine = engine
-        self._clearing: set[asyncio.Task[None]] = set()
+        self._sweeping: asyncio.Task[None] | None = None
+        self._is_asked = False
 
     @asynccontextmanager
     async def holding(self, placed: Sequence[Placed]) -> AsyncIterator[None]:
         """New files are in the store while the block writes the records that name them.
 
-        What no record names when the block ends goes again. Raises `StorageFull` and
+        What no record names when the block has failed goes again. Raises `StorageFull` and
         `StoreUnavailable`.
         """
         if not placed:
@@ -63,63 +62,48 @@ class Filing:
                 await self.store.put(each.key, each.path, each.file.facts)
             yield
         except BaseException:
-            # Whether the records were written or not, if that is not known: the ledger knows.
-            self._soon(self._abandon(keys))
+            # Also when nobody knows whether the records were written: the ledger does.
+            await _told(self._change(abandon_files, keys))
             raise
         finally:
             holding.cancel()
 
-    def clear_soon(self, keys: Sequence[str]) -> None:
-        """Delete doomed files in the background; call it after the commit that doomed them."""
-        if keys:
-            self._soon(self._clear(keys))
+    def sweep_soon(self) -> None:
+        """Delete what must go in the background; to be called after each commit that dooms files."""
+        self._is_asked = True
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(_told(self._sweep_while_asked()))
 
     async def settle(self) -> None:
         """Return once nothing is being cleared away."""
-        while self._clearing:
-            await asyncio.wait(self._clearing)
-
-    async def has_work(self) -> bool:
-        """Whether the ledger names files that must go by now."""
-        return await has_work(self._engine.read, self._engine.dialect)
-
-    async def sweep(self) -> None:
-        """Delete all files that must go by now; what the store does not delete stays in the ledger."""
-        await self._change(abandon_due)
-        after = ""
-        while keys := await find_doomed(self._engine.read, self._engine.dialect, after, _PAGE):
-            await self._clear(keys)
-            after = keys[-1]
+        while self._sweeping is not None and not self._sweeping.done():
+            await asyncio.wait({self._sweeping})
 
     async def recover(self) -> None:
         """Give up every file that is held: for the start of a server that has its data to itself."""
-        if await self.has_held():
+        if await self._engine.read('SELECT 1 FROM "_files_due" WHERE "due" > 0 LIMIT 1'):
             await self._change(abandon_all)
 
     async def close(self) -> None:
         """Wait a little for what is being cleared away; the next start does the rest."""
-        if self._clearing:
-            await asyncio.wait(self._clearing, timeout=_LAST_SECONDS)
-        for task in self._clearing:
-            task.cancel()
+        if self._sweeping is not None and not self._sweeping.done():
+            await asyncio.wait({self._sweeping}, timeout=_LAST_SECONDS)
+            self._sweeping.cancel()
 
-    async def has_held(self) -> bool:
-        """Whether any file waits for its record."""
-        return bool(await self._engine.read('SELECT 1 FROM "_files_due" WHERE "due" > 0 LIMIT 1'))
+    async def _sweep_while_asked(self) -> None:
+        while self._is_asked:
+            self._is_asked = False
+            await self._clear()
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(_told(work))
-        self._clearing.add(task)
-        task.add_done_callback(self._clearing.discard)
-
-    async def _abandon(self, keys: Sequence[str]) -> None:
-        await self._clear(await self._change(abandon_files, keys))
-
-    async def _clear(self, keys: Sequence[str]) -> None:
-        for prefix in (key for key in keys if key.endswith("/")):
-            await clear_strays(self._engine, self.store, prefix)
-        await self.store.delete([key for key in keys if not key.endswith("/")])
-        await self._change(strike_files, keys)
+    async def _clear(self) -> None:
+        after = ""
+        while doomed := await find_doomed(self._engine.read, self._engine.dialect, after, _PAGE):
+            keys = [each.key for each in doomed]
+            for prefix in (key for key in keys if key.endswith("/")):
+                await clear_strays(self._engine, self.store, prefix)
+            await self.store.delete([key for key in keys if not key.endswith("/")])
+            await self._change(strike_files, doomed)
+            after = keys[-1]
 
     async def _prolong(self, keys: Sequence[str]) -> None:
         while True:
@@ -127,13 +111,13 @@ class Filing:
             await self._change(prolong_files, keys)
 
     async def _change(self, change: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        """One entry or more in the ledger, in a transaction of its own."""
+        """A change of the ledger, in a transaction of its own."""
         dialect = self._engine.dialect
         return await self._engine.write(lambda tx: change(tx, dialect, *arguments))
 
 
-async def _told(work: Coroutine[Any, Any, None]) -> None:
-    """Do work that nobody waits for; what stops it is told, and done again by the sweep."""
+async def _told(work: Coroutine[Any, Any, object]) -> None:
+    """Do work whose end nobody waits for; what stops it is told, and done again by the sweep."""
     try:
         await work
     except Problem as problem:

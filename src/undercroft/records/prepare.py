@@ -60,6 +60,11 @@ class Prepared:
     new_id: str = ""
     placed: Sequence[Placed] = ()
 
+    @property
+    def uploads(self) -> list[Upload]:
+        """All files that came, whatever became of them."""
+        return [file.upload for files in self.submission.files.values() for file in files]
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:

@@ -132,7 +132,7 @@ class Importer:
     async def _write(self, batch: _Batch, *, has_savepoints: bool) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
             refused.clear()  # an engine may try an operation more than once
-            writer = Writer(self.access.through(transaction.run), transaction, self.filing)
+            writer = Writer(self.access.through(transaction.run), transaction)
             put = self._put_apart if has_savepoints else self._put
             for number, (row, prepared) in batch.ready.items():
                 try:

@@ -7,7 +7,7 @@ durable. New files are in the store by then, see `records.filing`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,6 @@ from undercroft.records.access import Access
 from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
 from undercroft.records.draft import Draft
-from undercroft.records.filing import Filing
 from undercroft.records.judge import judge_create, judge_update, refuse_view
 from undercroft.records.prepare import Prepared
 from undercroft.records.read import guard
@@ -49,7 +48,6 @@ class Writer:
 
     access: Access
     transaction: Transaction
-    filing: Filing
 
     async def create(self, collection: Collection, prepared: Prepared) -> Draft:
         """Store a new record, and return it as it was stored.
@@ -92,7 +90,7 @@ class Writer:
             await cascade.delete(collection, record)
         except ReferenceRequired as error:
             raise DeleteRefused from error
-        await self._doom(cascade.files)
+        await doom_files(self.transaction, self.access.dialect, cascade.files)
 
     async def _insert(self, draft: Draft) -> None:
         collection, access = draft.collection, self.access
@@ -133,12 +131,7 @@ class Writer:
         if now_named - before - put:
             raise BadKey(min(now_named - before - put))
         await keep_files(self.transaction, self.access.dialect, sorted(put & now_named))
-        await self._doom(sorted((before | put) - now_named))
-
-    async def _doom(self, keys: Sequence[str]) -> None:
-        await doom_files(self.transaction, self.access.dialect, keys)
-        if keys:
-            self.transaction.after_commit(lambda: self.filing.clear_soon(keys))
+        await doom_files(self.transaction, self.access.dialect, sorted((before | put) - now_named))
 
     async def _use_up(self, draft: Draft, text: str) -> None:
         """Forget the resumable uploads that files came by, so that each makes one file."""

@@ -48,16 +48,25 @@ class PasswordForm(msgspec.Struct, frozen=True, rename="camel"):
 async def handler(request: Request) -> Response:
     """Log in: the account and a token for it."""
     collection = auth_collection(request)
-    fields = _identity_fields(collection)
-    form = await read_form(request, PasswordForm)
-    _check(form, fields)
+    _identity_fields(collection)  # an answer to who may not try comes before that to a bad form
+    identity = await let_in(request, collection, await read_form(request, PasswordForm))
+    return await answer(request, identity, new_token(identity, refreshable=True))
+
+
+async def let_in(request: Request, collection: Collection, form: PasswordForm) -> Identity:
+    """Who proves by a password who they are, and may come in.
+
+    Raises `PasswordAuthOff`, `Invalid`, `LoginFailed`, `SuperuserFromElsewhere`,
+    `AuthRuleNotMet` and `SecondFactorMissing`.
+    """
+    _check(form, _identity_fields(collection))
     given = Credentials(form.identity, form.password, form.identity_field)
     identity = Identity(collection, await log_in(request.backend, collection, given))
     if identity.is_superuser:
         check_superuser_address(request)
     await check_auth_rule(request, identity, "password")
     await _check_second_factor(request, identity)
-    return await answer(request, identity, new_token(identity, refreshable=True))
+    return identity
 
 
 def _identity_fields(collection: Collection) -> Sequence[str]:

@@ -1,0 +1,51 @@
+"""Changing an account as the server itself does it: for who has proven by a letter who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercroft.auth.superusers import WithRecords
+from undercroft.database.engine import Transaction
+from undercroft.ids import random_text
+from undercroft.query.scope import Identity, system_scope
+from undercroft.records.access import Access
+from undercroft.records.draft import Draft
+from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.record import Run
+from undercroft.records.write import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an account with its slow parts done, to be applied inside a transaction."""
+
+    backend: WithRecords
+    account: Identity
+    prepared: Prepared
+
+    async def apply(self, tx: Transaction) -> Draft:
+        """Write it. Raises `NotFound`, `Invalid`, and `ChangedMeanwhile` when somebody else was faster."""
+        writer = Writer(_access(self.backend, tx.run), tx)
+        return await writer.update(self.account.collection, self.account.id, self.prepared)
+
+
+async def prepare_change(backend: WithRecords, account: Identity, values: Mapping[str, Any]) -> Change:
+    """Get a change ready: a new password is hashed now, for a transaction waits for nothing."""
+    desk = Desk(_access(backend, backend.engine.read), backend.passwords)
+    return Change(backend, account, await prepare_write(desk, account.collection, account.id, values, {}))
+
+
+def new_password(text: str) -> dict[str, str]:
+    """The values that change a password."""
+    return {"password": text, "passwordConfirm": text}
+
+
+def nobodys_password() -> dict[str, str]:
+    """The values that put in place of a password one that nobody knows."""
+    return new_password(random_text(30))
+
+
+def _access(backend: WithRecords, run: Run) -> Access:
+    return Access(run, backend.plans, backend.catalog, system_scope(backend.catalog))

@@ -1,0 +1,138 @@
+"""Signing in and out by plain forms: `{{ sign_in_form(records.users) }}`, `{{ sign_out_form() }}`.
+
+The visitor gets a session's cookie, which stands for the same account as a bearer token.
+A new session is made at each sign-in, and the one before it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from markupsafe import Markup
+
+from undercroft.api.auth.password import PasswordForm, let_in
+from undercroft.auth.form_token import FormExpired, issue_form_token
+from undercroft.auth.sessions import SECONDS, Device, begin_session, end_session
+from undercroft.collections.collection import Collection
+from undercroft.http.body import MIB
+from undercroft.http.cookies import cookie_header
+from undercroft.middleware.authenticate import is_private, session_cookie, session_value
+from undercroft.middleware.throttle import Throttle
+from undercroft.pages.controls import Control
+from undercroft.pages.forms import Form, above
+from undercroft.pages.records import CollectionRecords
+from undercroft.pages.submissions import QUERY, Descriptor, Failure, open_form, read_sent
+from undercroft.pages.templates import Templates
+from undercroft.query.scope import Identity
+
+if TYPE_CHECKING:
+    from undercroft.pages.context import PageRequest
+
+SIGN_IN: Final = "@sign-in"
+SIGN_OUT: Final = "@sign-out"
+
+
+class Doors:
+    """Takes the forms by which visitors come and go; each address and each account has ten tries a minute."""
+
+    def __init__(self) -> None:
+        self._by_address = Throttle(10, 60.0)
+        self._by_account = Throttle(10, 60.0)
+
+    async def sign_in(self, visit: PageRequest) -> str:
+        """Sign in who proves to be somebody; where they go then. Raises what `let_in` raises, and `TooMany`."""
+        descriptor, form = await self._read(visit)
+        collection = visit.http.backend.catalog.collection(descriptor.collection)
+        identity = await let_in(visit.http, collection, form)
+        await begin(visit, identity)
+        return descriptor.then or visit.path
+
+    async def _read(self, visit: PageRequest) -> tuple[Descriptor, PasswordForm]:
+        body = await visit.http.body(MIB)
+        sent = read_sent(body.texts or {})
+        visit.failure = Failure(sent, FormExpired())
+        descriptor, _ = open_form(visit, sent)
+        identity = "".join(sent.texts.get("identity", ()))
+        self._by_address.check(visit.http.client_ip)
+        self._by_account.check(f"{descriptor.collection}/{identity.strip().lower()}")
+        return descriptor, PasswordForm(identity.strip(), "".join(sent.texts.get("password", ())))
+
+
+async def sign_out(visit: PageRequest) -> str:
+    """End the session; where the visitor goes then."""
+    sent = read_sent((await visit.http.body(MIB)).texts or {})
+    visit.failure = Failure(sent, FormExpired())
+    descriptor, _ = open_form(visit, sent)
+    await end(visit)
+    return descriptor.then or "/"
+
+
+async def begin(visit: PageRequest, identity: Identity) -> None:
+    """Go on as somebody, with a new session; for scripts that let visitors in by themselves."""
+    engine = visit.http.backend.engine
+    await _end_session(visit)
+    device = Device(visit.http.client_ip, visit.headers.get("user-agent", ""))
+    value = await begin_session(engine, identity, device)
+    visit.headers_to_send.append(_cookie(visit, value, SECONDS))
+    visit.become(identity)
+
+
+async def end(visit: PageRequest) -> None:
+    """Go on as a guest."""
+    await _end_session(visit)
+    visit.headers_to_send.append(_cookie(visit, "", 0))
+    visit.become(None)
+
+
+async def _end_session(visit: PageRequest) -> None:
+    if value := session_value(visit.http):
+        await end_session(visit.http.backend.engine, value)
+
+
+def _cookie(visit: PageRequest, value: str, seconds: int) -> tuple[bytes, bytes]:
+    return cookie_header(session_cookie(visit.http), value, seconds, is_secure=is_private(visit.http))
+
+
+async def draw_sign_in(
+    visit: PageRequest, templates: Templates, target: CollectionRecords, then: str = "", submit: str = "Sign in"
+) -> Markup:
+    """The HTML of a form to sign in with an account of a collection."""
+    failure = visit.failure if visit.failure and visit.failure.sent.form == "sign-in" else None
+    typed = "".join(failure.sent.texts.get("identity", ())) if failure else ""
+    form = _form(visit, SIGN_IN, Descriptor(target.collection.name, (), then=then), submit)
+    controls = (_identity(target.collection, typed), _PASSWORD)
+    drawn = replace(form, controls=controls, problem=above(failure))
+    return Markup(await templates.render_own("form.html", {"form": drawn}))  # noqa: S704 - a template's output
+
+
+async def draw_sign_out(visit: PageRequest, templates: Templates, then: str = "/", submit: str = "Sign out") -> Markup:
+    """The HTML of a button to sign out."""
+    form = _form(visit, SIGN_OUT, Descriptor("", (), then=then), submit)
+    return Markup(await templates.render_own("button.html", {"form": form}))  # noqa: S704 - a template's output
+
+
+_PASSWORD: Final = Control(
+    "password",
+    "Password",
+    "input",
+    {"type": "password", "required": True, "autocomplete": "current-password", "maxlength": 255},
+)
+
+
+def _identity(collection: Collection, typed: str) -> Control:
+    names = collection.auth.password_auth.identity_fields if collection.auth else ()
+    is_email = tuple(names) in ((), ("email",))
+    limits: dict[str, Any] = {"type": "email" if is_email else "text", "required": True, "maxlength": 255}
+    label = "E-mail" if is_email else " or ".join("e-mail" if name == "email" else name for name in names).capitalize()
+    return Control("identity", label, "input", {**limits, "autocomplete": "username"}, typed)
+
+
+def _form(visit: PageRequest, kind: str, made: Descriptor, submit: str) -> Form:
+    descriptor = msgspec.json.encode(made).decode()
+    visit.is_private = True
+    token = issue_form_token(visit.http.backend.form_key, session_value(visit.http), descriptor)
+    action = f"{visit.path}?{urlencode({QUERY: kind})}"
+    return Form(kind.removeprefix("@"), action, (), descriptor, token, submit)
