@@ -1,4 +1,4 @@
-"""One running club for all tests of the room."""
+"""One running club on each engine for all tests of the room."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from club import Club
 from servers import running
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that goes to the club goes to one on each engine."""
+    if "club" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--engine")
+        engines = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
+        metafunc.parametrize("club", engines, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
+def club(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
     folder = tmp_path_factory.mktemp("club")
-    with running("undercroft", folder) as server:
-        made = Club(server, folder / "data")
+    database = "" if request.param == "sqlite" else request.getfixturevalue("postgres").database()
+    with running("undercroft", folder, database) as server:
+        made = Club(server, folder / "data", database)
         made.furnish()
         yield made
 

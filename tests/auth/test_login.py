@@ -168,8 +168,7 @@ def test_nul(club: Club):
 
 
 def set_hash(club: Club, account: Account, stored: str) -> None:
-    with club.database() as database:
-        database.execute("UPDATE members SET password = ? WHERE id = ?", (stored, account.id))
+    club.sql("UPDATE members SET password = $1 WHERE id = $2", stored, account.id)
 
 
 def test_bcrypt_is_upgraded(club: Club):

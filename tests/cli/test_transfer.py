@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import bcrypt
@@ -37,12 +38,28 @@ BOOKS = {
 VIEW = {"name": "titles", "type": "view", "viewQuery": "SELECT id, title FROM books"}
 
 
+@dataclass(frozen=True)
+class Data:
+    """A data directory, and the PostgreSQL database that belongs to it, if that is where the records are."""
+
+    folder: Path
+    database: str = ""
+
+    @property
+    def parent(self):
+        return self.folder.parent
+
+    def client(self):
+        return testing.client(self.folder, self.database)
+
+
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, database):
     """A data directory with an empty collection of books and a view of it."""
+    made = Data(tmp_path / "data", database)
 
     async def make():
-        async with testing.client(tmp_path / "data") as client:
+        async with made.client() as client:
             root = await client.superuser()
             for collection in (BOOKS, VIEW):
                 answer = await client.post("/api/collections", collection, as_=root)
@@ -50,14 +67,14 @@ def data(tmp_path):
 
     (tmp_path / "data").mkdir()
     asyncio.run(make())
-    return tmp_path / "data"
+    return made
 
 
 def stored(data, collection="books", **query):
     """What is stored, as a superuser sees it, by id."""
 
     async def read():
-        async with testing.client(data) as client:
+        async with data.client() as client:
             options = {"as_": await client.superuser(), "perPage": 500, "sort": "id", **query}
             return (await client.get(f"/api/collections/{collection}/records", **options)).json["items"]
 
@@ -65,7 +82,8 @@ def stored(data, collection="books", **query):
 
 
 def run(command, data, *arguments, text=None):
-    return CliRunner().invoke(command, [*map(str, arguments), "--dir", str(data)], input=text, catch_exceptions=False)
+    place = ["--dir", data.folder, *(["--database", data.database] if data.database else [])]
+    return CliRunner().invoke(command, [*map(str, [*arguments, *place])], input=text, catch_exceptions=False)
 
 
 def import_text(data, name, text, *options):
@@ -208,7 +226,7 @@ def test_accounts_keep_bcrypt_hashes(data):
     done = run(import_command, data, "users", file)
 
     async def log_in():
-        async with testing.client(data) as client:
+        async with data.client() as client:
             return [
                 await client.login("users", *who)
                 for who in (("a@example.com", "their-old-one"), ("b@example.com", "a-plain-one"))
@@ -222,7 +240,7 @@ def test_import_beside_a_server(data):
     """A running server does not stand in the way, and shows what came in."""
 
     async def both():
-        async with testing.client(data) as client:
+        async with data.client() as client:
             done = await asyncio.to_thread(import_text, data, "b.csv", "title\nA\nB\n")
             page = await client.get("/api/collections/books/records")
             return done.exit_code, page.json["totalItems"]
@@ -255,7 +273,7 @@ def test_what_cannot_begin_says_why(data, arguments, reason):
 def test_no_data(tmp_path):
     """A folder without data is not made into one."""
     with pytest.raises(Exception, match=r"There is no data in"):
-        run(export_command, tmp_path, "books")
+        run(export_command, Data(tmp_path), "books")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -276,7 +294,7 @@ def test_round_trip(data, kind):
     run(export_command, data, "books", out)
 
     async def empty():
-        async with testing.client(data) as client:
+        async with data.client() as client:
             return await client.delete("/api/collections/books/truncate", as_=await client.superuser())
 
     asyncio.run(empty())

@@ -20,7 +20,7 @@ def field(kind, **options):
         ("date", ["2024-01-01", "2024-01-01T10:00:00Z", ""]),
         ("autodate", ["2024-01-01"]),
         ("text", ["x", 5, True, 1.5]),
-        ("geoPoint", [{"lon": 1, "lat": 2}, '{"lon":1,"lat":2}', {"lon": 0, "lat": 0}]),
+        ("geoPoint", [{"lon": 1, "lat": 2}, '{"lon":1,"lat":2}', {"lon": 0, "lat": 0}, '{"lat":0, "lon":0}']),
         ("json", ["x", {"a": 1}, [], None]),
         ("select", ["a", ["a"], []]),
     ],

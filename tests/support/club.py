@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import apsw
+import asyncpg
 import httpx
 from forgery import Target
+from postgres import in_thread
 from servers import PASSWORD, Server
 
 MEMBERS = "/api/collections/members"
@@ -47,10 +48,11 @@ class Account:
 
 @dataclass
 class Club:
-    """The server, its data directory, and ever new members."""
+    """The server, its data directory, its PostgreSQL database if that is what it has, and ever new members."""
 
     server: Server
     data: Path
+    database: str = ""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def furnish(self) -> None:
@@ -106,26 +108,33 @@ class Club:
         token: str = answer["token"]
         return token
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[apsw.Connection]:
-        """The server's database, as another process sees it."""
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Run a statement on the server's database, as another process does; its rows."""
+        if self.database:
+            return in_thread(_run_on_postgresql(self.database, statement, values))
         connection = apsw.Connection(str(self.data / "data.db"))
         connection.set_busy_timeout(5000)
         try:
-            yield connection
+            return connection.execute(statement, values).fetchall()
         finally:
             connection.close()
 
     def column(self, account: Account, name: str) -> str:
-        """A stored value of a member, hidden ones included."""
-        with self.database() as database:
-            return str(database.execute(f'SELECT "{name}" FROM members WHERE id = ?', (account.id,)).get)
+        """A stored value of a member, hidden ones included; true is 1."""
+        [[value]] = self.sql(f'SELECT "{name}" FROM members WHERE id = $1', account.id)
+        return str(int(value) if isinstance(value, bool) else value)
 
     def target(self, account: Account, kind: str = "auth", collection: str = "members", **claims: Any) -> Target:
         """What a forger would love to have: the key and the claims of a member's token of a kind."""
-        with self.database() as database:
-            query = "SELECT id, options FROM _collections WHERE name = ?"
-            collection_id, options = database.execute(query, (collection,)).fetchone()
+        [[collection_id, options]] = self.sql("SELECT id, options FROM _collections WHERE name = $1", collection)
         secret = json.loads(options)[KINDS[kind]]["secret"]
         says = {"collectionId": collection_id, "exp": int(time.time()) + 600, "id": account.id, "type": kind}
         return Target("", says | claims, self.column(account, "tokenKey"), secret)
+
+
+async def _run_on_postgresql(url: str, statement: str, values: Sequence[Any]) -> list[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(statement, *values)]
+    finally:
+        await connection.close()

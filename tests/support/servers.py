@@ -44,14 +44,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(program: str, folder: Path) -> Iterator[Server]:
+def running(program: str, folder: Path, database: str = "") -> Iterator[Server]:
     """A server on an empty folder with one superuser signed in as `root`; stopped at the end."""
-    data, port = str(folder / "data"), free_port()
+    place, port = ["--dir", str(folder / "data"), *(["--database", database] if database else [])], free_port()
     command = str(PROGRAMS / program)
-    made = [command, "superuser", "upsert", ROOT, PASSWORD, "--dir", data]
+    made = [command, "superuser", "upsert", ROOT, PASSWORD, *place]
     subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=60)
     with (folder / "server.log").open("wb") as log:
-        served = [command, "serve", "--http", f"127.0.0.1:{port}", "--dir", data]
+        served = [command, "serve", "--http", f"127.0.0.1:{port}", *place]
         process = subprocess.Popen(served, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
     try:
         server = Server(f"http://127.0.0.1:{port}")

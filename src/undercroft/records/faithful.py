@@ -14,7 +14,7 @@ from typing import Any, Final
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.boolean import BoolField
-from undercroft.collections.fields.casts import EXACT
+from undercroft.collections.fields.casts import EXACT, parse_json
 from undercroft.collections.fields.choices import ChoiceField
 from undercroft.collections.fields.json import JsonField
 from undercroft.collections.fields.number import NumberField
@@ -59,9 +59,10 @@ def _is_zero(field: Field, given: Any) -> bool:
         return given == 0 or str(given).lower() in _NO
     if isinstance(field, NumberField):
         return _is_number(given)
-    if isinstance(given, dict):
-        return all(part == 0 for part in given.values())
-    return given in ([], "[]", '{"lon":0,"lat":0}')
+    value = parse_json(given) if isinstance(given, str) else given
+    if isinstance(value, dict):
+        return all(part == 0 for part in value.values())
+    return bool(value == [])
 
 
 def _is_number(given: Any) -> bool:
