@@ -169,7 +169,7 @@ async def read_submission(request: Request, collection: Collection, record_id: s
         guard(_action(record_id), collection, request.rule_scope())
         return await redeem(request, collection, body)
     guard(_action(record_id), collection, request.rule_scope())
-    intake = request.backend.staging.intake(upload_limits(collection))
+    intake = request.backend.staging.intake(upload_limits(collection).get)
     return await redeem(request, collection, await request.body(body_limit(collection), intake))
 
 
