@@ -6,11 +6,14 @@ import pytest
 from visitor import Sheet, Visitor
 
 from undercroft import testing
+from undercroft.pages import submissions
 
 EMAIL, PASSWORD = "ann@example.com", "correct-horse-9"
 PAGES = {
     "login.html": '{{ sign_in_form(records.users, then="/desk") }}',
     "desk.html": "{% if user %}<p>Hello {{ user.email }}</p>{{ sign_out_form() }}{% else %}<p>Nobody</p>{% endif %}",
+    "join.html": '{{ form(records.users, only=["name", "email", "password"], then="/", enters=True) }}',
+    "me.html": '{{ form(user, only=["name", "password"], then="/") }}',
     "index.html": "{{ user.email if user else 'guest' }}",
 }
 
@@ -25,6 +28,7 @@ async def site(tmp_path, database):
     async with testing.client(tmp_path / "data", database, site=tmp_path / "site") as opened:
         body = {"email": EMAIL, "password": PASSWORD, "passwordConfirm": PASSWORD}
         await opened.post("/api/collections/users/records", body, as_=await opened.superuser())
+        await opened.patch("/api/collections/users", {"createRule": ""}, as_=await opened.superuser())
         yield opened
 
 
@@ -134,3 +138,52 @@ async def test_what_a_signed_in_visitor_sees_is_in_no_cache(visitor):
     await sign_in(visitor)
 
     assert (await visitor.open("/")).headers["cache-control"] == "private, no-store"
+
+
+async def test_visitor_signs_up(visitor, monkeypatch):
+    """A new account is signed in at once."""
+    monkeypatch.setattr(submissions, "MIN_SECONDS", 0.0)
+    typed = {"name": "Bea", "email": "bea@example.com", "password": PASSWORD, "passwordConfirm": PASSWORD}
+
+    answer = await visitor.send(await visitor.open("/join"), typed)
+
+    assert (await visitor.follow(answer)).text == "bea@example.com"
+
+
+async def test_sign_up_tells_what_is_wrong(visitor, monkeypatch):
+    """Passwords that differ, and addresses that are taken, stand beside their fields."""
+    monkeypatch.setattr(submissions, "MIN_SECONDS", 0.0)
+    page = await visitor.open("/join")
+    other = {"name": "Bea", "email": "bea@example.com", "password": PASSWORD, "passwordConfirm": "x"}
+    taken = {**other, "email": EMAIL, "passwordConfirm": PASSWORD}
+
+    differ, exists = await visitor.send(page, other), await visitor.send(page, taken)
+
+    assert Sheet(differ.text).inputs["passwordConfirm"]["aria-invalid"] == "true"
+    assert Sheet(exists.text).inputs["email"]["aria-invalid"] == "true"
+    assert visitor.cookies == {}
+
+
+async def test_sign_up_where_the_rule_wants_more(site, visitor, monkeypatch):
+    """An account that may not come in yet is made, and waits outside."""
+    monkeypatch.setattr(submissions, "MIN_SECONDS", 0.0)
+    await site.patch("/api/collections/users", {"authRule": "verified = true"}, as_=await site.superuser())
+    typed = {"name": "Bea", "email": "bea@example.com", "password": PASSWORD, "passwordConfirm": PASSWORD}
+
+    answer = await visitor.send(await visitor.open("/join"), typed)
+
+    assert (await visitor.follow(answer)).text == "guest"
+
+
+async def test_visitor_changes_the_password(visitor):
+    """The old password is asked for, and a name can be changed without it."""
+    await sign_in(visitor)
+    new = {"password": "another-horse-9", "passwordConfirm": "another-horse-9"}
+
+    named = await visitor.send(await visitor.open("/me"), {"name": "Anna"})
+    refused = await visitor.send(await visitor.open("/me"), {**new, "oldPassword": "wrong-horse-9"})
+    changed = await visitor.send(await visitor.open("/me"), {**new, "oldPassword": PASSWORD})
+
+    assert [answer.status for answer in (named, refused, changed)] == [303, 422, 303]
+    assert Sheet(refused.text).inputs["oldPassword"]["aria-invalid"] == "true"
+    assert (await visitor.open("/")).text == "guest"
