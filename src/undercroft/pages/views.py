@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from undercroft.errors import MethodNotAllowed, Problem
 from undercroft.http.response import Response
+from undercroft.pages import assets
 from undercroft.pages.answers import Rendered, not_found
 from undercroft.pages.context import PageRequest
 from undercroft.pages.filters import FILTERS
@@ -47,7 +48,7 @@ class Views:
         """Put what does not change from visit to visit into the template engine."""
         environment = self.templates.environment
         environment.filters.update(FILTERS)
-        environment.globals.update(static=self.urls.static, not_found=not_found)
+        environment.globals.update(static=self.urls.static, not_found=not_found, undercroft_js=assets.URL)
 
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.
