@@ -13,7 +13,7 @@ from undercroft import testing
 from undercroft.pages.options import SiteOptions
 from undercroft.testing import Answer, TestClient
 
-PUBLISHED = "published != '' || author = @request.auth.id"
+PUBLISHED = "published != '' || (author != '' && author = @request.auth.id)"
 TERMS = {
     "name": "terms",
     "type": "base",

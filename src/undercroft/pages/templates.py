@@ -132,7 +132,10 @@ class _SiteLoader(BaseLoader):
         def is_fresh() -> bool:
             return path.exists() and path.stat().st_mtime_ns == changed
 
-        return _read(path, template).body, str(path), is_fresh
+        document = _read(path, template)
+        # In a comment the lines of the front matter count, so that errors name the right ones, and are not shown.
+        above = "{#" + "\n" * document.lines + "#}" if document.lines else ""
+        return above + document.body, str(path), is_fresh
 
 
 def _read(path: Path, name: str) -> Document:
