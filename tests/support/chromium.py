@@ -47,10 +47,15 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Not into the output of tests."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away is no news."""
+
+
 @contextlib.contextmanager
 def static(folder: Path) -> Iterator[str]:
     """A server of the files of a folder on a port of its own, which makes it another origin; its URL."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), partial(_Quiet, directory=folder)) as server:
+    with _Server(("127.0.0.1", free_port()), partial(_Quiet, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
