@@ -115,7 +115,7 @@ class Site:
             return None
         if segments and segments[-1] == "index.html" and self.public.has_file(segments):
             return _redirect(request, path.removesuffix("index.html"))
-        answer = await self.public.answer(request, segments)
+        answer = await self.public.answer(request, segments or ["index.html"])
         if answer is None and segments and self.public.has_file([*segments, "index.html"]):
             return _redirect(request, path + "/")
         return answer
