@@ -27,6 +27,7 @@ from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
 from undercroft.pages.rows import PageRecord, values_of
 from undercroft.pages.sessions import begin
+from undercroft.pages.storing import storing_with
 from undercroft.pages.typed import Texts, read_typed
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
@@ -119,7 +120,7 @@ class Submissions:
                 raise TooQuick
         data = read_typed(collection, descriptor.fields, sent.texts)
         data |= _uploads(collection, descriptor, body)
-        record = await visit.records[collection.name].save(descriptor.record or None, data)
+        record = await visit.records[collection.name].save(descriptor.record or None, data, storing_with(visit))
         if descriptor.enters:
             await _enter(visit, collection, record.id)
         return _place(descriptor.then, record) or done_url(visit, sent.form)
