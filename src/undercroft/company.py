@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import Final
 
+from undercroft.auth.kept import forget_expired, has_expired
+from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
 from undercroft.auth.setup_link import forget_old_link, has_old_link
 from undercroft.backend import Backend
@@ -30,6 +32,7 @@ DUTIES: Final = (
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old letters", 600, has_old_letters, forget_old_letters),
+    Duty("forget old rations", 300, has_old_rations, forget_old_rations),
     Duty("give up files that no record came for", 60, has_due_files, abandon_due),
 )
 _log = logging.getLogger("undercroft")
@@ -60,7 +63,7 @@ class Company:
         postman = Postman(engine, backend.carrier, is_alone=not has_others)
         engine.listeners[KIND] = postman.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
-        freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, DUTIES)
+        freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, _duties(backend))
         if not has_others:
             await backend.filing.recover()
         return cls(wakeup, freshness, leader, backend, postman)
@@ -73,6 +76,17 @@ class Company:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._leader.resign()
         await self._wakeup.close()
+
+
+def _duties(backend: Backend) -> tuple[Duty, ...]:
+    """All that one process does for all, with what depends on the collections there are."""
+    codes = Duty(
+        "forget expired codes",
+        600,
+        lambda engine: has_expired(engine, backend.catalog),
+        lambda tx, dialect: forget_expired(tx, dialect, backend.catalog),
+    )
+    return (*DUTIES, codes)
 
 
 async def _open_wakeup(engine: Engine) -> Wakeup:

@@ -3,21 +3,17 @@
 UNDERCROFT_UPLOAD_MIB says how large the file is; 20 unless told.
 """
 
-import contextlib
 import hashlib
-import http.server
 import json
 import os
 import shutil
 import subprocess
-import threading
-from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from chromium import running_chromium, static
 from cutting import cutting
-from network import free_port
 from nodejs import node_modules
 from servers import running
 from tus import file_field
@@ -95,54 +91,23 @@ def test_tus_js_client_under_node(server, film, tmp_path):
 
 def test_tus_js_client_in_a_browser(server, film, tmp_path):
     """The same from a page of another origin in Chromium."""
-    sync_api = pytest.importorskip("playwright.sync_api")
     path, expected = film
     shutil.copy(HERE / "tus_page.html", tmp_path)
     shutil.copy(node_modules() / "tus-js-client" / "dist" / "tus.min.js", tmp_path / "tus.js")
     port = int(server.url.rpartition(":")[2])
-    with cutting(port, CUTS.copy()) as line, static(tmp_path) as page_url, sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+    with cutting(port, CUTS.copy()) as line, static(tmp_path) as origin, running_chromium() as browser:
         page = browser.new_page()
-        page.goto(
-            f"{page_url}/tus_page.html?endpoint=http://127.0.0.1:{line.port}/api/uploads&token={server.tokens['root']}"
-        )
+        endpoint = f"http://127.0.0.1:{line.port}/api/uploads"
+        page.goto(f"{origin}/tus_page.html?endpoint={endpoint}&token={server.tokens['root']}")
         page.set_input_files("#file", path)
         page.wait_for_function("window.outcome", timeout=300_000)
         outcome = page.evaluate("window.outcome")
-        browser.close()
     assert "url" in outcome, outcome
     tell("tus-js-client in Chromium", outcome, line)
 
     assert line.done == CUTS
     assert outcome["resumed"]  # fewer times than it was cut, as Chromium itself sends some requests again
     assert file_into_record(server, outcome["url"]) == expected
-
-
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
-
-def chromium():
-    """Where the browser is; skips the test on a machine without one."""
-    return shutil.which("chromium") or pytest.skip("needs Chromium: apt install chromium")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        """Not into the output of tests."""
-
-
-@contextlib.contextmanager
-def static(folder):
-    """A server of files on another port, which is another origin."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), partial(Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_tuspy(server, film, tmp_path):

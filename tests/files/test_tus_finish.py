@@ -42,8 +42,7 @@ async def read(client, record, name):
 async def left_over(client):
     """Files and rows of uploads that are still there."""
     rows = await client.backend.engine.read('SELECT "id" FROM "_uploads"')
-    staged = client.backend.staging.folder
-    waiting = list(staged.iterdir()) if staged.exists() else []
+    waiting = [path for path in client.backend.staging.folder.rglob("*") if path.is_file()]
     return client.backend.uploads.parts.listed() | {row[0] for row in rows} | {path.name for path in waiting}
 
 

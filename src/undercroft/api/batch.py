@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from asyncio import create_task, shield
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from undercroft.api.batch_files import Files, batch_limits, files_by_request
 from undercroft.api.records import access_of
 from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.catalog import Catalog
@@ -29,6 +31,7 @@ from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.read import show_stored
 from undercroft.records.record import find_record
 from undercroft.records.write import Writer
+from undercroft.settings.settings import Batch as BatchSettings
 
 DEFAULT_BODY: Final = 128 * MIB
 LONGEST_URL: Final = 2000
@@ -101,19 +104,28 @@ async def batch(request: Request) -> Response:
     options = request.backend.settings.batch
     if not options.enabled:
         raise BatchOff
-    body = await request.body(options.max_body_size or DEFAULT_BODY)
-    items = read_items(body.data, options.max_requests)
-    deadline = monotonic() + options.timeout
+    intake = request.backend.staging.intake(batch_limits(request.backend.catalog))
+    body = await request.body(options.max_body_size or DEFAULT_BODY, intake)
+    work = _answer(request, body, options)
+    # Files are put and taken back beside the database: that is finished also when the caller goes away.
+    return json_response(await (shield(create_task(work)) if body.files else work))
+
+
+async def _answer(request: Request, body: Body, options: BatchSettings) -> list[dict[str, Any]]:
     steps: list[Step] = []
     try:
+        items = read_items(body.data, options.max_requests)
+        files = files_by_request(body.files)
+        deadline = monotonic() + options.timeout
         for index, item in enumerate(items):
             _keep_time(deadline)
-            steps.append(await _prepared(request, index, item))
+            steps.append(await _prepared(request, index, item, files.get(index, {})))
         placed = [file for step in steps if step.prepared for file in step.prepared.placed]
         async with request.backend.filing.holding(placed):
-            return json_response(await _run(request, steps, deadline))
+            return await _run(request, steps, deadline)
     finally:
-        await let_go(request, [upload for step in steps if step.prepared for upload in step.prepared.uploads])
+        prepared = [upload for step in steps if step.prepared for upload in step.prepared.uploads]
+        await let_go(request, [*body.uploads, *prepared])
 
 
 def read_items(data: Mapping[str, Any], limit: int) -> list[Item]:
@@ -146,14 +158,14 @@ def _check(item: Item) -> dict[str, FieldError]:
     return errors
 
 
-async def _prepared(request: Request, index: int, item: Item) -> Step:
+async def _prepared(request: Request, index: int, item: Item, files: Files) -> Step:
     try:
-        return await _prepare(request, item)
+        return await _prepare(request, item, files)
     except Problem as problem:
         raise BatchFailed(index, problem) from problem
 
 
-async def _prepare(request: Request, item: Item) -> Step:
+async def _prepare(request: Request, item: Item, files: Files) -> Step:
     step = understand(item, request.backend.catalog, access_of(request))
     if step.action == "delete":
         return step
@@ -163,7 +175,7 @@ async def _prepare(request: Request, item: Item) -> Step:
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
     desk = Desk(access, request.backend.passwords)
-    body = await redeem(request, collection, Body(item.body))
+    body = await redeem(request, collection, Body(item.body, files))
     prepared = await prepare_write(desk, collection, record_id if is_known else None, body.data, body.files)
     return replace(step, record_id=record_id, prepared=prepared)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from asyncio import create_task, shield
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
@@ -29,6 +31,7 @@ from undercroft.records.write import Writer
 
 MIB: Final = 1024 * 1024
 _DEFAULT_SIZES: Final = {"file": 5 * MIB, "editor": 5 * MIB, "json": MIB}
+Also = Callable[[Transaction, Draft], Awaitable[None]]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,44 +83,58 @@ async def _submit(request: Request, record_id: str | None) -> Response:
     collection, access = collection_of(request), access_of(request)
     refuse_view(collection)
     body = await read_submission(request, collection, record_id)
-    draft = await save_record(request, access, collection, record_id, body)
+    draft = await save_record(request, access, Saving(collection, record_id, body))
     record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
     return json_bytes(_encode(record))
 
 
-async def save_record(
-    request: Request, access: Access, collection: Collection, record_id: str | None, body: Body
-) -> Draft:
-    """Create (`record_id` None) or update a record as the caller of `access`; the record as it was stored.
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A record to be created (`record_id` None) or updated, with what was submitted for it.
+
+    `also` is done in the same transaction, once the record is written; an engine may run it again.
+    """
+
+    collection: Collection
+    record_id: str | None
+    body: Body
+    also: Also | None = None
+
+
+async def save_record(request: Request, access: Access, saving: Saving) -> Draft:
+    """Create or update a record as the caller of `access`; the record as it was stored.
 
     The files of the body are gone from where they waited, however this ends.
     """
-    work = _save(request, access, collection, record_id, body)
+    work = _save(request, access, saving)
     # Files are put and taken back beside the database: that is finished also when the caller goes away.
-    return await (shield(create_task(work)) if body.files else work)
+    return await (shield(create_task(work)) if saving.body.files else work)
 
 
-async def _save(request: Request, access: Access, collection: Collection, record_id: str | None, body: Body) -> Draft:
+async def _save(request: Request, access: Access, saving: Saving) -> Draft:
+    body, record_id = saving.body, saving.record_id
     try:
-        guard(_action(record_id), collection, access.scope)
+        guard(_action(record_id), saving.collection, access.scope)
         desk = Desk(access, request.backend.passwords)
-        prepared = await prepare_write(desk, collection, record_id, body.data, body.files)
-        return await write_record(request, access, collection, record_id, prepared)
+        prepared = await prepare_write(desk, saving.collection, record_id, body.data, body.files)
+        return await _write(request, access, saving, prepared)
     finally:
         await let_go(request, body.uploads)
 
 
-async def write_record(
-    request: Request, access: Access, collection: Collection, record_id: str | None, prepared: Prepared
-) -> Draft:
+async def _write(request: Request, access: Access, saving: Saving, prepared: Prepared) -> Draft:
     """One create or update in a transaction of its own; the record as it was stored."""
-    backend = request.backend
+    backend, collection, record_id = request.backend, saving.collection, saving.record_id
 
     async def operation(transaction: Transaction) -> Draft:
         writer = Writer(access.through(transaction.run), transaction)
         if record_id is None:
-            return await writer.create(collection, prepared)
-        return await writer.update(collection, record_id, prepared)
+            draft = await writer.create(collection, prepared)
+        else:
+            draft = await writer.update(collection, record_id, prepared)
+        if saving.also is not None:
+            await saving.also(transaction, draft)
+        return draft
 
     if prepared.placed:
         await judge(access, collection, record_id, prepared)
@@ -169,7 +186,7 @@ async def read_submission(request: Request, collection: Collection, record_id: s
         guard(_action(record_id), collection, request.rule_scope())
         return await redeem(request, collection, body)
     guard(_action(record_id), collection, request.rule_scope())
-    intake = request.backend.staging.intake(upload_limits(collection))
+    intake = request.backend.staging.intake(upload_limits(collection).get)
     return await redeem(request, collection, await request.body(body_limit(collection), intake))
 
 

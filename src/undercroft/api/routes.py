@@ -19,8 +19,18 @@ from undercroft.api import (
     storage_test,
     uploads,
 )
-from undercroft.api.auth import email_change, impersonate, methods, password, password_reset, refresh, verification
+from undercroft.api.auth import (
+    email_change,
+    impersonate,
+    methods,
+    otp,
+    password,
+    password_reset,
+    refresh,
+    verification,
+)
 from undercroft.api.router import Route
+from undercroft.pages import assets
 
 _C: Final = "/api/collections/{collection}"
 
@@ -45,6 +55,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/auth-with-password", password.handler),
     Route("POST", f"{_C}/auth-refresh", refresh.handler, "auth"),
     Route("POST", f"{_C}/impersonate/{{id}}", impersonate.handler, "superuser"),
+    Route("POST", f"{_C}/request-otp", otp.request),
+    Route("POST", f"{_C}/auth-with-otp", otp.log_in),
     Route("POST", f"{_C}/request-verification", verification.request),
     Route("POST", f"{_C}/confirm-verification", verification.confirm),
     Route("POST", f"{_C}/request-password-reset", password_reset.request),
@@ -70,6 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/_/mail/{name}", dev_mail.letter),
     Route("GET", "/_/mail/{name}/html", dev_mail.html),
     Route("GET", "/_/mail/{name}/files/{number}", dev_mail.file),
+    Route("GET", "/_/undercroft.js", assets.script),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
 )

@@ -68,7 +68,7 @@ async def _redeem(request: Request, upload_id: str, limit: int) -> Upload:
         upload = await backend.uploads.find(upload_id, owner_of(request))
         if upload.size > limit:
             return Upload(upload.filename, "", upload.size, "", "", None)
-        return await backend.uploads.take(upload, backend.staging.folder)
+        return await backend.uploads.take(upload, backend.staging.own())
     except (NoSuchUpload, UploadExpired):
         return _faulty(upload_id, "validation_unknown_upload", f"There is no upload {upload_id[:40]!r} of yours.")
     except Unfinished as unfinished:

@@ -74,15 +74,19 @@ async def confirm_email_change(backend: WithRecords, collection: Collection, tok
 
 async def _find_who_moves(backend: WithRecords, collection: Collection, token: str) -> tuple[Identity, str]:
     """Whose token it is, and their new address; a password is never right for one that is not good."""
-    claims = tokens.read_any_claims(token)
     try:
-        if claims is None or not claims.new_email:
-            raise TokenRefused(NO_ADDRESS)
-        account = await find_proven(backend, collection, token, "emailChange")
-        if await find_by_email(backend, collection, claims.new_email) is not None:
-            raise TokenRefused(NOW_TAKEN)
+        return await _read_move(backend, collection, token)
     except TokenRefused as problem:
         raise Invalid({"token": problem.error, "password": WRONG_PASSWORD}) from problem
+
+
+async def _read_move(backend: WithRecords, collection: Collection, token: str) -> tuple[Identity, str]:
+    claims = tokens.read_any_claims(token)
+    if claims is None or not claims.new_email:
+        raise TokenRefused(NO_ADDRESS)
+    account = await find_proven(backend, collection, token, "emailChange")
+    if await find_by_email(backend, collection, claims.new_email) is not None:
+        raise TokenRefused(NOW_TAKEN)
     return account, claims.new_email
 
 

@@ -90,7 +90,7 @@ def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseEle
     rows = table(collection.name, *(column(field.name) for field in collection.fields))
     wanted: Expression = rows.c[name]
     asked: Expression = bindparam("identity")
-    if _ignores_case(collection, name):
+    if ignores_case(collection, name):
         test = dialect.ignoring_case(wanted) == dialect.ignoring_case(asked)
     else:
         test = wanted == asked
@@ -98,7 +98,7 @@ def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseEle
     return select(*rows.c).where(test, wanted != literal_column("''")).limit(literal_column("1"))
 
 
-def _ignores_case(collection: Collection, name: str) -> bool:
+def ignores_case(collection: Collection, name: str) -> bool:
     """Whether the unique index on that field alone is NOCASE."""
     own = [index for index in parse_indexes(collection.indexes) if unique_column(index) == name.lower()]
     return any(index.columns[0].collate.upper() == "NOCASE" for index in own)

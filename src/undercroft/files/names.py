@@ -18,7 +18,7 @@ _NOT_EXTENSION = re.compile(r"[^\w.*\-+=#]+", re.ASCII)
 
 def stored_name(original: str, mime: str) -> str:
     """A new name for a file that came as `original` with content of a media type: `base_0a1b2c3d4e.ext`."""
-    name = original.replace("\\", "/").rpartition("/")[2]
+    name = original.rpartition("/")[2]
     base, extension = _split(name)
     if not extension:
         extension = extension_for(mime)

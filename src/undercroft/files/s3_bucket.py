@@ -95,8 +95,8 @@ def parse_bucket(url: str, environment: Mapping[str, str]) -> Bucket:
     return replace(
         bucket,
         prefix=_checked_prefix(f"{prefix}/" if prefix else ""),
-        timeout=_number("timeout", options.get("timeout", "10"), 600),
-        link_seconds=int(_number("signed_url", options.get("signed_url", "0"), LONGEST_LINK)),
+        timeout=_seconds("timeout", options.get("timeout", "10"), 0.1, 600),
+        link_seconds=int(_seconds("signed_url", options.get("signed_url", "0"), 0, LONGEST_LINK)),
     )
 
 
@@ -147,11 +147,11 @@ def _flag(text: str) -> bool:
     return _FLAGS[text.lower()]
 
 
-def _number(name: str, text: str, most: int) -> float:
+def _seconds(name: str, text: str, least: float, most: float) -> float:
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= most:
-        raise BadBucket(f"{name}={text[:80]!r} is no number of seconds from 0 to {most}.")
+    if not least <= number <= most:
+        raise BadBucket(f"{name}={text[:80]!r} is no number of seconds from {least} to {most}.")
     return number

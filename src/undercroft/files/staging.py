@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from asyncio import to_thread
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,8 @@ from undercroft.ids import random_text
 
 EXCESS: Final = 32 * 1024 * 1024
 """Bytes that are read of a file beyond what anybody could want, so that its sender is told which file it is."""
+LimitOf = Callable[[str], int | None]
+"""How many bytes a file may have that comes under a name; None when nobody wants such."""
 _OLD: Final = 3600.0  # seconds after which nobody can still be writing a thumb
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -37,16 +39,16 @@ class Staging:
         self._own: Path | None = None
         self._lock = -1
 
-    def intake(self, limits: Mapping[str, int]) -> StagingIntake:
-        """An intake for files under these names, each of at most so many bytes."""
-        return StagingIntake(self, limits)
+    def intake(self, limit_of: LimitOf) -> StagingIntake:
+        """An intake for files of the names that have a limit, each of at most so many bytes."""
+        return StagingIntake(self, limit_of)
 
-    def new_path(self) -> Path:
-        """Where a file that begins to arrive goes. Raises `StorageFull` and `StoreUnavailable`."""
+    def own(self) -> Path:
+        """The folder of this process. Raises `StorageFull` and `StoreUnavailable`."""
         with told_faults():
             while self._own is None:
                 self._take(self.folder / random_text(16))
-        return self._own / random_text(24)
+        return self._own
 
     async def discard(self, uploads: Iterable[Upload]) -> None:
         """Drop files that nobody waits for any more; those that are gone already are no error."""
@@ -85,16 +87,16 @@ class Staging:
 class StagingIntake:
     """Puts the files of one form into the staging folder."""
 
-    def __init__(self, staging: Staging, limits: Mapping[str, int]) -> None:
+    def __init__(self, staging: Staging, limit_of: LimitOf) -> None:
         self._staging = staging
-        self._limits = limits
+        self._limit_of = limit_of
 
     def open(self, field: str, filename: str, content_type: str) -> _Bounded | None:
         """A sink for a file of a known name."""
-        limit = self._limits.get(field)
+        limit = self._limit_of(field)
         if limit is None:
             return None
-        return _Bounded(Arriving(self._staging.new_path(), filename, content_type), limit)
+        return _Bounded(Arriving(self._staging.own() / random_text(24), filename, content_type), limit)
 
     async def discard(self, uploads: Iterable[Upload]) -> None:
         """Drop files that have arrived."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,17 +22,14 @@ _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many seconds a job may take, and how long a process waits for the next one before it ends."""
+    """How many seconds a job may take, and how many a process may wait for the next one."""
 
     job: float = 20.0
     idle: float = 60.0
 
 
 class ThumbPool:
-    """Processes that make thumbs, one for each thread that waits for one.
-
-    A process that is idle for a while ends by itself; the next job starts another.
-    """
+    """Processes that make thumbs, one for each thread that waits for one; idle ones are ended."""
 
     def __init__(self, workers: int = 0, patience: Patience = Patience()) -> None:
         count = workers or min(_MOST_WORKERS, os.cpu_count() or 1)
@@ -40,6 +38,7 @@ class ThumbPool:
         self._lock = Lock()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        self._is_clock_set = False
         self._is_closed = False
 
     async def run(self, job: Job) -> Answer:
@@ -54,28 +53,25 @@ class ThumbPool:
         for worker in busy:
             worker.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for worker in self._idle:
-            worker.kill()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
             worker.end()
 
     def _run(self, job: Job) -> Answer:
-        while True:
-            worker = self._take()
-            answer = worker.ask(job)
-            if answer is not None:
-                self._give_back(worker)
-                return answer
+        worker = self._take()
+        answer = worker.ask(job)
+        if answer is None:
             self._drop(worker)
-            code = worker.end()
-            if code != 0 or not worker.answered:
-                return Answer(f"The process that should make it ended with {code}.")
-            # It was about to end for want of work when the job came.
+            return Answer(f"The process that should make it ended with {worker.end()}.")
+        self._give_back(worker)
+        return answer
 
     def _take(self) -> _Worker:
         with self._lock:
             if self._is_closed:
                 raise OSError("The server is stopping.")
-            worker = self._find_idle() or _Worker(self._patience)
+            worker = self._find_idle() or _Worker(self._patience.job)
             self._busy.add(worker)
             return worker
 
@@ -87,25 +83,46 @@ class ThumbPool:
             worker.end()
         return None
 
+    def _drop(self, worker: _Worker) -> None:
+        with self._lock:
+            self._busy.discard(worker)
+
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
             self._busy.discard(worker)
             self._idle.append(worker)
+            worker.idle_since = time.monotonic()
+            if not self._is_clock_set:
+                self._set_clock()
 
-    def _drop(self, worker: _Worker) -> None:
+    def _set_clock(self) -> None:
+        self._is_clock_set = True
+        clock = Timer(self._patience.idle, self._end_idle)
+        clock.daemon = True
+        clock.start()
+
+    def _end_idle(self) -> None:
+        """End the processes that have waited for work long enough, and look again later for the rest."""
+        before = time.monotonic() - self._patience.idle
         with self._lock:
-            self._busy.discard(worker)
+            ended = [worker for worker in self._idle if worker.idle_since <= before]
+            self._idle = [worker for worker in self._idle if worker.idle_since > before]
+            self._is_clock_set = False
+            if self._idle or self._busy:
+                self._set_clock()
+        for worker in ended:
+            worker.end()
 
 
 class _Worker:
     """One process. It sees nothing of the server's environment, where secrets may be."""
 
-    def __init__(self, patience: Patience) -> None:
-        self.answered = 0
-        self._seconds = patience.job
+    def __init__(self, seconds: float) -> None:
+        self.idle_since = 0.0
+        self._seconds = seconds
         known = {name: value for name in _ENVIRONMENT if (value := os.environ.get(name))}
-        self._process = Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-W", "ignore", "-m", "undercroft.files.thumb_worker", str(patience.idle)],
+        self._process = Popen(
+            [sys.executable, "-P", "-W", "ignore", "-m", "undercroft.files.thumb_worker"],
             stdin=PIPE,
             stdout=PIPE,
             env=known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -122,20 +139,18 @@ class _Worker:
         clock = Timer(self._seconds, self._process.kill)
         clock.start()
         try:
-            answer = self._exchange(job)
+            return self._exchange(job)
         finally:
             clock.cancel()
-        self.answered += answer is not None
-        return answer
 
     def end(self) -> int:
-        """End the process, if it has not ended: how it did."""
+        """Let the process end, and end it when it does not: how it did."""
+        self._close_pipes()
         try:
             code = self._process.wait(_PATIENCE)
         except TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self._close_pipes()
         return code
 
     def kill(self) -> None:

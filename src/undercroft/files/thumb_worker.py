@@ -2,14 +2,13 @@
 
 It is there so that a hostile image meets limits that the server cannot give
 itself: memory, CPU seconds, size of what it writes. It ends when the server is
-gone, and when nothing was asked for a while.
+gone or wants no more.
 """
 
 from __future__ import annotations
 
 import os
 import resource
-import select
 import sys
 from pathlib import Path
 from typing import IO, Final
@@ -24,17 +23,17 @@ _LARGEST_THUMB: Final = 32 << 20
 _NICENESS: Final = 10
 
 
-def main(idle_seconds: float) -> None:
-    """Make thumbs until nothing has been asked for so long."""
+def main() -> None:
+    """Make thumbs until the server wants no more."""
     prepare()
     os.nice(_NICENESS)
     _limit_size()
-    work(sys.stdin.buffer, sys.stdout.buffer, idle_seconds)
+    work(sys.stdin.buffer, sys.stdout.buffer)
 
 
-def work(jobs: IO[bytes], answers: IO[bytes], idle_seconds: float) -> None:
-    """Answer jobs, until the pipe is closed or stays empty."""
-    while select.select([jobs], [], [], idle_seconds)[0] and (job := read_job(jobs)):
+def work(jobs: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer jobs, until the pipe is closed."""
+    while job := read_job(jobs):
         _limit_cpu()
         answers.write(encode_frame(_answer(job)))
         answers.flush()
@@ -65,4 +64,4 @@ def _limit_cpu() -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main()

@@ -62,8 +62,9 @@ class Thumbs:
         return await store.find(key) or await asyncio.shield(self._start(store, original, size))
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the processes, and what waits for them."""
         self._pool.close()
+        await asyncio.gather(*self._making.values(), return_exceptions=True)
 
     def _start(self, store: FileStore, original: StoredFile, size: Size) -> asyncio.Task[StoredFile | None]:
         """The task that makes a thumb: one for all who ask for it, and going on when they leave."""

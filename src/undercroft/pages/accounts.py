@@ -15,18 +15,16 @@ from markupsafe import Markup
 
 from undercroft.api.auth.password import PasswordForm, let_in
 from undercroft.auth.form_token import FormExpired, issue_form_token
-from undercroft.auth.sessions import SECONDS, Device, begin_session, end_session
 from undercroft.collections.collection import Collection
 from undercroft.http.body import MIB
-from undercroft.http.cookies import cookie_header
-from undercroft.middleware.authenticate import is_private, session_cookie, session_value
+from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.throttle import Throttle
 from undercroft.pages.controls import Control
 from undercroft.pages.forms import Form, above
 from undercroft.pages.records import CollectionRecords
+from undercroft.pages.sessions import begin, end
 from undercroft.pages.submissions import QUERY, Descriptor, Failure, open_form, read_sent
 from undercroft.pages.templates import Templates
-from undercroft.query.scope import Identity
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest
@@ -68,32 +66,6 @@ async def sign_out(visit: PageRequest) -> str:
     descriptor, _ = open_form(visit, sent)
     await end(visit)
     return descriptor.then or "/"
-
-
-async def begin(visit: PageRequest, identity: Identity) -> None:
-    """Go on as somebody, with a new session; for scripts that let visitors in by themselves."""
-    engine = visit.http.backend.engine
-    await _end_session(visit)
-    device = Device(visit.http.client_ip, visit.headers.get("user-agent", ""))
-    value = await begin_session(engine, identity, device)
-    visit.headers_to_send.append(_cookie(visit, value, SECONDS))
-    visit.become(identity)
-
-
-async def end(visit: PageRequest) -> None:
-    """Go on as a guest."""
-    await _end_session(visit)
-    visit.headers_to_send.append(_cookie(visit, "", 0))
-    visit.become(None)
-
-
-async def _end_session(visit: PageRequest) -> None:
-    if value := session_value(visit.http):
-        await end_session(visit.http.backend.engine, value)
-
-
-def _cookie(visit: PageRequest, value: str, seconds: int) -> tuple[bytes, bytes]:
-    return cookie_header(session_cookie(visit.http), value, seconds, is_secure=is_private(visit.http))
 
 
 async def draw_sign_in(

@@ -7,6 +7,7 @@ an error             `no-store`
 
 from __future__ import annotations
 
+import re
 import zlib
 from asyncio import to_thread
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ _SLOW: Final = 256 * 1024  # bytes; from there on they are compressed beside the
 _BROTLI_QUALITY: Final = 4  # about as fast as gzip, and smaller
 _GZIP_LEVEL: Final = 5
 _GZIP_WINDOW: Final = 31
+_NO_WEIGHT: Final = re.compile(rb"q\s*=\s*0(\.0*)?")
 
 
 def etag_of(body: bytes) -> bytes:
@@ -66,8 +68,7 @@ def accepted_encoding(header: bytes) -> bytes:
 def _read_weight(part: bytes) -> tuple[bytes, bool]:
     """The name of an encoding, and whether it is wanted at all: `gzip;q=0` is not."""
     name, _, parameter = part.partition(b";")
-    weight = parameter.strip().removeprefix(b"q=").strip()
-    return name.strip(), not (parameter and weight.rstrip(b"0") in (b"", b"."))
+    return name.strip(), _NO_WEIGHT.fullmatch(parameter.strip()) is None
 
 
 def _brotli(body: bytes) -> bytes:

@@ -20,6 +20,7 @@ from undercroft.settings.settings import Meta
 
 if TYPE_CHECKING:
     from undercroft.pages.routes import Page
+    from undercroft.pages.storing import Stored
     from undercroft.pages.submissions import Failure
 
 _NONCE: Final = 24
@@ -33,7 +34,7 @@ class PageRequest:
     `http` is the request beneath; `page` the page that was found, `params` the named
     parts of its URL. `headers_to_send` go with the answer, whatever it is; `is_private`
     keeps it out of caches, as it is for everyone who is signed in. `failure` is what a form
-    was refused for, which is drawn again.
+    was refused for, which is drawn again; `stored` what the page does where one is stored.
     """
 
     def __init__(self, http: Request, page: Page, params: Mapping[str, str]) -> None:
@@ -46,6 +47,7 @@ class PageRequest:
         self.headers_to_send: list[Header] = []
         self.is_private = http.identity is not None
         self.failure: Failure | None = None
+        self.stored: Stored | None = None
         self._body: Body | None = None
         self._intake: Intake | None = None
         self._nonce = ""

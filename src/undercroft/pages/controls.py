@@ -96,7 +96,7 @@ class Control:
 def can_fill_in(candidate: Field) -> bool:
     """Whether forms have a control for a field: the server itself sets ids, dates of changes and hidden values."""
     is_own = isinstance(candidate, AutodateField) or (isinstance(candidate, TextField) and candidate.primary_key)
-    return not is_own and not candidate.hidden and not (candidate.system and candidate.name == "emailVisibility")
+    return not is_own and not candidate.hidden
 
 
 def make_control(given: Field, value: Any, options: Sequence[Option] = ()) -> Control:

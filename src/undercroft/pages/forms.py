@@ -18,10 +18,11 @@ from undercroft.auth.form_token import FormExpired, issue_form_token
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.file import FileField
+from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.fields.relation import RelationField
 from undercroft.errors import Forbidden, Invalid, Problem, did_you_mean
 from undercroft.middleware.authenticate import session_value
-from undercroft.pages.controls import Control, Option, can_fill_in, make_control
+from undercroft.pages.controls import Attributes, Control, Option, can_fill_in, make_control
 from undercroft.pages.records import CollectionRecords
 from undercroft.pages.rows import PageRecord, collection_of_record, values_of
 from undercroft.pages.submissions import QUERY, TRAP, Descriptor, Failure
@@ -51,7 +52,8 @@ class FormOptions:
 
     `only` and `without` choose fields; `labels`, `help`, `looks` and `attributes` are by
     field; `values` is what a new record begins with; `then` is where a success leads, and
-    may name fields, as in `/terms/{slug}`; `done` is said where it leads nowhere.
+    may name fields, as in `/terms/{slug}`; `done` is said where it leads nowhere. With
+    `enters` whoever makes an account is signed in at once.
     """
 
     only: Sequence[str] = ()
@@ -62,6 +64,7 @@ class FormOptions:
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     then: str = ""
+    enters: bool = False
     submit: str = "Send"
     done: str = "Thank you. We have received it."
     name: str = ""
@@ -105,11 +108,13 @@ async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, 
     collection = collection_of_record(target) if isinstance(target, PageRecord) else target.collection
     names = _chosen(collection, options)
     form_id = options.name or f"form-{collection.name}"
-    made = Descriptor(collection.name, names, record.id if record else "", options.then)
+    made = Descriptor(collection.name, names, record.id if record else "", options.then, options.enters)
     descriptor = msgspec.json.encode(made).decode()
     failure = visit.failure if visit.failure is not None and visit.failure.sent.form == form_id else None
     held = _held(collection, record, options)
     controls = [await _control(visit, collection.by_name[name], held, options) for name in names]
+    if collection.is_auth and "password" in names:
+        controls += _beside_password(is_new=record is None)
     query = urlencode({QUERY: collection.name, **({"_record": record.id} if record else {})})
     return Form(
         id=form_id,
@@ -125,7 +130,8 @@ async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, 
 
 
 def _chosen(collection: Collection, options: FormOptions) -> tuple[str, ...]:
-    fit = [each.name for each in collection.fields if can_fill_in(each)]
+    own = {"verified", "emailVisibility"} if collection.is_auth else set()
+    fit = [each.name for each in collection.fields if can_fill_in(each) and each.name not in own]
     unknown = [name for name in (*options.only, *options.without) if name not in collection.by_name]
     if unknown:
         raise NoSuchFormField(unknown[0], collection)
@@ -148,9 +154,15 @@ async def _control(visit: PageRequest, given: Field, held: Mapping[str, Any], op
         label=options.labels.get(name, control.label),
         help=options.help.get(name, control.help),
         look=options.looks.get(name, control.look),
-        attributes={**control.attributes, **options.attributes.get(name, {})},
+        attributes={**_relaxed(control, given, held), **options.attributes.get(name, {})},
         stored=given.to_list(value) if isinstance(given, FileField) and value else (),
     )
+
+
+def _relaxed(control: Control, given: Field, held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The limits of a control; what is kept while it is left empty is not demanded."""
+    keeps = isinstance(given, PasswordField | FileField) and bool(held.get("id") or held.get(given.name))
+    return {name: limit for name, limit in control.attributes.items() if not (keeps and name == "required")}
 
 
 async def _related(visit: PageRequest, given: RelationField) -> Sequence[Option]:
@@ -179,6 +191,17 @@ def _after(failure: Failure | None, control: Control) -> Control:
     is_several = control.look == "checkboxes" or bool(control.attributes.get("multiple"))
     shown = typed if is_several else "".join(typed[-1:])
     return replace(control, value=control.value if is_secret else shown, error=error.message if error else "")
+
+
+def _beside_password(*, is_new: bool) -> list[Control]:
+    """What is typed with an account's password: the same again, and for a change the old one."""
+    limits: Attributes = {"type": "password", "maxlength": 255}
+    again: Attributes = {**limits, "autocomplete": "new-password", "required": is_new}
+    controls = [Control("passwordConfirm", "Repeat the password", "input", again)]
+    if not is_new:
+        old: Attributes = {**limits, "autocomplete": "current-password"}
+        controls.append(Control("oldPassword", "Your password until now", "input", old, help="To change the password."))
+    return controls
 
 
 def above(failure: Failure | None) -> str:

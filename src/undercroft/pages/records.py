@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undercroft.api.records import delete_record, save_record
+from undercroft.api.records import Also, Saving, delete_record, save_record
 from undercroft.collections.collection import Collection
 from undercroft.errors import Problem, did_you_mean
 from undercroft.http.body import Body
@@ -161,13 +161,16 @@ class CollectionRecords:
         """A record with these values changed; `tags+` and `tags-` add and take away, as over HTTP."""
         return await self.save(record_id, {**(data or {}), **fields})
 
-    async def save(self, record_id: str | None, data: Mapping[str, Any]) -> PageRecord:
-        """Create (`record_id` None) or update a record, and show it as the visitor sees it."""
+    async def save(self, record_id: str | None, data: Mapping[str, Any], also: Also | None = None) -> PageRecord:
+        """Create (`record_id` None) or update a record, and show it as the visitor sees it.
+
+        `also` is done in the same transaction.
+        """
         files = {name: value for name, given in data.items() if (value := _uploads(given))}
         body = Body({name: value for name, value in data.items() if name not in files}, files)
         before, access = self._clock.turn_to("records"), self.access
         try:
-            draft = await save_record(self._http, access, self.collection, record_id, body)
+            draft = await save_record(self._http, access, Saving(self.collection, record_id, body, also))
             record: PageRecord = await show_stored(access, self.collection, draft.columns())
         finally:
             self._clock.turn_to(before)

@@ -57,12 +57,11 @@ class Finisher:
     async def finish(self, visit: PageRequest, shown: Shown) -> Response:
         """The response: security headers, what caches may do, 304 where the visitor has it, compressed."""
         visit.clock.turn_to("finish")
-        headers = [*self._security(visit, shown.policy), *shown.headers, *visit.headers_to_send]
         cache = self._cache(visit, shown)
-        if not any(name == _CACHE for name, _ in shown.headers):
-            headers.append((_CACHE, cache))
+        headers = [*self._security(visit, shown.policy), *visit.headers_to_send, (_CACHE, cache)]
+        headers += [header for header in shown.headers if header[0] != _CACHE]
         headers.append((b"vary", _vary(visit)))
-        if cache not in (PRIVATE, FOR_ERRORS) and shown.status == 200 and visit.method in _SAFE:
+        if b"no-store" not in cache and shown.status == 200 and visit.method in _SAFE:
             etag = etag_of(shown.body)
             headers.append((b"etag", etag))
             if has_tag(visit.http, etag):
@@ -84,9 +83,8 @@ class Finisher:
         sets_cookie = any(name == b"set-cookie" for name, _ in (*shown.headers, *visit.headers_to_send))
         if visit.is_private or sets_cookie or visit.http.header(b"authorization") is not None:
             return PRIVATE
-        if shown.status >= 400:
-            return FOR_ERRORS
-        return shown.cache.encode("latin-1") or REVALIDATED
+        told = next((value for name, value in shown.headers if name == _CACHE), shown.cache.encode("latin-1"))
+        return told or (FOR_ERRORS if shown.status >= 400 else REVALIDATED)
 
     def _timed(self, visit: PageRequest, response: Response) -> Response:
         if self.options.has_timing or self.options.is_dev:

@@ -161,11 +161,6 @@ def split_path(path: str) -> list[str] | None:
     return segments if all(map(_is_name, segments[:-1])) and (not segments[-1] or _is_name(segments[-1])) else None
 
 
-def is_hidden(segments: list[str]) -> bool:
-    """Whether a path leads to what is not for visitors."""
-    return any(segment.startswith(HIDDEN) for segment in segments)
-
-
 def _is_name(segment: str) -> bool:
     if not segment or segment in (".", ".."):
         return False

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from undercroft.errors import Problem
 from undercroft.pages.context import PageRequest
+from undercroft.pages.storing import Stored
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 Handler = Callable[[PageRequest], Awaitable[Any]]
@@ -31,10 +32,14 @@ class BadScript(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a module offers: a handler for each method, in upper case, and the URLs of a page with named parts."""
+    """What a module offers: a handler for each method, in upper case, and the URLs of a page with named parts.
+
+    `stored` is what it does where a form of its page is stored.
+    """
 
     handlers: Mapping[str, Handler]
     sitemap: Handler | None
+    stored: Stored | None = None
 
 
 class Scripts:
@@ -104,9 +109,12 @@ def _add_package(name: str, folder: Path) -> None:
 def _offered(module: ModuleType, where: Path) -> Script:
     handlers = {method.upper(): getattr(module, method) for method in METHODS if hasattr(module, method)}
     sitemap = getattr(module, "sitemap", None)
+    stored = getattr(module, "stored", None)
     for handler in (*handlers.values(), *([sitemap] if sitemap else [])):
         if not inspect.iscoroutinefunction(handler):
             raise BadScript(f"{where}: write `async def {getattr(handler, '__name__', '')}(request)`.")
-    if not handlers and sitemap is None:
+    if stored is not None and not inspect.iscoroutinefunction(stored):
+        raise BadScript(f"{where}: write `async def stored(record, storing)`.")
+    if not handlers and sitemap is None and stored is None:
         raise BadScript(f"{where} has no `async def get(request)` or `async def post(request)`.")
-    return Script(handlers, sitemap)
+    return Script(handlers, sitemap, stored)

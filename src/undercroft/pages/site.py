@@ -20,7 +20,7 @@ from undercroft.pages.options import SiteOptions
 from undercroft.pages.public import PublicFolder
 from undercroft.pages.reception import Reception
 from undercroft.pages.response import Finisher, PageResponse, Shown
-from undercroft.pages.routes import Page, is_hidden, scan, split_path
+from undercroft.pages.routes import Page, scan, split_path
 from undercroft.pages.scripts import Scripts
 from undercroft.pages.sitemap import robots, sitemap
 from undercroft.pages.templates import Templates
@@ -57,7 +57,7 @@ class Site:
         """The answer to a request. Raises what went wrong, for `failed` to show."""
         path = escaped_path(request.asgi)
         segments = split_path(path)
-        if segments is None or (is_hidden(segments) and segments[0] != ".well-known"):
+        if segments is None:
             raise NoSuchAddress
         views = self._current()
         if segments and not segments[-1]:
@@ -115,7 +115,7 @@ class Site:
             return None
         if segments and segments[-1] == "index.html" and self.public.has_file(segments):
             return _redirect(request, path.removesuffix("index.html"))
-        answer = await self.public.answer(request, segments)
+        answer = await self.public.answer(request, segments or ["index.html"])
         if answer is None and segments and self.public.has_file([*segments, "index.html"]):
             return _redirect(request, path + "/")
         return answer

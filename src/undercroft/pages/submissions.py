@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from undercroft.api.auth.context import AuthRuleNotMet, check_auth_rule
 from undercroft.api.records import read_submission
 from undercroft.auth.form_token import FormExpired, form_age
 from undercroft.collections.collection import Collection
@@ -24,7 +26,11 @@ from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
 from undercroft.pages.rows import PageRecord, values_of
+from undercroft.pages.sessions import begin
+from undercroft.pages.storing import storing_with
 from undercroft.pages.typed import Texts, read_typed
+from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest
@@ -43,12 +49,16 @@ class TooQuick(Forbidden):
 
 
 class Descriptor(msgspec.Struct, frozen=True):
-    """What a form writes: a new record, or that with the id `record`; and where the visitor goes then."""
+    """What a form writes: a new record, or that with the id `record`; and where the visitor goes then.
+
+    With `enters` the record is an account, and whoever made it is signed in.
+    """
 
     collection: str
     fields: tuple[str, ...]
     record: str = ""
     then: str = ""
+    enters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,22 @@ class Submissions:
                 raise TooQuick
         data = read_typed(collection, descriptor.fields, sent.texts)
         data |= _uploads(collection, descriptor, body)
-        record = await visit.records[collection.name].save(descriptor.record or None, data)
+        record = await visit.records[collection.name].save(descriptor.record or None, data, storing_with(visit))
+        if descriptor.enters:
+            await _enter(visit, collection, record.id)
         return _place(descriptor.then, record) or done_url(visit, sent.form)
+
+
+async def _enter(visit: PageRequest, collection: Collection, record_id: str) -> None:
+    """Sign in whoever has just made an account, unless it may not come in yet."""
+    engine = visit.http.backend.engine
+    record = await find_record(engine.read, engine.dialect, collection, {"id": record_id})
+    if record is None:
+        return
+    identity = Identity(collection, record)
+    with suppress(AuthRuleNotMet):
+        await check_auth_rule(visit.http, identity, "password")
+        await begin(visit, identity)
 
 
 def done_url(visit: PageRequest, form_id: str) -> str:

@@ -61,7 +61,8 @@ class Templates:
         self._folder = folder
         self._is_dev = is_dev
         own = FileSystemLoader(Path(__file__).parent / "templates")
-        loader = ChoiceLoader([_SiteLoader(folder), PrefixLoader({OWN: own})])
+        self._site = _SiteLoader(folder)
+        loader = ChoiceLoader([self._site, PrefixLoader({OWN: own})])
         self.environment: Environment = make_environment(loader, has_reload=is_dev)
         self._known: dict[str, PageTemplate] = {}
 
@@ -101,9 +102,14 @@ class Templates:
         if page.suffix == ".md":
             html = render_own_markdown(document.body)
             return PageTemplate(document.front, None, html, self._layouts(name, document.front))
-        is_wrapped = page.kind == KINDS[".html"] and not self.environment.parse(document.body, name).find(Extends)
+        is_wrapped = page.kind == KINDS[".html"] and not self._extends(name)
         layouts = self._layouts(name, document.front) if is_wrapped else ()
         return PageTemplate(document.front, self.environment.get_template(name), Markup(), layouts)
+
+    def _extends(self, name: str) -> bool:
+        """Whether a template says itself what stands around it."""
+        source, file, _ = self._site.get_source(self.environment, name)
+        return self.environment.parse(source, name, file).find(Extends) is not None
 
     def _layouts(self, name: str, front: Mapping[str, Any]) -> tuple[Template, ...]:
         chosen = front.get("layout")
@@ -132,7 +138,10 @@ class _SiteLoader(BaseLoader):
         def is_fresh() -> bool:
             return path.exists() and path.stat().st_mtime_ns == changed
 
-        return _read(path, template).body, str(path), is_fresh
+        document = _read(path, template)
+        # In a comment the lines of the front matter count, so that errors name the right ones, and are not shown.
+        above = "{#" + "\n" * document.lines + "#}" if document.lines else ""
+        return above + document.body, str(path), is_fresh
 
 
 def _read(path: Path, name: str) -> Document:

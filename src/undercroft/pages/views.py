@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from undercroft.errors import MethodNotAllowed, Problem
 from undercroft.http.response import Response
+from undercroft.pages import assets
 from undercroft.pages.answers import Rendered, not_found
 from undercroft.pages.context import PageRequest
 from undercroft.pages.filters import FILTERS
@@ -47,20 +48,27 @@ class Views:
         """Put what does not change from visit to visit into the template engine."""
         environment = self.templates.environment
         environment.filters.update(FILTERS)
-        environment.globals.update(static=self.urls.static, not_found=not_found)
+        environment.globals.update(static=self.urls.static, not_found=not_found, undercroft_js=assets.URL)
 
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.
 
         Raises `MethodNotAllowed`, and whatever the script and the template raise.
         """
-        answer = await self.reception.take(visit) if self.reception.expects(visit) else None
-        result = answer or await self._run_script(visit)
+        result = await self._take_form(visit) or await self._run_script(visit)
         if isinstance(result, Response):
             return result
         if visit.failure is not None:
             result = replace(result, status=visit.failure.status)
         return await self.show(visit, visit.page, result)
+
+    async def _take_form(self, visit: PageRequest) -> Response | None:
+        """The answer to a form of ours; None where none was sent, and where it is to be drawn again."""
+        if not self.reception.expects(visit):
+            return None
+        if visit.page.script is not None:
+            visit.stored = self.scripts.of(visit.page.script).stored
+        return await self.reception.take(visit)
 
     async def show(self, visit: PageRequest, page: Page, rendered: Rendered) -> Shown:
         """A template, filled in. Raises `NoSuchPage`."""

@@ -90,10 +90,10 @@ def check_new_file(field: FileField, file: NewFile) -> FieldError | None:
         return file.upload.fault
     most = field.max_size or DEFAULT_MAX_SIZE
     if file.size > most or file.upload.path is None:
-        text = f"Failed to upload {file.original_name!r} - the maximum allowed file size is {most} bytes."
+        text = f"Failed to upload {file.original_name} - the maximum allowed file size is {most} bytes."
         return FieldError("validation_file_size_limit", text, {"file": file.original_name, "maxSize": most})
     if field.mime_types and not any(matches_type(file.type, wanted) for wanted in field.mime_types):
         allowed = ", ".join(field.mime_types)
-        text = f"{file.original_name!r} mime type must be one of: {allowed}."
+        text = f'"{file.original_name}" mime type must be one of: {allowed}.'
         return FieldError("validation_invalid_mime_type", text)
     return None

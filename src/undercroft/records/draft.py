@@ -143,7 +143,7 @@ class _Maker:
 
     def _refuse_unknown(self, name: str, unknown: list[str]) -> None:
         if unknown:
-            text = f"Invalid new files: {', '.join(unknown)}."
+            text = f"Invalid new files: [{' '.join(unknown)}]."
             self.errors[name] = FieldError("validation_invalid_file", text, {"invalidFiles": unknown})
 
 

@@ -79,6 +79,17 @@ class Filing:
         while self._sweeping is not None and not self._sweeping.done():
             await asyncio.wait({self._sweeping})
 
+    async def clear(self) -> None:
+        """Delete what must go; what the store does not delete stays in the ledger. Raises `StoreUnavailable`."""
+        after = ""
+        while doomed := await find_doomed(self._engine.read, self._engine.dialect, after, _PAGE):
+            keys = [each.key for each in doomed]
+            for prefix in (key for key in keys if key.endswith("/")):
+                await clear_strays(self._engine, self.store, prefix)
+            await self.store.delete([key for key in keys if not key.endswith("/")])
+            await self._change(strike_files, doomed)
+            after = keys[-1]
+
     async def recover(self) -> None:
         """Give up every file that is held: for the start of a server that has its data to itself."""
         if await self._engine.read('SELECT 1 FROM "_files_due" WHERE "due" > 0 LIMIT 1'):
@@ -93,17 +104,7 @@ class Filing:
     async def _sweep_while_asked(self) -> None:
         while self._is_asked:
             self._is_asked = False
-            await self._clear()
-
-    async def _clear(self) -> None:
-        after = ""
-        while doomed := await find_doomed(self._engine.read, self._engine.dialect, after, _PAGE):
-            keys = [each.key for each in doomed]
-            for prefix in (key for key in keys if key.endswith("/")):
-                await clear_strays(self._engine, self.store, prefix)
-            await self.store.delete([key for key in keys if not key.endswith("/")])
-            await self._change(strike_files, doomed)
-            after = keys[-1]
+            await self.clear()
 
     async def _prolong(self, keys: Sequence[str]) -> None:
         while True:

@@ -16,6 +16,7 @@ from undercroft.collections.store import load_catalog
 from undercroft.database.engine import Engine
 from undercroft.files.keys import THUMBS
 from undercroft.files.ledger import find_written
+from undercroft.files.local_facts import SUFFIX
 from undercroft.files.store import FileStore
 
 PAGE: Final = 200
@@ -49,7 +50,15 @@ async def find_strays(engine: Engine, keys: Iterable[str]) -> list[str]:
     asked = sorted(keys)
     known = await find_written(engine.read, engine.dialect, asked)
     left = [key for key in asked if key not in known]
-    return sorted(set(left) - await named_files(engine, left)) if left else []
+    if not left:
+        return []
+    named = await named_files(engine, sorted({*left, *map(_told_of, left)}))
+    return [key for key in left if key not in named and _told_of(key) not in named]
+
+
+def _told_of(key: str) -> str:
+    """The file that a side file tells of, which may be missing for now; of all others the file itself."""
+    return key.removesuffix(SUFFIX)
 
 
 async def named_files(engine: Engine, keys: Sequence[str]) -> set[str]:

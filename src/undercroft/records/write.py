@@ -68,6 +68,7 @@ class Writer:
         """
         draft = await judge_update(self.access, collection, record_id, prepared)
         await self._update(draft)
+        await self._forget_origins(draft)
         await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
         await self._log(collection, record_id, "update")
@@ -140,6 +141,18 @@ class Writer:
             if upload_id and not await drop_upload(self.transaction, self.access.dialect, upload_id):
                 fields = [f.name for f in draft.collection.file_fields if file.name in f.to_list(draft.values[f.name])]
                 raise Invalid(dict.fromkeys(fields, UPLOAD_USED), text)
+
+    async def _forget_origins(self, draft: Draft) -> None:
+        """With a new password it is forgotten from where an account logged in with the old one."""
+        home = self.access.catalog.by_name("_authOrigins")
+        before = draft.before or {}
+        if home is None or not draft.collection.is_auth or draft.values["password"] == before["password"]:
+            return
+        mark, quote = self.access.dialect.placeholder, self.access.dialect.quote
+        owner = f'"collectionRef" = {mark(1)} AND "recordRef" = {mark(2)}'
+        sql = f'DELETE FROM {quote(home.name)} WHERE {owner} RETURNING "id"'
+        for (origin,) in await self.access.run(sql, (draft.collection.id, before["id"])):
+            await self._log(home, str(origin), "delete")
 
     async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
         await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))

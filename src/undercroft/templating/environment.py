@@ -20,7 +20,7 @@ class Missing(Undefined):
             return self._undefined_hint
         if self._undefined_obj is missing:
             return f"{self._undefined_name!r} is not defined."
-        describe = getattr(type(self._undefined_obj), "describe_missing", None)
+        describe = getattr(type(self._undefined_obj), "__describe_missing__", None)
         if describe is not None and isinstance(self._undefined_name, str):
             told: str = describe(self._undefined_obj, self._undefined_name)
             return told

@@ -31,10 +31,11 @@ class BadFrontMatter(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A page's file taken apart. `body` has empty lines where the front matter was, so lines keep their numbers."""
+    """A page's file taken apart; `lines` are those that stood before the body."""
 
     front: Mapping[str, Any]
     body: str
+    lines: int = 0
 
 
 def read_document(text: str, file: str) -> Document:
@@ -44,7 +45,7 @@ def read_document(text: str, file: str) -> Document:
         return Document({}, text)
     lines = [(number, line.strip()) for number, line in enumerate(found[1].splitlines(), 2)]
     front = dict(_read_line(file, number, line) for number, line in lines if line and line[0] != "#")
-    return Document(front, "\n" * found[0].count("\n") + text[found.end() :])
+    return Document(front, text[found.end() :], found[0].count("\n"))
 
 
 def _read_line(file: str, number: int, line: str) -> tuple[str, Any]:

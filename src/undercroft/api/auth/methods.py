@@ -1,7 +1,7 @@
 """GET auth-methods: the ways in that a collection offers.
 
-One-time passwords and OAuth2 are not offered by this server yet, whatever the
-collection's options say: a client must not be shown a door that does not open.
+OAuth2 is not offered by this server yet, whatever the collection's options say: a
+client must not be shown a door that does not open.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ async def handler(request: Request) -> Response:
 
 def render_methods(auth: AuthOptions) -> dict[str, Any]:
     """The ways in as clients read them; the last three keys are for old ones."""
-    password, mfa = auth.password_auth, auth.mfa
+    password, mfa, otp = auth.password_auth, auth.mfa, auth.otp
     names = password.identity_fields if password.enabled else ()
     return {
         "password": {"identityFields": names, "enabled": password.enabled},
         "oauth2": {"providers": [], "enabled": False},
         "mfa": {"enabled": mfa.enabled, "duration": mfa.duration if mfa.enabled else 0},
-        "otp": {"enabled": False, "duration": 0},
+        "otp": {"enabled": otp.enabled, "duration": otp.duration if otp.enabled else 0},
         "authProviders": [],
         "usernamePassword": "username" in names,
         "emailPassword": "email" in names,

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from undercroft.api.auth.context import answer, auth_collection, check_auth_rule, holds, new_token, read_form
+from undercroft.api.auth.admit import admit, needs_second_factor
+from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
 from undercroft.auth.password import Credentials, log_in
 from undercroft.collections.collection import Collection
 from undercroft.errors import REQUIRED, FieldError, Forbidden, Invalid
@@ -31,10 +32,10 @@ class PasswordAuthOff(Forbidden):
 
 
 class SecondFactorMissing(Forbidden):
-    """The account needs a second factor, and a password is the only one this server knows."""
+    """The account needs a second factor, and this way in knows only a password."""
 
     code = "second_factor_missing"
-    default = "The account needs a second factor to log in, which is not available on this server."
+    default = "The account needs a second factor to log in, which cannot be given here."
 
 
 class PasswordForm(msgspec.Struct, frozen=True, rename="camel"):
@@ -43,21 +44,32 @@ class PasswordForm(msgspec.Struct, frozen=True, rename="camel"):
     identity: str = ""
     password: str = ""
     identity_field: str = ""
+    mfa_id: str = ""
 
 
 async def handler(request: Request) -> Response:
     """Log in: the account and a token for it."""
     collection = auth_collection(request)
     _identity_fields(collection)  # an answer to who may not try comes before that to a bad form
-    identity = await let_in(request, collection, await read_form(request, PasswordForm))
-    return await answer(request, identity, new_token(identity, refreshable=True))
+    form = await read_form(request, PasswordForm)
+    return await admit(request, await prove(request, collection, form), "password", form.mfa_id)
 
 
 async def let_in(request: Request, collection: Collection, form: PasswordForm) -> Identity:
-    """Who proves by a password who they are, and may come in.
+    """Who proves by a password alone who they are, and may come in.
 
-    Raises `PasswordAuthOff`, `Invalid`, `LoginFailed`, `SuperuserFromElsewhere`,
-    `AuthRuleNotMet` and `SecondFactorMissing`.
+    Raises what `prove` raises, and `SecondFactorMissing`.
+    """
+    identity = await prove(request, collection, form)
+    if await needs_second_factor(request, identity, "password"):
+        raise SecondFactorMissing
+    return identity
+
+
+async def prove(request: Request, collection: Collection, form: PasswordForm) -> Identity:
+    """Who proves by a password who they are, and whom the collection lets in.
+
+    Raises `PasswordAuthOff`, `Invalid`, `LoginFailed`, `SuperuserFromElsewhere` and `AuthRuleNotMet`.
     """
     _check(form, _identity_fields(collection))
     given = Credentials(form.identity, form.password, form.identity_field)
@@ -65,7 +77,6 @@ async def let_in(request: Request, collection: Collection, form: PasswordForm) -
     if identity.is_superuser:
         check_superuser_address(request)
     await check_auth_rule(request, identity, "password")
-    await _check_second_factor(request, identity)
     return identity
 
 
@@ -88,11 +99,3 @@ def _length_error(text: str) -> FieldError | None:
     if not text:
         return REQUIRED
     return WRONG_LENGTH if len(text) > LONGEST else None
-
-
-async def _check_second_factor(request: Request, identity: Identity) -> None:
-    mfa = identity.collection.auth.mfa if identity.collection.auth else None
-    if mfa is None or not mfa.enabled:
-        return
-    if not mfa.rule or await holds(request, identity, mfa.rule, "password"):
-        raise SecondFactorMissing

@@ -1,0 +1,59 @@
+"""A second factor: who has proven who they are in one way does so in another, within some minutes."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from undercroft.auth.kept import drop, is_younger, keep, prepare_kept
+from undercroft.auth.superusers import WithRecords
+from undercroft.collections.options import AuthOptions
+from undercroft.database.engine import Transaction
+from undercroft.errors import BadRequest
+from undercroft.ids import record_id
+from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
+
+Method = Literal["password", "oauth2", "otp"]
+KEPT: Final = "_mfas"
+
+
+class MfaRefused(BadRequest):
+    """The first half of the log-in was not made, was used, or has expired."""
+
+    code = "mfa_refused"
+    default = "Invalid or expired MFA session."
+
+
+class SameMethod(BadRequest):
+    """The second factor must be another one than the first."""
+
+    code = "same_method"
+    default = "A different authentication method is required."
+
+
+async def begin_mfa(backend: WithRecords, account: Identity, method: Method) -> str:
+    """Remember that an account has proven itself in one way; the id of that."""
+    mfa_id = record_id()
+    prepared = await prepare_kept(backend, KEPT, account, {"id": mfa_id, "method": method})
+    await backend.engine.write(lambda tx: keep(backend, tx, KEPT, prepared))
+    return mfa_id
+
+
+async def finish_mfa(backend: WithRecords, account: Identity, method: Method, mfa_id: str) -> None:
+    """Use up the first half of a log-in by the second. Raises `MfaRefused` and `SameMethod`."""
+    dialect, home = backend.engine.dialect, backend.catalog.collection(KEPT)
+    seconds = (account.collection.auth or AuthOptions()).mfa.duration
+
+    async def finish(tx: Transaction) -> None:
+        kept = await find_record(tx.run, dialect, home, {"id": mfa_id})
+        is_its_own = kept is not None and (kept["collectionRef"], kept["recordRef"]) == (
+            account.collection.id,
+            account.id,
+        )
+        if kept is None or not is_its_own or not is_younger(kept, seconds):
+            raise MfaRefused
+        if kept["method"] == method:
+            raise SameMethod
+        await drop(backend, tx, KEPT, kept)
+
+    await backend.engine.write(finish)

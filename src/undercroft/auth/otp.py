@@ -1,0 +1,171 @@
+"""One-time passwords: a code that is sent by letter, and counts once.
+
+An address that nobody has gets a code as well, which is kept for an account that is not
+there and sent to nobody: what is answered, how often and how fast, is the same for it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from undercroft.auth.changing import Change, nobodys_password, prepare_change
+from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
+from undercroft.auth.letters import Occasion, write_to
+from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
+from undercroft.auth.password import ignores_case
+from undercroft.auth.rations import ration_key, take_ration
+from undercroft.collections.collection import Collection
+from undercroft.collections.options import Otp
+from undercroft.database.engine import Transaction
+from undercroft.errors import BadRequest, Forbidden, TooMany
+from undercroft.ids import RECORD_ID_ALPHABET, random_text
+from undercroft.mail.outbox import enqueue
+from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
+
+KEPT: Final = "_otps"
+MOST_OPEN: Final = 10
+TRIES: Final = 5
+TRIES_OF_ALL: Final = 30
+TRY_SECONDS: Final = 180.0
+_DIGITS: Final = "0123456789"
+
+
+class OtpOff(Forbidden):
+    """Accounts of this collection do not log in with codes."""
+
+    code = "otp_off"
+    default = "The collection is not configured to allow OTP authentication."
+
+
+class OtpRefused(BadRequest):
+    """The code is wrong, was used, or has expired; which of them is nobody's business."""
+
+    code = "otp_refused"
+    default = "Invalid or expired OTP."
+
+
+class TooManyTries(TooMany):
+    """Codes of the account were guessed at too often."""
+
+    code = "too_many_otp_tries"
+    default = "Too many attempts, please try again later with a new OTP."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A code that was asked for: of whom, under which id, and whether it must still be made."""
+
+    account: Identity
+    is_real: bool
+    id: str
+    is_new: bool
+
+
+def otp_options(collection: Collection) -> Otp:
+    """How the collection's codes are. Raises `OtpOff`."""
+    if collection.auth is None or not collection.auth.otp.enabled:
+        raise OtpOff
+    return collection.auth.otp
+
+
+async def ask_for_code(backend: WithLetters, collection: Collection, email: str, new_id: str) -> Asked:
+    """What becomes of a request for a code: a new one, or with ten that still count the newest of them."""
+    found = await find_by_email(backend, collection, email)
+    account = found or _nobody(collection, email)
+    seconds = otp_options(collection).duration
+    kept = await load_kept(backend.engine.read, backend, KEPT, account)
+    counting = [record for record in kept if is_younger(record, seconds)]
+    is_new = len(counting) < MOST_OPEN
+    return Asked(account, found is not None, new_id if is_new else counting[0]["id"], is_new)
+
+
+async def send_code(backend: WithLetters, asked: Asked) -> None:
+    """Make the code, keep its hash, and send it, unless there are ten by now."""
+    account, options = asked.account, otp_options(asked.account.collection)
+    code, address = random_text(options.length, _DIGITS), str(asked.account.record["email"])
+    values = {"id": asked.id, "password": code, "sentTo": address}
+    prepared = await prepare_kept(backend, KEPT, account, values)
+    occasion = Occasion("otp", {"OTP": code, "OTP_ID": asked.id}, options.duration)
+    letter = write_to(account, address, occasion, backend.settings.meta)
+
+    async def put(tx: Transaction) -> None:
+        kept = await load_kept(tx.run, backend, KEPT, account)
+        if sum(is_younger(record, options.duration) for record in kept) >= MOST_OPEN:
+            return
+        await keep(backend, tx, KEPT, prepared)
+        if asked.is_real:
+            await enqueue(tx, backend.engine.dialect, letter)
+
+    await backend.engine.write(put)
+
+
+async def use_code(backend: WithLetters, collection: Collection, otp_id: str, code: str, client: str) -> Identity:
+    """Whose code it is, which counts no more. Raises `OtpRefused` and `TooManyTries`.
+
+    Who gets a code by letter reads the mail of the address: the account is verified. A
+    password that was set before may be somebody else's, and is worth nothing any more,
+    unless it is the second factor.
+    """
+    options = otp_options(collection)
+    kept = await find_record(
+        backend.engine.read, backend.engine.dialect, backend.catalog.collection(KEPT), {"id": otp_id}
+    )
+    counts = kept is not None and kept["collectionRef"] == collection.id and is_younger(kept, options.duration)
+    whose = str(kept["recordRef"]) if kept is not None and counts else otp_id
+    await _count_try(backend, collection, whose, client)
+    verdict = await backend.passwords.verify(code, str(kept["password"]) if kept is not None and counts else "")
+    if kept is None or not counts or not verdict.ok:
+        raise OtpRefused
+    return await _let_in(backend, collection, kept)
+
+
+async def _count_try(backend: WithLetters, collection: Collection, whose: str, client: str) -> None:
+    """A stranger's tries use up none of the account's own, up to a bound for all together."""
+    dialect = backend.engine.dialect
+    own, all_together = (ration_key("otp", collection.id, whose, *more) for more in ((client,), ()))
+
+    async def count(tx: Transaction) -> bool:
+        mine = await take_ration(tx, dialect, own, TRY_SECONDS)
+        return mine > TRIES or await take_ration(tx, dialect, all_together, TRY_SECONDS) > TRIES_OF_ALL
+
+    if await backend.engine.write(count):
+        raise TooManyTries
+
+
+async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[str, Any]) -> Identity:
+    engine, home = backend.engine, backend.catalog.collection(KEPT)
+    record = await find_record(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
+    if record is None:
+        raise OtpRefused
+    account = Identity(collection, record)
+    change = await _prove_address(backend, account, kept)
+
+    async def use(tx: Transaction) -> Identity:
+        if await find_record(tx.run, engine.dialect, home, {"id": kept["id"]}) is None:
+            raise OtpRefused  # somebody else came with it at the same moment
+        await drop(backend, tx, KEPT, kept)
+        return Identity(collection, (await change.apply(tx)).values) if change is not None else account
+
+    return await engine.write(use)
+
+
+async def _prove_address(backend: WithLetters, account: Identity, kept: Mapping[str, Any]) -> Change | None:
+    """The change that a code brings about for an account that was not verified."""
+    auth, record = account.collection.auth, account.record
+    if auth is None or record["verified"] or not kept["sentTo"] or kept["sentTo"] != record["email"]:
+        return None
+    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password())
+    return await prepare_change(backend, account, values)
+
+
+def _nobody(collection: Collection, email: str) -> Identity:
+    """An account that is not there, the same each time for an address."""
+    asked = email.lower() if ignores_case(collection, "email") else email
+    secret = collection.auth.auth_token.secret if collection.auth else ""
+    digest = hmac.new(f"otp {secret}".encode(), asked.encode(), "sha256").digest()
+    made = "".join(RECORD_ID_ALPHABET[byte % len(RECORD_ID_ALPHABET)] for byte in digest[:15])
+    return Identity(collection, {**invent(collection, email).record, "id": made})
