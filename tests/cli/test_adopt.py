@@ -224,7 +224,7 @@ def test_there_must_be_a_table(shop):
         shop.adopt("users")
 
 
-@pytest.mark.sqlite_only
+@pytest.mark.sqlite_only("PostgreSQL's columns have types")
 def test_values_decide_where_types_do_not(shop):
     """On SQLite a column is what its values are: dates that are none are text, other strays are left out."""
     shop.sql("UPDATE customers SET seen = 'yesterday', age = 'old' WHERE id = 'c-1'")
@@ -237,7 +237,7 @@ def test_values_decide_where_types_do_not(shop):
     assert "age is left out: what it holds is not a number (in 1 of its rows)." in outcome.output
 
 
-@pytest.mark.sqlite_only
+@pytest.mark.sqlite_only("PostgreSQL's tables take the column that keeps the order")
 def test_tables_without_an_order_are_refused(shop):
     """A table that keeps no order of insertion cannot be listed as collections are."""
     shop.sql("CREATE TABLE words (id text PRIMARY KEY NOT NULL, word text) WITHOUT ROWID")

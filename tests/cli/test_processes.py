@@ -16,11 +16,11 @@ MEMBERS = "/api/collections/members/records"
 SIGNED_IN = "@request.auth.id != ''"
 
 
-@pytest.fixture(scope="module", params=["three workers", "two nodes"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"], ids=["three workers", "two nodes"])
 def lines(request, tmp_path_factory):
     """A line to each of three workers on SQLite, or of two nodes on PostgreSQL."""
     folder = tmp_path_factory.mktemp("site")
-    if request.param == "three workers":
+    if request.param == "sqlite":
         with workers(folder, 3) as opened:
             yield opened
     else:

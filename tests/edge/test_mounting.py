@@ -12,6 +12,8 @@ from starlette.routing import Mount
 from undercroft.app import App
 from undercroft.testing import TestClient
 
+pytestmark = pytest.mark.sqlite_only("about the ASGI application, whichever database it has")
+
 
 def browse(asgi):
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=asgi), base_url="http://testserver")

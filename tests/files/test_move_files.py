@@ -21,6 +21,8 @@ from undercroft.files.s3 import S3Files
 from undercroft.files.s3_bucket import parse_bucket
 from undercroft.testing import File
 
+pytestmark = pytest.mark.sqlite_only("about files on the way from one store to another")
+
 
 @pytest.fixture(autouse=True)
 def bucket_keys(monkeypatch):

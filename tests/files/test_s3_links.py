@@ -12,6 +12,8 @@ from shelf import file_token, make_shelf, put
 from undercroft import testing
 from undercroft.testing import File
 
+pytestmark = pytest.mark.sqlite_only("about links into a bucket")
+
 LARGE = b"%PDF-1.4\n" + bytes(9 * 1024 * 1024)
 
 

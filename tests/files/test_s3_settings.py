@@ -19,6 +19,8 @@ from workers import line_to_each, wait_until_all
 
 from undercroft import testing
 
+pytestmark = pytest.mark.sqlite_only("about the settings of a bucket")
+
 RECORDS = "/api/collections/shelf/records"
 TEST = "/api/settings/test/s3"
 SETTINGS = "/api/settings"

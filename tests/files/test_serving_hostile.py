@@ -12,7 +12,7 @@ from hostile import MARK, hostile_files
 from servers import running
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about what browsers make of files")]
 
 SHELF = {"name": "shelf", "createRule": "", "viewRule": "", "fields": [{"name": "open", "type": "file"}]}
 EMBED = """

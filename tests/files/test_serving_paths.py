@@ -98,6 +98,7 @@ def plant(folder: Path, outside: Path) -> None:
     os.mkfifo(folder / "pipe")
 
 
+@pytest.mark.sqlite_only("about paths on the wire")
 def test_raw_paths(tmp_path):
     """The server itself gives out nothing for paths that no client library would send."""
     (tmp_path / "outside.txt").write_bytes(SENTINEL)

@@ -12,6 +12,8 @@ from chromium import running_chromium, static
 from film import make_film
 from servers import running
 
+pytestmark = pytest.mark.sqlite_only("about downloads")
+
 SHELF = {
     "name": "shelf",
     "createRule": "",

@@ -13,7 +13,7 @@ import pytest
 from network import free_port
 from program import connect, run, serving, talk
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about downloads")]
 
 GIB = 1 << 30
 SHELF = {"id": "shelf0000000000", "name": "shelf", "createRule": "", "fields": [{"name": "open", "type": "file"}]}

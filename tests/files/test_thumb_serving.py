@@ -103,6 +103,7 @@ async def test_thumbs_go_with_their_record(client, path):
     assert await keys(client.backend.files) == []
 
 
+@pytest.mark.sqlite_only("about memory")
 def test_a_bomb_leaves_the_server_alone(tmp_path):
     """A PNG of 256 million pixels costs the server and its helpers no memory, and others are served meanwhile."""
     with running("undercroft", tmp_path) as server:

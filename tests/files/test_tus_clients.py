@@ -18,7 +18,7 @@ from nodejs import node_modules
 from servers import running
 from tus import file_field
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about the protocol of uploads")]
 
 HERE = Path(__file__).parent
 MIB = 1024 * 1024

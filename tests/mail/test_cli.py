@@ -12,6 +12,8 @@ from undercroft.app import close_backend, open_backend
 from undercroft.mail.message import Letter, Mailbox
 from undercroft.mail.outbox import bury, claim, enqueue, seal
 
+pytestmark = pytest.mark.sqlite_only("about the command")
+
 LETTER = seal(Letter(Mailbox("desk@example.com"), (Mailbox("ada@example.com"),), "Hello", "<p>s3cret</p>"), "news")
 
 

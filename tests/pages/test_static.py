@@ -215,6 +215,7 @@ async def test_pages_come_before_files(serve_files):
     assert [await world.shown(path) for path in ("/feed.xml", "/a.txt", "/other")] == ["page", "file", "any"]
 
 
+@pytest.mark.sqlite_only("about a server without pages")
 async def test_without_a_site(tmp_path):
     """Without pages and files there is the API alone, and its answers are what they were."""
     async with testing.client(tmp_path / "data", site=tmp_path) as client:

@@ -33,10 +33,10 @@ class Tally:
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
-@pytest.fixture(params=["two workers", "two nodes"])
+@pytest.fixture(params=["sqlite", "postgresql"], ids=["two workers", "two nodes"])
 def lines(request, tmp_path):
     """A line to each of two workers on SQLite, or of two nodes on PostgreSQL, with a collection that is open to all."""
-    is_sqlite = request.param == "two workers"
+    is_sqlite = request.param == "sqlite"
     site = workers(tmp_path, 2) if is_sqlite else nodes(tmp_path, request.getfixturevalue("postgres").database())
     with site as opened:
         change(opened[0], "POST", "/api/collections", RACES, log_in(opened[0]))

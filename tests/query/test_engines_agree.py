@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from undercroft import testing
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_engines]
 
 OPEN = {f"{action}Rule": "" for action in ("list", "view", "create", "update", "delete")}
 FIELDS = [
