@@ -25,7 +25,7 @@ PAGE = """{% set title = records.notes.get(params.id).title %}{% set t = records
 SITE = {
     "pages/_layout.html": "<!doctype html><html lang=en><title>{{ title }}</title>{{ content }}</html>",
     "pages/notes/[id].html": PAGE,
-    "pages/careless/[id].html": "{{ records.notes.get(params.id).body | safe }}",
+    "pages/careless/[id].html": "{% set title = 1 %}{{ records.notes.get(params.id).body | safe }}",
 }
 
 
