@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from club import Club
+from post_office import PostOffice, open_office
 from servers import running
+
+from undercroft.testing import TestClient
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,9 @@ def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+async def office(client: TestClient) -> AsyncIterator[PostOffice]:
+    async with open_office(client) as opened:
+        yield opened
