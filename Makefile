@@ -10,8 +10,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-demo: $(VENV)/.demo ## Load 34,000 cities and serve them (PORT=8090)
-	$(BIN)/python demo/run.py --port $(PORT)
+demo: $(VENV)/.demo ## Run the demo: a glossary with an intake desk (PORT=8090)
+	$(BIN)/undercroft demo --dir .demo --http 127.0.0.1:$(PORT)
 
 test: $(VENV)/.test ## Run the whole test-suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

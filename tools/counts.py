@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src"
+DEMO_PAGES = SOURCE / "undercroft" / "demo" / "glossary" / "pages"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Module:
 
 
 def load_modules(source: Path = SOURCE) -> dict[str, Module]:
-    """Every module below a source folder, by dotted name."""
-    return {module.name: module for module in map(_load_module, sorted(source.rglob("*.py")))}
+    """Every module below a source folder, by dotted name. Scripts of the demo's pages are a site's, and no modules."""
+    files = (path for path in sorted(source.rglob("*.py")) if DEMO_PAGES not in path.parents)
+    return {module.name: module for module in map(_load_module, files)}
 
 
 def _load_module(path: Path) -> Module:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from club import Club
+from post_office import PostOffice, open_office
 from servers import running
+
+from undercroft.testing import TestClient
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,3 +33,9 @@ def club(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+async def office(client: TestClient) -> AsyncIterator[PostOffice]:
+    async with open_office(client) as opened:
+        yield opened

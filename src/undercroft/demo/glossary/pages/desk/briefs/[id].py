@@ -1,0 +1,14 @@
+"""One brief at the desk; who opens a new one has read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undercroft.pages.context import PageRequest
+
+from .._staff import require_staff
+
+
+async def get(request: PageRequest) -> dict[str, Any]:
+    require_staff(request)
+    return {"brief": await request.records["briefs"].get(request.params["id"])}
