@@ -80,6 +80,14 @@ async def test_a_bucket_that_encrypts(store, proxy, tmp_path, content):
     assert await read(store, file) == content
 
 
+@pytest.mark.parametrize("size", [0, 5 << 20, 10 << 20, (10 << 20) + 1])
+async def test_checksums_are_compared(store, proxy, tmp_path, size):
+    """A bucket that names a file by its bytes is believed: the file is not read again."""
+    await keep(store, tmp_path, "c/r/a.bin", bytes(size))
+
+    assert proxy.count("GET") == 0
+
+
 @pytest.mark.parametrize("kind", ["error", "reset"])
 async def test_a_short_failure_is_not_noticed(store, proxy, tmp_path, kind):
     """What fails once is done again: a file goes there and comes back."""

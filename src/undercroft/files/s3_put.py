@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from asyncio import to_thread
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, Self
 from urllib.parse import quote
 
 import obstore
@@ -88,14 +87,35 @@ class _Source:
     sums: Sums
     facts: Facts
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """The file, piece by piece."""
-        with self.path.open("rb") as file:
-            while piece := await to_thread(self._next, file):
-                yield piece
 
-    def _next(self, file: BinaryIO) -> bytes:
-        return self.sums.add(file.read(_PIECE))
+class _Pieces:
+    """A file, piece by piece, until it is closed: whoever takes them may ask for one more when all is over."""
+
+    def __init__(self, source: _Source) -> None:
+        self._sums = source.sums
+        self._file = source.path.open("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await to_thread(self._next)
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    def _next(self) -> bytes:
+        try:
+            piece = self._file.read(_PIECE)
+        except ValueError:
+            return b""  # it is closed
+        return self._sums.add(piece) if piece else b""
 
 
 async def _send(clients: Clients, key: str, source: _Source) -> str:
@@ -104,10 +124,11 @@ async def _send(clients: Clients, key: str, source: _Source) -> str:
     client = clients.sending if clients.budget.has_left else clients.sending_once
     try:
         if sums.is_in_parts:
-            async with clients.large, aclosing(source.pieces()) as pieces:
-                sent = await obstore.put_async(
-                    client, key, pieces, attributes=attributes, chunk_size=sums.part, max_concurrency=_AT_ONCE
-                )
+            async with clients.large:
+                with _Pieces(source) as pieces:
+                    sent = await obstore.put_async(
+                        client, key, pieces, attributes=attributes, chunk_size=sums.part, max_concurrency=_AT_ONCE
+                    )
         else:
             content = sums.add(await to_thread(source.path.read_bytes))
             sent = await obstore.put_async(client, key, content, attributes=attributes, use_multipart=False)
