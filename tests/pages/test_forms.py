@@ -32,6 +32,7 @@ GOOD = {
 }
 PAGES = {
     "briefs.html": """{{ form(records.briefs, without=["status"], then="/thanks/{name}", labels={"name": "Your name"}) }}""",
+    "preset.html": """{{ form(records.briefs, only=["name", "email"], preset={"status": "new"}) }}""",
     "again.html": """{{ form(records.briefs, only=["name", "email"], done="We have it.") }}""",
     "edit.html": "{% set brief = records.briefs.get(request.query.id) %}{{ form(brief, only=['name', 'files']) }}",
     "thanks/[who].html": "<p>Thank you, {{ params.who }}.</p>",
@@ -76,8 +77,15 @@ async def test_form_has_the_fields_limits(visitor):
         *("name", "email", "budget", "topic", "message", "agreed", "files", submissions.TRAP),
     }
     assert sheet.inputs["name"] | {"aria-describedby": ""} == {
-        "id": "form-briefs-name", "name": "name", "type": "text", "minlength": "2", "maxlength": "60",
-        "required": "required", "autocomplete": "name", "aria-describedby": "", "value": None,
+        "id": "form-briefs-name",
+        "name": "name",
+        "type": "text",
+        "minlength": "2",
+        "maxlength": "60",
+        "required": "required",
+        "autocomplete": "name",
+        "aria-describedby": "",
+        "value": None,
     } | {"value": ""}
     assert sheet.inputs["files"]["accept"] == "image/png"
 
@@ -122,7 +130,10 @@ async def test_failed_form_keeps_what_was_typed(site, visitor):
         "message": "Hello\nthere",
     }
     assert {name: sheet.forms[0]["fields"][name] for name in ("name", "email", "topic", "agreed")} == {
-        "name": "A", "email": "nonsense", "topic": "app", "agreed": "true",
+        "name": "A",
+        "email": "nonsense",
+        "topic": "app",
+        "agreed": "true",
     }
     assert "Must be a number." in answer.text
     assert await briefs(site) == []
@@ -262,3 +273,13 @@ async def test_markup_in_values_is_text(site, visitor):
 async def test_pages_with_forms_are_in_no_cache(visitor):
     """A form's token is for one visitor."""
     assert "no-store" in (await visitor.open("/briefs")).headers["cache-control"]
+
+
+async def test_preset_values_are_the_pages_own(site, visitor):
+    """What a page sets is written, and nobody else sets it."""
+    page = await visitor.open("/preset")
+    typed = {"name": "Ann", "email": "ann@example.com", "status": "paid"}
+
+    assert (await visitor.send(page, typed)).status == 303
+    assert (await briefs(site))[0]["status"] == "new"
+    assert "status" not in Sheet(page.text).inputs

@@ -51,7 +51,7 @@ class FormOptions:
     """How a form is to look: what `form(...)` takes, by name.
 
     `only` and `without` choose fields; `labels`, `help`, `looks` and `attributes` are by
-    field; `values` is what a new record begins with; `then` is where a success leads, and
+    field; `values` is what a new record begins with, `preset` what is set unseen; `then` is where a success leads, and
     may name fields, as in `/terms/{slug}`; `done` is said where it leads nowhere. With
     `enters` whoever makes an account is signed in at once.
     """
@@ -63,6 +63,7 @@ class FormOptions:
     looks: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any] = field(default_factory=dict)
     then: str = ""
     enters: bool = False
     submit: str = "Send"
@@ -108,7 +109,7 @@ async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, 
     collection = collection_of_record(target) if isinstance(target, PageRecord) else target.collection
     names = _chosen(collection, options)
     form_id = options.name or f"form-{collection.name}"
-    made = Descriptor(collection.name, names, record.id if record else "", options.then, options.enters)
+    made = Descriptor(collection.name, names, record.id if record else "", options.then, options.enters, options.preset)
     descriptor = msgspec.json.encode(made).decode()
     failure = visit.failure if visit.failure is not None and visit.failure.sent.form == form_id else None
     held = _held(collection, record, options)

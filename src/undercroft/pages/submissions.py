@@ -51,7 +51,8 @@ class TooQuick(Forbidden):
 class Descriptor(msgspec.Struct, frozen=True):
     """What a form writes: a new record, or that with the id `record`; and where the visitor goes then.
 
-    With `enters` the record is an account, and whoever made it is signed in.
+    `preset` are values that the page sets and the visitor does not see. With `enters` the
+    record is an account, and whoever made it is signed in.
     """
 
     collection: str
@@ -59,6 +60,7 @@ class Descriptor(msgspec.Struct, frozen=True):
     record: str = ""
     then: str = ""
     enters: bool = False
+    preset: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Submissions:
             if age < MIN_SECONDS:
                 raise TooQuick
         data = read_typed(collection, descriptor.fields, sent.texts)
-        data |= _uploads(collection, descriptor, body)
+        data |= _uploads(collection, descriptor, body) | dict(descriptor.preset)
         record = await visit.records[collection.name].save(descriptor.record or None, data, storing_with(visit))
         if descriptor.enters:
             await _enter(visit, collection, record.id)

@@ -1,4 +1,4 @@
-"""One brief at the desk; who opens a new one has read it."""
+"""One brief at the desk."""
 
 from __future__ import annotations
 
