@@ -203,7 +203,7 @@ async def test_who_leaves_during_an_upload_takes_no_file_along(things, monkeypat
         going_on.wait(5)
         return await append_change(*entry)
 
-    monkeypatch.setattr("undercroft.records.write.append_change", log_late)
+    monkeypatch.setattr("undercroft.records.log.append_change", log_late)
     form = {"docs": File("fine.txt", b"x")}
     caller = asyncio.create_task(things.client.post("/api/collections/things/records", form=form))
     await asyncio.to_thread(moving.wait, 5)

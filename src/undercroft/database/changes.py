@@ -4,15 +4,22 @@ Realtime, replay, webhooks and the other processes of a server read it; nothing 
 tells them anything. Positions only grow and are never used again. Where several write
 at once an entry may appear behind one with a higher position; those that follow the log
 read no further than where it is settled, and so see every entry once, in order.
+
+While somebody listens to changes of records, an entry keeps for a while what the record
+was after the change, or before its end: who hears of it later can judge and show it all the
+same, when the record has another shape by then, or is gone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Row, Transaction
+from undercroft.database.engine import Engine, Row, Transaction, Value
 from undercroft.database.positions import Read, hold_position, save_position
 from undercroft.dates import now
 
@@ -21,7 +28,8 @@ ChangeAction = Literal["create", "update", "delete"]
 
 KEPT = 100_000
 _AT_ONCE = 20_000
-_INSERT = 'INSERT INTO "_changes" ("at", "kind", "collection", "record", "action")'
+_LARGEST_ROW = 256 * 1024  # characters; what is larger is read again, or lost with its record
+_INSERT = 'INSERT INTO "_changes" ("at", "kind", "collection", "record", "action", "row")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +44,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """A change with its place in the log and its moment."""
+    """A change with its place in the log and its moment; `row` is the text that `render_row` made, or empty."""
 
     id: int
     at: str
     change: Change
+    row: str = ""
 
 
-async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> int:
-    """Write the entry that ends a write; its position."""
+async def append_change(tx: Transaction, dialect: Dialect, change: Change, row: str = "") -> int:
+    """Write the entry that ends a write; its position. `row` comes from `render_row`."""
     is_of_record = change.kind == "record"
     if not is_of_record:
         await hold_position(tx, dialect, change.kind)
-    values = (now(), change.kind, change.collection, change.record, change.action)
+    values = (now(), change.kind, change.collection, change.record, change.action, row)
     position = _position(await tx.run(_insert_sql(dialect), values))
     if not is_of_record:
         await save_position(tx, dialect, change.kind, position)
@@ -59,14 +68,23 @@ async def append_change(tx: Transaction, dialect: Dialect, change: Change) -> in
 async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, table: str) -> None:
     """Write an entry for each record of a table that is about to be emptied."""
     mark = dialect.placeholder
-    chosen = f"""{mark(1, "date")}, 'record', {mark(2, "text")}, "r"."id", 'delete'"""
+    chosen = f"""{mark(1, "date")}, 'record', {mark(2, "text")}, "r"."id", 'delete', ''"""
     source = f"{dialect.change_source()} AS c, {dialect.quote(table)} AS r"
     await tx.run(f"{_INSERT} SELECT {chosen} FROM {source}", (now(), collection))
     await prune_changes(tx, dialect, await last_change_id(tx.run) - KEPT)
+    tx.announce("record")
+
+
+def render_row(columns: Mapping[str, Value]) -> str:
+    """A record's columns as an entry keeps them; empty for what it does not keep."""
+    if any(isinstance(value, bytes) for value in columns.values()):
+        return ""
+    text = msgspec.json.encode(columns).decode()
+    return text if len(text) <= _LARGEST_ROW else ""
 
 
 def _insert_sql(dialect: Dialect) -> str:
-    texts = ", ".join(dialect.placeholder(number, "text") for number in range(2, 6))
+    texts = ", ".join(dialect.placeholder(number, "text") for number in range(2, 7))
     source = f"{dialect.change_source()} AS c"
     return f'{_INSERT} SELECT {dialect.placeholder(1, "date")}, {texts} FROM {source} RETURNING "id"'
 
@@ -112,15 +130,15 @@ async def changes_since(engine: Engine, position: int, limit: int = 1000) -> lis
     if settled <= position:
         return []
     places = [engine.dialect.placeholder(number) for number in (1, 2, 3)]
-    sql = f"""SELECT "id", "at", "kind", "collection", "record", "action" FROM "_changes"
+    sql = f"""SELECT "id", "at", "kind", "collection", "record", "action", "row" FROM "_changes"
         WHERE "id" > {places[0]} AND "id" <= {places[1]} ORDER BY "id" LIMIT {places[2]}"""
     return [_logged(row) for row in await engine.read(sql, (position, settled, limit))]
 
 
 def _logged(row: Row) -> LoggedChange:
-    position, at, kind, collection, record, action = row
+    position, at, kind, collection, record, action, kept = row
     # The columns hold what `append_change` wrote, whose types the driver cannot know.
-    return LoggedChange(position, at, Change(kind, collection, record, action))  # type: ignore[arg-type]
+    return LoggedChange(position, at, Change(kind, collection, record, action), kept)  # type: ignore[arg-type]
 
 
 def _position(rows: list[Row]) -> int:

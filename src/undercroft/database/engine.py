@@ -97,6 +97,10 @@ class Transaction(Protocol):
         """Call, once this operation is durable, whoever listens to this kind of change; however often, only once."""
         ...
 
+    def is_heard(self, kind: str) -> bool:
+        """Whether anybody listens to this kind of change."""
+        ...
+
 
 Operation = Callable[[Transaction], Awaitable[T]]
 Listeners = dict[str, Callable[[], None]]

@@ -106,6 +106,12 @@ async def _keep_files_due(tx: Transaction, dialect: Dialect) -> None:
     await tx.run(f'CREATE TABLE "_files_due" ("key" {_NAME_TYPE}, "due" {number})')
 
 
+async def _follow_records(tx: Transaction, dialect: Dialect) -> None:
+    text = dialect.column_type("text")
+    await tx.run(f'ALTER TABLE "_changes" ADD COLUMN "row" {text}')
+    await tx.run("""CREATE INDEX "_changes_row" ON "_changes" ("id") WHERE "row" <> ''""")
+
+
 SYSTEM_MIGRATIONS = (
     Migration(1, "system tables", _make_system_tables),
     Migration(2, "several processes", _share_among_processes),
@@ -113,4 +119,5 @@ SYSTEM_MIGRATIONS = (
     Migration(4, "sessions", _keep_sessions),
     Migration(5, "letters", _keep_letters),
     Migration(6, "files that must go", _keep_files_due),
+    Migration(7, "live updates", _follow_records),
 )

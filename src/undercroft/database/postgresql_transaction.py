@@ -75,6 +75,10 @@ class PostgresTransaction:
         """Call, once the transaction is durable, whoever listens to this kind of change."""
         announce(kind, self._listeners, self.actions)
 
+    def is_heard(self, kind: str) -> bool:
+        """Whether anybody listens to this kind of change."""
+        return kind in self._listeners
+
     async def commit(self) -> None:
         """Make it durable, or raise. Raises `OutcomeUnknown` when nobody can say whether it is."""
         if perf_counter() > self._until:

@@ -72,6 +72,10 @@ class Session:
         """Call, once the transaction is durable, whoever listens to this kind of change."""
         announce(kind, self._listeners, self._actions)
 
+    def is_heard(self, kind: str) -> bool:
+        """Whether anybody listens to this kind of change."""
+        return kind in self._listeners
+
     async def commit(self) -> None:
         """Make everything durable and let the writer go on."""
         await self._ask("commit")

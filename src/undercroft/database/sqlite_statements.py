@@ -147,6 +147,10 @@ class OperationTransaction:
         """Call, once the operation is durable, whoever listens to this kind of change."""
         announce(kind, self._listeners, self.actions)
 
+    def is_heard(self, kind: str) -> bool:
+        """Whether anybody listens to this kind of change."""
+        return kind in self._listeners
+
     def end(self) -> None:
         """Nothing runs on it any more."""
         self._statements = None

@@ -15,11 +15,12 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.system import OF_ACCOUNTS
-from undercroft.database.changes import Change, ChangeAction, append_change, append_deletes
+from undercroft.database.changes import append_deletes
 from undercroft.database.engine import QueryTimeout, Transaction
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
+from undercroft.records.log import log_change
 from undercroft.records.record import from_row, select_columns
 
 MOST_SECONDS: Final = 30.0
@@ -95,15 +96,17 @@ class Cascade:
             await self._forget_accounts(collection, record["id"])
         names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
         self.files += [f"{collection.id}/{record['id']}/{name}" for name in names]
-        await self._log(collection, record["id"], "delete")
+        await log_change(self.transaction, self.access, collection, record, "delete")
 
     async def _keep(self, referring: Collection, record: Mapping[str, Any], field: RelationField, left: Any) -> None:
         stamps = [f.name for f in referring.fields if isinstance(f, AutodateField) and f.on_update]
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
         sets = ", ".join(f"{quote(name)} = {mark(n)}" for n, name in enumerate([field.name, *stamps], 1))
         sql = f"UPDATE {quote(referring.name)} SET {sets} WHERE {quote('id')} = {mark(len(stamps) + 2)}"
-        await self.access.run(sql, [field.to_column(left), *[now()] * len(stamps), record["id"]])
-        await self._log(referring, record["id"], "update")
+        moment = now()
+        await self.access.run(sql, [field.to_column(left), *[moment] * len(stamps), record["id"]])
+        kept = {**record, field.name: left, **dict.fromkeys(stamps, moment)}
+        await log_change(self.transaction, self.access, referring, kept, "update")
 
     async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:
         """Remove what the server keeps about one account or all: second factors, codes, devices, links."""
@@ -115,9 +118,6 @@ class Cascade:
             table = self.access.catalog.find(name)
             if table is not None:
                 await self.access.run(f"DELETE FROM {quote(table.name)} WHERE {test}", values)
-
-    async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
-        await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))
 
 
 def is_alone(access: Access, collection: Collection) -> bool:

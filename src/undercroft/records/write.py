@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
-from undercroft.database.changes import Change, ChangeAction, append_change
+from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
 from undercroft.dates import now
@@ -26,6 +26,7 @@ from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
 from undercroft.records.draft import Draft
 from undercroft.records.judge import judge_create, judge_update, refuse_view
+from undercroft.records.log import log_change
 from undercroft.records.prepare import Prepared
 from undercroft.records.read import guard
 from undercroft.records.record import find_record
@@ -58,7 +59,7 @@ class Writer:
         await self._insert(draft)
         await self._use_up(draft, "Failed to create record.")
         await self._file(draft, prepared)
-        await self._log(collection, draft.values["id"], "create")
+        await log_change(self.transaction, self.access, collection, draft.values, "create")
         return draft
 
     async def update(self, collection: Collection, record_id: str, prepared: Prepared) -> Draft:
@@ -71,7 +72,7 @@ class Writer:
         await self._forget_origins(draft)
         await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
-        await self._log(collection, record_id, "update")
+        await log_change(self.transaction, self.access, collection, draft.values, "update")
         return draft
 
     async def delete(self, collection: Collection, record_id: str) -> None:
@@ -152,10 +153,8 @@ class Writer:
         owner = f'"collectionRef" = {mark(1)} AND "recordRef" = {mark(2)}'
         sql = f'DELETE FROM {quote(home.name)} WHERE {owner} RETURNING "id"'
         for (origin,) in await self.access.run(sql, (draft.collection.id, before["id"])):
-            await self._log(home, str(origin), "delete")
-
-    async def _log(self, collection: Collection, record_id: str, action: ChangeAction) -> None:
-        await append_change(self.transaction, self.access.dialect, Change("record", collection.id, record_id, action))
+            change = Change("record", home.id, str(origin), "delete")
+            await append_change(self.transaction, self.access.dialect, change)
 
 
 def _insert_sql(access: Access, collection: Collection) -> str:
