@@ -29,6 +29,11 @@ REASONS = {
     "processes": "about what this engine has for several processes",
 }
 """The rooms whose tests are not of behaviour, and why some of theirs run on one engine."""
+MODULES = {
+    "test_s3_settings.py": "about the settings of a bucket",
+    "test_tus_faults.py": "about the file of an upload",
+}
+"""Modules all of whose databases are of one engine, and why."""
 FIXTURES = {
     "dev": "about letters in a folder",
     "serve_files": "about pages that have nothing to do with records",
@@ -84,7 +89,8 @@ def judge(item: pytest.Item) -> Found:
     fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("both_engines") or _has_engine_of_its_own(item):
         return Found(item.nodeid, room, "both")
-    reason = next((FIXTURES[name] for name in FIXTURES if name in fixtures), REASONS.get(room, ""))
+    known = [*(FIXTURES[name] for name in FIXTURES if name in fixtures), MODULES.get(item.path.name), REASONS.get(room)]
+    reason = next(filter(None, known), "")
     if "postgres" in fixtures:
         return Found(item.nodeid, room, "postgresql", reason)
     return Found(item.nodeid, room, "sqlite", reason) if _opened(item) else Found(item.nodeid, room, "none")
