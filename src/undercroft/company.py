@@ -17,6 +17,7 @@ from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
 from undercroft.database.wakeup import Silence, Wakeup
 from undercroft.files.ledger import abandon_due, has_due_files
+from undercroft.files.probe import tell_fault
 from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
 from undercroft.files.tus_sweep import keep_sweeping
 from undercroft.ids import record_id
@@ -49,8 +50,8 @@ class Company:
         self._leader = leader
         self._postman = postman
         work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), postman.run())
-        clearing = keep_clearing(backend.filing, backend.staging)
-        self._tasks = [asyncio.create_task(each) for each in (*work, clearing)]
+        files = (keep_clearing(backend.filing, backend.staging), tell_fault(backend.files))
+        self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:

@@ -8,7 +8,7 @@ import sys
 
 import httpx
 import pytest
-from kept import keys
+from kept import keep, keys
 from network import free_port
 from program import COMMAND, run, serving
 from s3_faults import Fault, faulty
@@ -18,6 +18,8 @@ from shelf import TEXT, make_shelf, put
 from workers import line_to_each, wait_until_all
 
 from undercroft import testing
+from undercroft.files.probe import tell_fault
+from undercroft.files.s3 import S3Files
 
 pytestmark = pytest.mark.sqlite_only("about the settings of a bucket")
 
@@ -75,6 +77,30 @@ async def test_a_bucket_that_does_not(client, s3, changes, words):
     assert answer.error.message.startswith("Failed to test the S3 filesystem. Raw error: \n")
     assert words in answer.error.message
     assert SECRET not in answer.text
+
+
+async def test_a_bucket_that_everybody_can_read(client, s3):
+    """A bucket that gives its files to everybody, past all rules, is told from one that is private."""
+    root = await client.superuser()
+    with faulty(s3.port) as proxy:
+        await client.patch(SETTINGS, {"s3": bucket(proxy.endpoint)}, as_=root)
+        proxy.faults = (Fault("open", ("HEAD",)),)
+        answer = await client.post(TEST, {"filesystem": "storage"}, as_=root)
+
+    assert "make it private" in answer.error.message
+
+
+async def test_a_bucket_that_everybody_can_read_is_told_of(tmp_path, s3, caplog):
+    """When a server starts on a bucket that everybody can read, its operator is told; a private one is not worth a word."""
+    with faulty(s3.port) as proxy:
+        store = S3Files(s3.bucket(proxy.endpoint))
+        await keep(store, tmp_path, "c/r/a.txt")
+        await tell_fault(store)
+        assert caplog.text == ""
+
+        proxy.faults = (Fault("open", ("HEAD",)),)
+        await tell_fault(store)
+        assert "make it private" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ Kind = Literal[
     "forget",
     "flip",
     "encrypted",
+    "open",
     "elsewhere",
 ]
 SKEW = (
@@ -105,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
                 return None
             case "elsewhere":
                 return self._say(307, b"", [("location", "http://127.0.0.1:9/secret")])
+            case "open" if "authorization" not in self.headers:
+                return self._say(200, b"", [("last-modified", "Sun, 22 Nov 2026 12:00:00 GMT"), ("etag", '"0"')])
             case "forget":
                 return self._say(200, b"", [("etag", f'"{md5(body)}"')])
             case "flip":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.files.store import FileStore, LinkingStore, StoredFile
+from undercroft.files.store import FileStore, RemoteStore, StoredFile
 from undercroft.http.file_response import FileResponse
 from undercroft.http.response import Header
 
@@ -15,5 +15,5 @@ _UNTOLD: Final[Header] = (b"referrer-policy", b"no-referrer")
 def redirect_to_store(store: FileStore, file: StoredFile, kind: str, disposition: str) -> FileResponse | None:
     """Where the file is to be had, if its store gives it out; it is shown there as it would be here."""
     shown = {"content-type": kind, "content-disposition": disposition}
-    link = store.link(file, shown) if isinstance(store, LinkingStore) else None
+    link = store.link(file, shown) if isinstance(store, RemoteStore) else None
     return FileResponse(307, [(b"location", link.encode()), _ONCE, _UNTOLD]) if link else None

@@ -16,6 +16,7 @@ import obstore
 from undercroft.files.keys import BadKey, split_key
 from undercroft.files.s3_bucket import Bucket
 from undercroft.files.s3_client import Clients, connect
+from undercroft.files.s3_errors import FAULTS
 from undercroft.files.s3_link import sign_link
 from undercroft.files.s3_put import MD5, ORIGINAL_NAME, put_file
 from undercroft.files.s3_read import read_file
@@ -70,6 +71,14 @@ class S3Files:
         """An address in the bucket, where that is wanted and the file is large."""
         seconds = self.bucket.link_seconds
         return sign_link(self.bucket, file.key, seconds, headers) if seconds and file.size >= _LARGE else None
+
+    async def is_open(self, key: str) -> bool:
+        """Whether everybody can read a file in the bucket."""
+        try:
+            await obstore.head_async(self._clients.anonymous, key)
+        except FAULTS:
+            return False
+        return True
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete files with their thumbs, or all below a key that ends in a slash."""

@@ -65,6 +65,7 @@ class Clients:
     sending: S3Store
     sending_once: S3Store
     reading: S3Store
+    anonymous: S3Store
     budget: Budget = field(default_factory=Budget)
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LARGE_AT_ONCE))
 
@@ -96,17 +97,18 @@ def connect(bucket: Bucket) -> Clients:
         sending=_client(bucket, {"timeout": transfer}, _PART_TRIES),
         sending_once=_client(bucket, {"timeout": transfer}),
         reading=_client(bucket, {"timeout": _DAY, "read_timeout": timedelta(seconds=bucket.timeout)}),
+        anonymous=_client(bucket, {"timeout": timedelta(seconds=bucket.timeout)}, is_signed=False),
     )
 
 
-def _client(bucket: Bucket, limits: ClientConfig, tries: int = 0) -> S3Store:
+def _client(bucket: Bucket, limits: ClientConfig, tries: int = 0, *, is_signed: bool = True) -> S3Store:
     # Said in full, so that no variable of the environment decides.
     config: S3Config = {
         "endpoint": bucket.root,
         "aws_endpoint_url_s3": bucket.root,
         "region": bucket.region,
         "virtual_hosted_style_request": not bucket.is_path_style,
-        "skip_signature": False,
+        "skip_signature": not is_signed,
         "unsigned_payload": False,
     }
     common: ClientConfig = {

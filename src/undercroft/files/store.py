@@ -99,11 +99,14 @@ class FileStore(Protocol):
 
 
 @runtime_checkable
-class LinkingStore(Protocol):
-    """A store that can have its files fetched from itself, by whoever has the address."""
+class RemoteStore(Protocol):
+    """A store on another machine, which others can reach as well as we can."""
 
     def link(self, file: StoredFile, headers: Mapping[str, str]) -> str | None:
         """An address that is good for a minute at most, if files like this are to be fetched so.
 
         The answer there has these headers.
         """
+
+    async def is_open(self, key: str) -> bool:
+        """Whether everybody can read a file from the store itself, whatever the rules of its record say."""
