@@ -21,8 +21,6 @@ from undercroft import testing
 from undercroft.files.probe import tell_fault
 from undercroft.files.s3 import S3Files
 
-pytestmark = pytest.mark.sqlite_only("about the settings of a bucket")
-
 RECORDS = "/api/collections/shelf/records"
 TEST = "/api/settings/test/s3"
 SETTINGS = "/api/settings"

@@ -18,7 +18,7 @@ from servers import PASSWORD, ROOT, Server
 from tus import PIECE, TUS, file_field
 from workers import line_to_each
 
-pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about the file of an upload")]
+pytestmark = pytest.mark.slow
 
 MIB = 1024 * 1024
 SIZE = 12 * MIB
