@@ -30,6 +30,7 @@ REASONS = {
 }
 """The rooms whose tests are not of behaviour, and why some of theirs run on one engine."""
 MODULES = {
+    "test_browser.py": "about what a browser makes of pages",
     "test_s3_settings.py": "about the settings of a bucket",
     "test_tus_faults.py": "about the file of an upload",
 }
