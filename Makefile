@@ -5,7 +5,7 @@ PORT ?= 8090
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick check bench format pins clean
+.PHONY: help demo test quick check bench benchpages format pins clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -28,6 +28,9 @@ check: $(VENV)/.test ## Format, lint, types and the rules of the house
 
 bench: $(VENV)/.bench ## Same work on Undercroft, PocketBase, FastAPI and a bare handler (needs wrk)
 	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
+
+benchpages: $(VENV)/.bench ## The same pages on Undercroft, Django and FastAPI (needs wrk)
+	$(BIN)/python benchmarks/pages.py $(BENCH_ARGS)
 
 format: $(VENV)/.test ## Rewrite the code as the formatter wants it
 	$(BIN)/ruff format .

@@ -6,8 +6,11 @@ import http.client
 import os
 import signal
 import subprocess
+import threading
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 
 import httpx
@@ -35,6 +38,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         assert run("superuser", "upsert", ROOT, PASSWORD, "--dir", "data", folder=folder).returncode == 0
         self.process = None
+        self.http = httpx.Client(base_url=self.url, timeout=30)
 
     def start(self):
         command = [COMMAND, "serve", "--http", f"127.0.0.1:{self.port}", "--dir", "data"]
@@ -49,24 +53,31 @@ class Site:
     def begin(self):
         server = Server(self.url)
         server.sign_in("root", "_superusers", ROOT)
+        self.root = {"Authorization": server.tokens["root"]}
         assert server.call("POST", "/api/collections", PAPERS).status_code == 200
-        answer = httpx.post(f"{self.url}/api/uploads", headers=TUS | {"upload-length": str(SIZE)})
+        answer = self.http.post("/api/uploads", headers=TUS | {"upload-length": str(SIZE)})
         assert answer.status_code == 201
         return answer.headers["location"]
 
     def offset(self, place):
-        answer = httpx.head(self.url + place, headers=TUS)
+        answer = self.http.head(place, headers=TUS)
         assert answer.status_code == 200
         return int(answer.headers["upload-offset"])
 
 
 @pytest.fixture
-def site(tmp_path):
+def stopped(tmp_path):
     made = Site(tmp_path)
-    made.start()
     yield made
-    if made.process.poll() is None:
+    made.http.close()
+    if made.process is not None and made.process.poll() is None:
         made.kill()
+
+
+@pytest.fixture
+def site(stopped):
+    stopped.start()
+    return stopped
 
 
 @pytest.fixture
@@ -107,8 +118,8 @@ def test_a_killed_server_does_not_lie(site, content, seed):
     connection = pour(site.port, place, content, offset, SIZE)
     assert connection.getresponse().status == 204
     connection.close()
-    answer = httpx.post(site.url + RECORDS, json={"doc": f"@upload:{place.rpartition('/')[2]}"}).json()
-    served = httpx.get(f"{site.url}/api/files/papers/{answer['id']}/{answer['doc']}").content
+    answer = site.http.post(RECORDS, json={"doc": f"@upload:{place.rpartition('/')[2]}"}).json()
+    served = site.http.get(f"/api/files/papers/{answer['id']}/{answer['doc']}").content
     assert hashlib.sha256(served).digest() == hashlib.sha256(content).digest()
     assert {path.name for path in part.parent.iterdir()} == {"place"}
 
@@ -141,15 +152,12 @@ def wait_until(holds):
         time.sleep(0.02)
 
 
-def test_two_workers(tmp_path, content):
+def test_two_workers(stopped, content):
     """Workers share what has arrived: each knows the offset, goes on with it, and keeps its hands off what another writes."""
-    assert run("superuser", "upsert", ROOT, PASSWORD, "--dir", "data", folder=tmp_path).returncode == 0
-    port = free_port()
-    with serving(port, "--workers", "2", "--dir", "data", folder=tmp_path) as process:
-        site = Site.__new__(Site)
-        site.url = f"http://127.0.0.1:{port}"
+    site = stopped
+    with serving(site.port, "--workers", "2", "--dir", "data", folder=site.folder) as process:
         place = site.begin()
-        with line_to_each(process.pid, port) as lines:
+        with line_to_each(process.pid, site.port) as lines:
             one, two = (line._connection for line in lines)
             assert patch(one, place, 0, content[:MIB]) == (204, str(MIB))
             assert head(two, place) == str(MIB)
@@ -160,8 +168,8 @@ def test_two_workers(tmp_path, content):
             dead = patch(two, place, 3 * MIB, content[3 * MIB :])
             assert dead == (204, str(SIZE))
             assert one.getresponse().status == 409
-        answer = httpx.post(site.url + RECORDS, json={"doc": f"@upload:{place.rpartition('/')[2]}"}).json()
-        served = httpx.get(f"{site.url}/api/files/papers/{answer['id']}/{answer['doc']}").content
+        answer = site.http.post(RECORDS, json={"doc": f"@upload:{place.rpartition('/')[2]}"}).json()
+        served = site.http.get(f"/api/files/papers/{answer['id']}/{answer['doc']}").content
     assert hashlib.sha256(served).digest() == hashlib.sha256(content).digest()
 
 
@@ -185,3 +193,61 @@ def half_sent(connection, place, offset, content, length):
     for name, value in (PIECE | {"upload-offset": str(offset), "content-length": str(length)}).items():
         connection.putheader(name, value)
     connection.endheaders(content)
+
+
+def test_a_finish_that_is_killed(site, seed):
+    """Killed again and again while records take uploads, the server has each upload once: waiting, or in one record."""
+    chance = Random(seed)
+    site.begin()
+    contents = {begin_whole(site, text): text for text in (f"text {number}".encode() for number in range(150))}
+
+    def kill_now_and_then():
+        for _ in range(4):
+            time.sleep(chance.uniform(0.05, 0.4))
+            site.kill()
+            site.start()
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(partial(finish, site), contents))
+    killer.join()
+    site.kill()
+    site.start()  # sweeps
+
+    records = site.http.get(f"{RECORDS}?perPage=500", headers=site.root).json()["items"]
+    served = [site.http.get(f"/api/files/papers/{each['id']}/{each['doc']}").content for each in records]
+    assert sorted(served) == sorted(contents.values())
+    print(f"{answers.count('unknown')} of {len(answers)} answers were lost")  # noqa: T201
+    data = site.folder / "data"
+    wait_until(lambda: stored_names(data / "storage") == {each["doc"] for each in records})
+    wait_until(lambda: {path.name for path in (data / "uploads").iterdir()} == {"place"})
+
+
+def stored_names(folder):
+    return {path.name for path in folder.rglob("*.txt")}
+
+
+def begin_whole(site, content):
+    """A finished upload's id."""
+    name = b64encode(b"text.txt").decode()
+    told = PIECE | {"upload-length": str(len(content)), "upload-metadata": f"filename {name}"}
+    answer = site.http.post("/api/uploads", content=content, headers=told | site.root)
+    assert answer.headers["upload-offset"] == str(len(content))
+    return answer.headers["location"].rpartition("/")[2]
+
+
+def finish(site, upload_id):
+    """Try until it is known that the record is there; `unknown` when an answer was lost."""
+    was_lost = False
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            body = {"doc": f"@upload:{upload_id}"}
+            answer = site.http.post(RECORDS, json=body, headers=site.root)
+            if answer.status_code == 200:
+                return "made"
+            assert was_lost, answer.text
+            assert answer.json()["data"]["doc"]["code"] == "validation_unknown_upload"
+            return "unknown"
+        was_lost = True
+        time.sleep(0.05)

@@ -32,18 +32,18 @@ class PageRequest:
     """A visit: what was asked, who asks, and what they may read and write.
 
     `http` is the request beneath; `page` the page that was found, `params` the named
-    parts of its URL. `headers_to_send` go with the answer, whatever it is; `is_private`
+    parts of its URL, `clock` counts what it costs. `headers_to_send` go with the answer, whatever it is; `is_private`
     keeps it out of caches, as it is for everyone who is signed in. `failure` is what a form
     was refused for, which is drawn again; `stored` what the page does where one is stored.
     """
 
-    def __init__(self, http: Request, page: Page, params: Mapping[str, str]) -> None:
+    def __init__(self, http: Request, page: Page, params: Mapping[str, str], clock: Stopwatch | None = None) -> None:
         self.http = http
         self.page = page
         self.params = params
         self.method = http.method
         self.path = http.path
-        self.clock = Stopwatch()
+        self.clock = clock or Stopwatch()
         self.headers_to_send: list[Header] = []
         self.is_private = http.identity is not None
         self.failure: Failure | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from undercroft.pages.rows import read_moment
 from undercroft.templating.markdown import render_markdown, sanitize
 
 _TAGS: Final = re.compile(r"<[^>]*>")
+_PADDED: Final = "dmHIMSjy"
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -24,7 +26,13 @@ def show_date(value: Any, form: str = "%Y-%m-%d") -> str:
     moment = _as_date(value)
     if moment is None:
         return ""
-    for letter in "dmHIMSjy":
+    return _format(moment, form)
+
+
+@lru_cache(maxsize=4096)
+def _format(moment: date, form: str) -> str:
+    """A date in a form; kept, for a list shows the same ones at every visit and making them is slow."""
+    for letter in _PADDED if "%-" in form else "":
         form = form.replace(f"%-{letter}", moment.strftime(f"%{letter}").lstrip("0") or "0")
     return moment.strftime(form)
 

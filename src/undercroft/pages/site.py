@@ -24,6 +24,7 @@ from undercroft.pages.routes import Page, scan, split_path
 from undercroft.pages.scripts import Scripts
 from undercroft.pages.sitemap import robots, sitemap
 from undercroft.pages.templates import Templates
+from undercroft.pages.timing import Stopwatch
 from undercroft.pages.urls import Urls
 from undercroft.pages.views import Names, Views
 
@@ -55,7 +56,7 @@ class Site:
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request. Raises what went wrong, for `failed` to show."""
-        path = escaped_path(request.asgi)
+        clock, path = Stopwatch(), escaped_path(request.asgi)
         segments = split_path(path)
         if segments is None:
             raise NoSuchAddress
@@ -68,7 +69,7 @@ class Site:
             if static is not None:
                 return static
         if found is not None:
-            return await self._visit(request, views, *found)
+            return await self._visit(request, views, PageRequest(request, *found, clock))
         return await self._fixed(request, views, path)
 
     async def failed(self, request: Request, error: Exception) -> Response:
@@ -88,11 +89,12 @@ class Site:
         exact = views.tree.exact(segments)
         return (exact, {}) if exact is not None else views.tree.find(segments)
 
-    async def _visit(self, request: Request, views: Views, page: Page, params: Mapping[str, str]) -> Response:
+    async def _visit(self, request: Request, views: Views, visit: PageRequest) -> Response:
         if request.method not in _SAFE:
             _refuse_foreign(request)
+        visit.clock.turn_to("visitor")
         request.identity = await authenticate(request)
-        visit = PageRequest(request, page, params)
+        visit.is_private = request.identity is not None
         work = self._run(views, visit)
         # Files that came with a form are put to their record beside the database: that is finished in any case.
         return await (shield(create_task(work)) if is_form_with_files(request) else work)

@@ -7,6 +7,8 @@ from typing import Any
 from jinja2 import BaseLoader, ChainableUndefined, Environment, Undefined
 from jinja2.utils import missing, object_type_repr
 
+from undercroft.templating.generator import Generator
+
 
 class Missing(Undefined):
     """A name that nothing stands for: it may be asked whether it is there, and fails when it is used."""
@@ -33,9 +35,13 @@ class Nothing(ChainableUndefined):
     __slots__ = ()
 
 
+class _Environment(Environment):
+    code_generator_class = Generator
+
+
 def make_environment(loader: BaseLoader, *, has_reload: bool = False) -> Environment:
     """An environment whose templates are compiled once, or with `has_reload` whenever their source changed."""
-    return Environment(
+    return _Environment(
         loader=loader,
         autoescape=True,
         enable_async=True,
