@@ -10,7 +10,7 @@ from pathlib import Path
 
 from undercroft.files.keys import THUMBS, split_key
 from undercroft.files.local_facts import SUFFIX
-from undercroft.files.local_folder import ABSENT, open_folder, told_faults
+from undercroft.files.local_folder import ABSENT, open_folder, temporary_name, told_faults
 
 
 def delete_key(root: Path, key: str) -> None:
@@ -30,7 +30,7 @@ def delete_key(root: Path, key: str) -> None:
 
 
 def _remove_file(folder: int, name: str) -> None:
-    for each in (name, name + SUFFIX):
+    for each in (name, name + SUFFIX, temporary_name(name), temporary_name(name + SUFFIX)):
         with suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(each, dir_fd=folder)
     _remove_tree(folder, THUMBS + name)

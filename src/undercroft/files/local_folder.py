@@ -87,10 +87,15 @@ def open_file(folder: int, name: str) -> int:
     return opened
 
 
+def temporary_name(name: str) -> str:
+    """What a file is called while it is written; who kills the writer leaves it behind."""
+    return f".{name}.tmp"
+
+
 def write_file(folder: int, name: str, content: bytes) -> None:
     """Put a small file in place, whole and durable but for its folder's entry."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    temporary = f".{name}.tmp"
+    temporary = temporary_name(name)
     written = os.open(temporary, flags, 0o644, dir_fd=folder)
     try:
         with os.fdopen(written, "wb") as target:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from undercroft.files.local_facts import SUFFIX, dump_facts
-from undercroft.files.local_folder import make_folders, open_folder, told_faults, write_file
+from undercroft.files.local_folder import make_folders, open_folder, temporary_name, told_faults, write_file
 from undercroft.files.store import Facts, StoreUnavailable
 
 _TRIES: Final = 5
@@ -70,7 +70,7 @@ class Put:
         return True
 
     def _copy(self, folder: int, name: str) -> None:
-        temporary = f".{name}.tmp"
+        temporary = temporary_name(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as target:
