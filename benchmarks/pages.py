@@ -53,6 +53,7 @@ def main() -> None:
     chosen = {name: server for name, server in contenders().items() if name in options.only.split(",")}
     try:
         result = {name: bring_up(server, world) for name, server in chosen.items()}
+        check_same(list(chosen.values()), world)
         print(f"\n{'':18}" + "".join(f"| {name:^29}" for name in chosen))
         for work in works(world):
             loads = measure(work, chosen, world, options)
@@ -98,6 +99,26 @@ def works(world: World) -> list[Work]:
         Work("page: 1 record", script=lambda *_: over_articles(world)),
         Work("page: list of 30", "/notes", signed_in=True),
     ]
+
+
+def check_same(servers: list[Server], world: World) -> None:
+    """End here unless every server shows the same article and the same thirty notes."""
+    article = world.articles[0]
+    shown = {}
+    for server in servers:
+        one = fetch(f"{server.base}/articles/{article['id']}")
+        many = fetch(f"{server.base}/notes", server.user_token)
+        titles = re.findall(r'">(Article \d+)</a>', many)
+        shown[server.name] = (article["body"] in one, "By Author" in one, len(titles), titles)
+    if len({str(facts) for facts in shown.values()}) != 1 or next(iter(shown.values()))[:3] != (True, True, 30):
+        sys.exit(f"The servers show different things: {shown}")
+
+
+def fetch(url: str, token: str = "") -> str:
+    request = urllib.request.Request(url, headers={"Authorization": token} if token else {})
+    with urllib.request.urlopen(request) as answer:
+        text: str = answer.read().decode()
+        return text
 
 
 def over_articles(world: World) -> str:
