@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from counts import SOURCE
 from network import free_port
 from nodejs import node_modules
 from problems import PAGE, render_table
+from s3_server import KEYS
 
-from pages import SHOWN_DATABASE, Block, Shell, read_blocks, same
+from pages import SHOWN_BUCKET, SHOWN_DATABASE, Block, Places, Shell, read_blocks, same
 
 ROOT = SOURCE.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -22,11 +24,15 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)[^)]*\)")
 def test_page_runs(page, tmp_path, request):
     """The blocks of a page run from top to bottom in an empty folder, as a reader would run them."""
     blocks = read_blocks(page.read_text(encoding="utf-8"))
-    asks_for_postgres = any(SHOWN_DATABASE in block.text for block in blocks if block.language == "console")
-    database = request.getfixturevalue("postgres").database() if asks_for_postgres else ""
+    commands = "".join(block.text for block in blocks if block.language == "console")
+    places = Places()
+    if SHOWN_DATABASE in commands:
+        places = Places(database=request.getfixturevalue("postgres").database())
+    if SHOWN_BUCKET in commands:
+        places = replace(places, bucket=request.getfixturevalue("s3").url(), variables=KEYS)
     if any(block.language == "js" for block in blocks):
         (tmp_path / "node_modules").symlink_to(node_modules())
-    with Shell(tmp_path, free_port(), database) as shell:
+    with Shell(tmp_path, free_port(), places) as shell:
         for block in blocks:
             run_block(shell, block)
 

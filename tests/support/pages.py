@@ -10,7 +10,8 @@ Of a page's fenced blocks these run, in an empty folder, from top to bottom:
 `...` in an expected text stands for anything. A block inside an HTML comment runs
 as well, unseen by the reader. `undercroft serve` and `granian` are started in the
 background and stopped when the page ends; port 8090 stands for one that is free,
-and postgresql://app@db.example.com/app for a database that is empty.
+postgresql://app@db.example.com/app for a database that is empty, and
+s3://photos/site?endpoint=https://s3.example.com for a bucket.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 SHOWN_PORT = "8090"
 SHOWN_DATABASE = "postgresql://app@db.example.com/app"
+SHOWN_BUCKET = "s3://photos/site?endpoint=https://s3.example.com"
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _SERVERS = ("undercroft serve", "granian ")
 _END = "--end-of-answer--"
@@ -97,16 +100,26 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@dataclass(frozen=True)
+class Places:
+    """What a page's shown places stand for, and the variables that open them."""
+
+    database: str = SHOWN_DATABASE
+    bucket: str = SHOWN_BUCKET
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 class Shell:
     """A shell in a folder of its own, for as long as a page runs."""
 
-    def __init__(self, folder: Path, port: int, database: str = "") -> None:
+    def __init__(self, folder: Path, port: int, places: Places | None = None) -> None:
         self.folder = folder
         self.port = str(port)
-        self.database = database or SHOWN_DATABASE
+        self.places = places or Places()
         self.servers: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **os.environ,
+            **self.places.variables,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "NO_COLOR": "1",
@@ -189,8 +202,10 @@ class Shell:
         raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")
 
     def _real(self, text: str) -> str:
-        return text.replace(SHOWN_PORT, self.port).replace(SHOWN_DATABASE, self.database)
+        text = text.replace(SHOWN_DATABASE, self.places.database).replace(SHOWN_BUCKET, self.places.bucket)
+        return text.replace(SHOWN_PORT, self.port)
 
     def _shown(self, text: str) -> str:
-        text = text.replace(self.database, SHOWN_DATABASE)
+        text = text.replace(self.places.database, SHOWN_DATABASE).replace(self.places.bucket, SHOWN_BUCKET)
+        text = text.replace(self.places.bucket.partition("?")[0], SHOWN_BUCKET.partition("?")[0])
         return text.replace(self.port, SHOWN_PORT).replace("\r", "").replace(str(self.folder), "/home/you")
