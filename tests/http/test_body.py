@@ -1,13 +1,13 @@
 """Bodies: which parser reads them, and where they end."""
 
 import asyncio
-import hashlib
 import random
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kept import md5
 
 from undercroft.errors import BadRequest, TooLarge
 from undercroft.files.staging import Staging
@@ -119,7 +119,7 @@ async def test_multipart(piece, staging):
 
     assert read.data == {"t": ["a", 7]}
     assert (upload.filename, upload.size, upload.path.read_bytes()) == ("x.txt", 5, b"hello")
-    assert (upload.type, upload.md5) == ("text/plain; charset=utf-8", hashlib.md5(b"hello").hexdigest())
+    assert (upload.type, upload.md5) == ("text/plain; charset=utf-8", md5(b"hello"))
 
 
 @pytest.mark.parametrize("size", [64 * 1024, 64 * 1024 + 1, 256 * 1024, 2_000_000])
@@ -131,7 +131,7 @@ async def test_files_wait_on_disk(size, staging):
     (upload,) = read.uploads
 
     assert upload.path.read_bytes() == content
-    assert upload.md5 == hashlib.md5(content).hexdigest()
+    assert upload.md5 == md5(content)
     await staging.discard(read.uploads)
     assert left_in(staging) == []
 
@@ -191,17 +191,17 @@ async def test_a_bad_body_leaves_no_file(after, size, staging):
 async def test_who_goes_away_leaves_no_file(staging):
     """A request that is cancelled in the middle of a file takes along what has come."""
     request = sent(MULTIPART, part(b'name="f"; filename="x"', b"x" * 1_000_000))
-    request.body, whole = request.body[:700_000], request.receive
+    request.body, whole, arrived = request.body[:700_000], request.receive, asyncio.Event()
 
     async def receive():
         if request.at >= len(request.body):
+            arrived.set()
             await asyncio.sleep(60)
         return await whole() | {"more_body": True}
 
     request.receive = receive
     reading = asyncio.create_task(read_body(request, 2_000_000, staging.intake({"f": 2_000_000}.get)))
-    while request.at < len(request.body):
-        await asyncio.sleep(0.01)
+    await arrived.wait()
     assert left_in(staging) != []
     reading.cancel()
     await asyncio.wait([reading])

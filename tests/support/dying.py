@@ -69,7 +69,7 @@ class Death:
 
     def _hear(self, event: str, arguments: tuple) -> None:
         if event in CHANGES or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_CREAT)):
-            self.step(f"{event} {os.path.basename(str(arguments[0]))}")
+            self.step(f"{event} {Path(str(arguments[0])).name}")
 
 
 async def act(directory: str, database: str, deed: str, death: Death) -> None:
