@@ -10,7 +10,7 @@ import datetime as dt
 import ipaddress
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -118,11 +118,12 @@ async def mail_server(
 ) -> AsyncIterator[MailServer]:
     """A mail server on this loop. With `tls` it offers STARTTLS, or speaks TLS from the start."""
     catcher = MailServer()
+    talks: list[SMTP] = []
 
     def make() -> SMTP:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of logins without TLS, which is what is tested
-            return SMTP(
+            talk = SMTP(
                 catcher,
                 hostname="mail.test",
                 enable_SMTPUTF8=True,
@@ -132,6 +133,8 @@ async def mail_server(
                 auth_require_tls=False,
                 loop=asyncio.get_running_loop(),
             )
+        talks.append(talk)
+        return talk
 
     listener = await asyncio.get_running_loop().create_server(
         make, "127.0.0.1", port, ssl=tls if implicit else None, reuse_address=True
@@ -142,6 +145,10 @@ async def mail_server(
     finally:
         catcher.go_on()
         listener.close()
+        for talk in talks:
+            if talk.transport is not None:
+                talk.transport.close()
+        await asyncio.sleep(0.01)  # the loop closes what was told to close
 
 
 class ThreadedMailServer:
@@ -166,6 +173,10 @@ class ThreadedMailServer:
         """All letters, once there are so many."""
         work = self.catcher.arrived(count, seconds)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds + 5)
+
+    def call(self, act: Callable[[], None]) -> None:
+        """Have something done in the server's loop."""
+        self._loop.call_soon_threadsafe(act)
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -95,7 +95,10 @@ async def open_office(client: TestClient) -> AsyncIterator[PostOffice]:
         assert (await client.patch("/api/settings", settings, as_=root)).status == 200
         office = PostOffice(client, root, server)
         await office.options(authAlert={"enabled": False})
-        yield office
+        try:
+            yield office
+        finally:
+            await client.app.stop()  # while there is a mail server for what is on its way
 
 
 def token_in(letter: Caught) -> str:
