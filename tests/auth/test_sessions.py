@@ -11,6 +11,7 @@ from undercroft.auth.form_token import FormExpired, form_age, issue_form_token, 
 from undercroft.auth.sessions import Device, begin_session, end_session, find_session
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
+from undercroft.testing import File
 
 OWN_PAGE = {"sec-fetch-site": "same-origin"}
 EMAIL, PASSWORD = "ann@example.com", "correct-horse-9"
@@ -161,6 +162,26 @@ async def test_bearer_token_goes_before_the_cookie(client, ann):
     answer = await client.get("/api/settings", headers=sent, as_=await client.superuser())
 
     assert answer.status == 200
+
+
+async def test_protected_files_open_from_our_own_pages(client, ann):
+    """A link in a page of ours works without a token, and a foreign page's does not."""
+    root = await client.superuser()
+    field = {"name": "file", "type": "file", "protected": True}
+    rule = f'@request.auth.id = "{ann.id}"'
+    await client.post(
+        "/api/collections", {"name": "docs", "type": "base", "fields": [field], "viewRule": rule}, as_=root
+    )
+    made = await client.post("/api/collections/docs/records", form={"file": File("a.txt", b"secret")}, as_=root)
+    value = await begin_session(client.backend.engine, ann, Device())
+    path = f"/api/files/docs/{made.json['id']}/{made.json['file']}"
+    cookie = {"cookie": f"session={value}"}
+
+    own = await client.get(path, headers={**cookie, **OWN_PAGE})
+    foreign = await client.get(path, headers={**cookie, "sec-fetch-site": "cross-site"})
+
+    assert (own.status, own.body, own.headers["cache-control"]) == (200, b"secret", "private, no-store")
+    assert foreign.status == 404
 
 
 async def test_huge_cookie_header_is_not_read(client, ann):

@@ -52,7 +52,7 @@ async def _thumb(request: Request, held: HeldFile, original: StoredFile) -> Stor
 
 
 async def _find(request: Request) -> HeldFile:
-    """The file that the path names. Who asks is told by the `token` in the query alone. Raises `NotFound`."""
+    """The file that the path names. Raises `NotFound`."""
     collection = collection_of(request)
     is_any_protected = any(field.protected for field in collection.file_fields)
     identity = await _caller(request) if is_any_protected else None
@@ -63,7 +63,12 @@ async def _find(request: Request) -> HeldFile:
 
 
 async def _caller(request: Request) -> Identity | None:
-    """Whom the file token speaks for; None without a good one. Raises `NotFound`."""
+    """Whom the file token speaks for, or, where there is none, the session of a page; None without a good one.
+
+    Raises `NotFound`.
+    """
+    if "token" not in request.query and request.header(b"authorization") is None:
+        return request.identity  # known by a cookie, which counts from pages of our own alone
     identity = await identify_by(request.backend, request.query.get("token", ""), "file")
     if identity is not None and identity.is_superuser:
         try:

@@ -34,7 +34,7 @@ SIGN_OUT: Final = "@sign-out"
 
 
 class Doors:
-    """Takes the forms by which visitors come and go; each address and each account has ten tries a minute."""
+    """Takes the forms by which visitors come and go; each address and each account may fail ten times a minute."""
 
     def __init__(self) -> None:
         self._by_address = Throttle(10, 60.0)
@@ -44,7 +44,15 @@ class Doors:
         """Sign in who proves to be somebody; where they go then. Raises what `let_in` raises, and `TooMany`."""
         descriptor, form = await self._read(visit)
         collection = visit.http.backend.catalog.collection(descriptor.collection)
+        tries = (
+            (self._by_address, visit.http.client_ip),
+            (self._by_account, f"{collection.id}/{form.identity.lower()}"),
+        )
+        for throttle, caller in tries:
+            throttle.check(caller)
         identity = await let_in(visit.http, collection, form)
+        for throttle, caller in tries:
+            throttle.forgive(caller)
         await begin(visit, identity)
         return descriptor.then or visit.path
 
@@ -53,10 +61,8 @@ class Doors:
         sent = read_sent(body.texts or {})
         visit.failure = Failure(sent, FormExpired())
         descriptor, _ = open_form(visit, sent)
-        identity = "".join(sent.texts.get("identity", ()))
-        self._by_address.check(visit.http.client_ip)
-        self._by_account.check(f"{descriptor.collection}/{identity.strip().lower()}")
-        return descriptor, PasswordForm(identity.strip(), "".join(sent.texts.get("password", ())))
+        identity, password = ("".join(sent.texts.get(name, ())) for name in ("identity", "password"))
+        return descriptor, PasswordForm(identity.strip(), password)
 
 
 async def sign_out(visit: PageRequest) -> str:
