@@ -37,6 +37,7 @@ from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
 from undercroft.pages.options import SiteOptions
 from undercroft.query.plan import Plans
+from undercroft.realtime.live import Live
 from undercroft.records.filing import Filing
 from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
@@ -67,10 +68,11 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
         store = open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         filing = Filing(engine, store)
         engine.listeners[DOOMED] = filing.sweep_soon
+        catalogs, plans = CatalogHolder(await load_catalog(engine)), Plans(engine.dialect)
         backend = Backend(
             directory=directory,
             engine=engine,
-            catalogs=CatalogHolder(await load_catalog(engine)),
+            catalogs=catalogs,
             settings_holder=settings,
             passwords=PasswordPool(),
             files=store,
@@ -78,10 +80,11 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
             staging=Staging(directory / "storage" / STAGING),
             filing=filing,
             uploads=Uploads(engine, directory / "uploads"),
-            plans=Plans(engine.dialect),
+            plans=plans,
             form_key=await load_form_key(engine),
             carrier=_choose_carrier(directory, settings, dev_url),
             errands=Errands(),
+            live=Live(engine, plans, catalogs),
             dev_url=dev_url,
         )
     except BaseException:

@@ -15,6 +15,7 @@ from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
+from undercroft.realtime.live import Live
 from undercroft.records.filing import Filing
 from undercroft.settings.settings import Settings, SettingsHolder
 
@@ -40,6 +41,7 @@ class Backend:
     form_key: bytes
     carrier: Carrier
     errands: Errands
+    live: Live
     dev_url: str = ""
 
     @property

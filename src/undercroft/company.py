@@ -47,11 +47,13 @@ class Company:
     ) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
+        self._live = backend.live
         self._leader = leader
         self._postman = postman
         work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), postman.run())
         files = (keep_clearing(backend.filing, backend.staging), tell_fault(backend.files))
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
+        self._live.start(freshness.catch_up)
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
@@ -71,6 +73,7 @@ class Company:
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""
+        await self._live.close()
         await self._postman.stop()
         for task in self._tasks:
             task.cancel()

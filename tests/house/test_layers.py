@@ -23,6 +23,7 @@ LAYERS = {
         "http.forms",
         "http.file_body",
         "http.file_response",
+        "http.event_stream",
     ),
     7: ("auth", "realtime", "diagnosis", "backups", "search"),
     6: ("records",),

@@ -105,7 +105,7 @@ class _Stream:
             if len(self._first) == self.length:
                 await send({"type": "http.response.body", "body": self._first})
                 return
-            gone = asyncio.create_task(_until_gone(self._receive))
+            gone = asyncio.create_task(until_gone(self._receive))
             try:
                 await self._pump(send, gone)
             finally:
@@ -114,10 +114,10 @@ class _Stream:
     async def _pump(self, send: Send, gone: asyncio.Task[None]) -> None:
         piece, is_taken = self._first, True
         while piece and is_taken and not gone.done():
-            is_taken = await _give(send, {"type": "http.response.body", "body": piece, "more_body": True})
+            is_taken = await give(send, {"type": "http.response.body", "body": piece, "more_body": True})
             piece = await self._next() if is_taken else b""
         if is_taken and not gone.done():
-            await _give(send, {"type": "http.response.body"})
+            await give(send, {"type": "http.response.body"})
 
     async def _next(self) -> bytes:
         try:
@@ -127,7 +127,7 @@ class _Stream:
             raise FileCut(self._key) from error
 
 
-async def _give(send: Send, message: Message) -> bool:
+async def give(send: Send, message: Message) -> bool:
     """Whether a client took a message; some servers raise when it is gone, others say nothing."""
     try:
         await send(message)
@@ -136,7 +136,7 @@ async def _give(send: Send, message: Message) -> bool:
     return True
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
     """Return when the client has closed the connection."""
     message = await receive()
     while message["type"] != "http.disconnect":

@@ -26,6 +26,7 @@ class Freshness:
 
     def __init__(self, backend: Backend, wakeup: Wakeup, settings_at: int) -> None:
         self._backend = backend
+        self._broadcaster = backend.live.broadcaster
         self._wakeup = wakeup
         self._settings_at = settings_at
         self._has_failed = False
@@ -34,6 +35,7 @@ class Freshness:
         """Catch up again and again, until cancelled."""
         while True:
             await self._wakeup.heard(POLL_SECONDS)
+            self._broadcaster.wake()
             try:
                 await self.catch_up()
                 self._has_failed = False

@@ -1,0 +1,124 @@
+"""Who may know of a change, and what they are told.
+
+The rule is asked of the record as the change log kept it: as it was after the change, or
+before its end. It is the compiled rule that viewing and listing obey, in one statement with
+the topic's filter, and it runs once for all who would ask with the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from undercroft.collections.catalog import Catalog
+from undercroft.collections.collection import Collection
+from undercroft.database.changes import ChangeAction
+from undercroft.database.engine import Engine, QueryTimeout, Row, Value
+from undercroft.errors import BadRequest, Forbidden
+from undercroft.http.fields import parse_fields, pick
+from undercroft.query.plan import Plan, Plans
+from undercroft.query.scope import Identity, Scope
+from undercroft.query.selects import Question, visible_columns
+from undercroft.realtime.topics import EVERY, Topic
+from undercroft.records.access import Access
+from undercroft.records.expand import expand_records
+from undercroft.records.read import guard, load_rows
+
+NOT_TOLD: Final = (BadRequest, Forbidden, QueryTimeout)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(slots=True, eq=False)
+class Happening:
+    """One change of a record: what it was then, with a value for each column. Outcomes are kept for those alike.
+
+    `is_read_now` says that it may show what came after the change.
+    """
+
+    position: int
+    collection: Collection
+    record_id: str
+    action: ChangeAction
+    columns: Mapping[str, Value]
+    is_read_now: bool = False
+    verdicts: dict[Hashable, bool] = field(default_factory=dict)
+    bodies: dict[Hashable, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges with what a backend has."""
+
+    engine: Engine
+    plans: Plans
+
+    async def event(
+        self, catalog: Catalog, happening: Happening, topic: Topic, identity: Identity | None
+    ) -> bytes | None:
+        """What those who listen to a topic as somebody are told; None when it is not for them.
+
+        Raises `NOT_TOLD` for a rule or a filter that cannot work, and what makes every question fail.
+        """
+        scope = Scope(identity, "realtime", "GET", topic.query, topic.headers)
+        access = Access(self.engine.read, self.plans, catalog, scope)
+        if not await self._may_know(access, happening, topic):
+            return None
+        body = await self._body(access, happening, topic)
+        return b"event:%s\ndata:%s\n\n" % (topic.text.encode(errors="replace"), body)
+
+    async def _may_know(self, access: Access, happening: Happening, topic: Topic) -> bool:
+        collection, filtered = happening.collection, topic.filter
+        rule = guard("list" if topic.record == EVERY else "view", collection, access.scope)
+        if topic.is_private and not access.scope.is_superuser:
+            return False
+        if rule is None and filtered is None:
+            return True
+        shape = filtered.shape if filtered else None
+        plan = await access.plan(Question("draft", collection.id, rule, shape))
+        return await self._verdict(access, happening, plan, filtered.literals if filtered else ())
+
+    async def _verdict(
+        self, access: Access, happening: Happening, plan: Plan, literals: tuple[str | float, ...] = ()
+    ) -> bool:
+        values = plan.values(access.scope, literals, happening.columns)
+        key = (id(plan), tuple(values))
+        if key not in happening.verdicts:
+            happening.verdicts[key] = bool(await access.run(plan.sql, values))
+        return happening.verdicts[key]
+
+    async def _body(self, access: Access, happening: Happening, topic: Topic) -> bytes:
+        shows_address = happening.collection.is_auth and await self._shows_address(access, happening)
+        expand, fields = topic.query.get("expand", ""), topic.query.get("fields", "")
+        who = (access.scope.identity and access.scope.identity.id) if expand else None
+        key = (access.scope.is_superuser, shows_address, expand, fields, who)
+        if key not in happening.bodies:
+            happening.bodies[key] = await self._render(access, happening, topic, shows_address=shows_address)
+        return happening.bodies[key]
+
+    async def _render(self, access: Access, happening: Happening, topic: Topic, *, shows_address: bool) -> bytes:
+        collection = happening.collection
+        names = visible_columns(collection, is_superuser=access.scope.is_superuser)
+        is_hidden = collection.is_auth and not shows_address
+        row: Row = tuple(None if is_hidden and n == "email" else happening.columns[n] for n in names)
+        loaded = load_rows(access.reader_of(collection, names), [row])
+        await expand_records(access, loaded, topic.query.get("expand", ""))
+        record = _encode(loaded.records[0])
+        if fields := topic.query.get("fields", ""):
+            record = _encode(pick(_decode(record), parse_fields(fields)))
+        return b'{"record":%s,"action":"%s"}' % (record, happening.action.encode())
+
+    async def _shows_address(self, access: Access, happening: Happening) -> bool:
+        """Whether the e-mail address of an account is shown: by its own wish, to itself, to its managers."""
+        identity, collection = access.scope.identity, happening.collection
+        if access.scope.is_superuser or happening.columns["emailVisibility"]:
+            return True
+        if identity is not None and (identity.collection.id, identity.id) == (collection.id, happening.record_id):
+            return True
+        rule = collection.auth.manage_rule if collection.auth else None
+        if not rule:
+            return False
+        return await self._verdict(access, happening, await access.plan(Question("draft", collection.id, rule)))
