@@ -11,28 +11,25 @@ _RANDOM = 10
 _LONGEST_BASE = 100
 _LONGEST_EXTENSION = 20
 _SHORTEST_BASE = 3
-_NOT_WORD = re.compile(r"[^a-zA-Z0-9_]+")
+_NOT_WORD = re.compile(r"[^a-zA-Z0-9]+")
 _CAMEL = re.compile(r"([a-z0-9])([A-Z])")
-_NOT_EXTENSION = re.compile(r"[^\w.*\-+=#]+", re.ASCII)
+_NOT_EXTENSION = re.compile(r"[^\w*\-+=#]+", re.ASCII)
 
 
 def stored_name(original: str, mime: str) -> str:
     """A new name for a file that came as `original` with content of a media type: `base_0a1b2c3d4e.ext`."""
-    name = original.rpartition("/")[2]
-    base, extension = _split(name)
-    if not extension:
-        extension = extension_for(mime)
-    return f"{_clean_base(base)}_{_random()}{extension}"
+    base, extension = _split(original.rstrip("/").rpartition("/")[2])
+    return f"{_clean_base(base)}_{_random()}{extension or extension_for(mime)}"
 
 
 def _split(name: str) -> tuple[str, str]:
     """The base and the extension: the last one, or the last two when there are two dots."""
     parts = name.split(".")
-    if len(parts) == 1:
-        return name, ""
-    count = 2 if len(parts) > 2 else 1
-    extension = _NOT_EXTENSION.sub("", "." + ".".join(parts[-count:]))
-    return ".".join(parts[:-1]), extension[-_LONGEST_EXTENSION:] if len(extension) > 1 else ""
+    count = min(len(parts) - 1, 2)
+    base, last = parts[: len(parts) - count], parts[len(parts) - count :]
+    cleaned = [text for part in last if (text := _NOT_EXTENSION.sub("", part))]
+    extension = ".".join(cleaned)[-_LONGEST_EXTENSION:].strip(".")
+    return ".".join(base), f".{extension}" if extension else ""
 
 
 def _clean_base(base: str) -> str:
