@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from undercroft.files.s3 import S3Files
 RECORDS = "/api/collections/shelf/records"
 TEST = "/api/settings/test/s3"
 SETTINGS = "/api/settings"
+SHELF = {"name": "shelf", "type": "base", "fields": [{"name": "open", "type": "file"}], "createRule": ""}
 
 
 @pytest.fixture
@@ -180,8 +182,7 @@ def test_every_worker_obeys(tmp_path, s3):
     with serving(port, "--workers", "2", folder=tmp_path) as process, line_to_each(process.pid, port) as lines:
         server = Server(f"http://127.0.0.1:{port}")
         server.sign_in("root", "_superusers", ROOT)
-        shelf = {"name": "shelf", "type": "base", "fields": [{"name": "open", "type": "file"}], "createRule": ""}
-        assert server.call("POST", "/api/collections", shelf).status_code == 200
+        assert server.call("POST", "/api/collections", SHELF).status_code == 200
         made = httpx.post(server.url + RECORDS, files={"open": ("a.json", b"[]")}).json()
         path = f"/api/files/shelf/{made['id']}/{made['open']}"
         wait_until_all(lines, lambda line: line.ask("GET", path) == (200, []))
@@ -190,6 +191,25 @@ def test_every_worker_obeys(tmp_path, s3):
         wait_until_all(lines, lambda line: line.ask("GET", path)[0] == 404)
         lines[1].ask("PATCH", SETTINGS, {"s3": {"enabled": False}}, server.tokens["root"])
         wait_until_all(lines, lambda line: line.ask("GET", path)[0] == 200)
+
+
+def test_workers_share_a_bucket(tmp_path, s3, monkeypatch):
+    """A server whose workers have a bucket from the start gives out at each what came in at any, and ends in order."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    assert run("superuser", "upsert", ROOT, PASSWORD, "--dir", "data", folder=tmp_path).returncode == 0
+    port = free_port()
+    with serving(port, "--workers", "2", "--files", s3.url(), folder=tmp_path) as process:
+        server = Server(f"http://127.0.0.1:{port}")
+        server.sign_in("root", "_superusers", ROOT)
+        assert server.call("POST", "/api/collections", SHELF).status_code == 200
+        made = [httpx.post(server.url + RECORDS, files={"open": ("a.json", b"[%d]" % n)}).json() for n in range(6)]
+        with line_to_each(process.pid, port) as lines:
+            for line, (n, record) in itertools.product(lines, enumerate(made)):
+                assert line.ask("GET", f"/api/files/shelf/{record['id']}/{record['open']}") == (200, [n])
+        process.terminate()
+
+        assert process.wait(40) == 0
 
 
 async def test_while_it_is_down(client, s3):
