@@ -54,7 +54,7 @@ def list_(place: Place, limit: int, *, is_all: bool) -> None:
 @click.option("--message", "has_message", is_flag=True, help="Print the message as it is sent, secrets and all.")
 @place_options
 def show(letter_id: str, place: Place, *, has_message: bool) -> None:
-    """Show one letter: to whom, how often it was tried, what was answered."""
+    """Show what became of one letter."""
     entry, content = _run(place, lambda backend: load_entry(backend.engine, letter_id))
     if has_message:
         click.echo(content or "The message is not kept, for the letter was sent.")
@@ -79,7 +79,7 @@ def show(letter_id: str, place: Place, *, has_message: bool) -> None:
 @click.option("--all", "is_all", is_flag=True, help="All letters that wait or were given up.")
 @place_options
 def retry_(letter_id: str, place: Place, *, is_all: bool) -> None:
-    """Have a letter tried again at once, or with --all every one that waits or was given up."""
+    """Try a letter again at once, or --all of them."""
     if bool(letter_id) == is_all:
         raise click.UsageError("Name one letter, or say --all.")
     count = _run(place, lambda backend: retry(backend.engine, letter_id))
