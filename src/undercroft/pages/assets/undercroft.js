@@ -142,6 +142,10 @@
     (first || summary).focus();
   }
 
+  // The browser's own bubbles would come first, one at a time; ours stand beside their fields.
+  const takeOver = (form) => form?.matches("[data-undercroft-form]") && (form.noValidate = true);
+  document.querySelectorAll("[data-undercroft-form]").forEach(takeOver);
+  document.addEventListener("focusin", (event) => takeOver(event.target.form));
   document.addEventListener("submit", (event) => event.target.matches("[data-undercroft-form]") && submit(event));
   document.addEventListener("focusout", (event) => {
     const input = event.target;

@@ -22,13 +22,17 @@ class Known:
 
     slug: str
     title: str
-    summary: str
+    body: str
+
+    @property
+    def summary(self) -> str:
+        """How its text begins."""
+        return plain(render_markdown(self.body), _SUMMARY)
 
 
 def known_terms(terms: Sequence[PageRecord]) -> Mapping[str, Known]:
     """Terms by their titles in lower case."""
-    made = (Known(term.slug, term.title, plain(render_markdown(term.body), _SUMMARY)) for term in terms)
-    return {known.title.lower(): known for known in made}
+    return {str(term.title).lower(): Known(term.slug, term.title, term.body) for term in terms}
 
 
 def link_terms(text: str, known: Mapping[str, Known], own_slug: str) -> Markup:
