@@ -19,7 +19,8 @@ BROKEN = {
     "pages/sync.py": "def get(request):\n    return {}\n",
     "pages/list.html": "x",
     "pages/list.py": "async def get(request):\n    return [1]\n",
-    "pages/filter.html": "{{ records.users.count('naame = 1') }}",
+    "pages/filter.html": "<p>one</p>\n<p>two</p>\n\n{{ records.users.count('naame = 1') }}",
+    "pages/url.html": "<p>one</p>\n{{ url_for('nowhere') }}",
     "pages/layout/_layout.html": "{{ content }}{{ nobody.name }}",
     "pages/layout/index.html": "x",
 }
@@ -32,7 +33,8 @@ PLACES = {
     "/load": ("pages/load.py, line 1", "import nothing_of_that_name", "ModuleNotFoundError"),
     "/sync": ("BadScript", "sync.py", "async def get(request)"),
     "/list": ("BadScript", "list.py", "list"),
-    "/filter": ("pages/filter.html, line 1", "naame", "Did you mean"),
+    "/filter": ("pages/filter.html, line 4", "naame", "Did you mean"),
+    "/url": ("pages/url.html, line 2", "nowhere", "NoUrl"),
     "/layout": ("_layout.html, line 1", "{{ nobody.name }}", "UndefinedError"),
 }
 

@@ -195,7 +195,8 @@ class Shell:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.servers[-1].poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(self.port))) == 0:
+                # The port is open before the server says so, and what it says is part of the page.
+                if probe.connect_ex(("127.0.0.1", int(self.port))) == 0 and log.stat().st_size:
                     time.sleep(0.2)
                     return
             time.sleep(0.05)

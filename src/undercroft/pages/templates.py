@@ -18,7 +18,7 @@ from jinja2.nodes import Extends
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from undercroft.errors import NotFound, Problem
+from undercroft.errors import Forbidden, NotFound, Problem, Unauthenticated
 from undercroft.pages.routes import KINDS, Page
 from undercroft.templating.environment import make_environment
 from undercroft.templating.front_matter import Document, read_document
@@ -158,7 +158,7 @@ async def _fill(template: Template, names: Mapping[str, Any], block: str = "") -
     try:
         run = cast("_Block", template.root_render_func)  # Jinja's types know no asynchronous templates
         parts = [part async for part in run(context)]
-    except Problem:
+    except (Forbidden, NotFound, Unauthenticated):  # answers of a page, no faults of its template
         raise
     except Exception:  # noqa: BLE001 - raised again at once, with the template's lines in its traceback
         template.environment.handle_exception()
