@@ -182,9 +182,10 @@ class App:
         await self._open()
 
     def part(self) -> None:
-        """Go on answering, and ask every client to come back on a new connection, which others take."""
-        if self._edge is not None:
+        """Go on answering, end what streams, and ask every client to come back on a new connection."""
+        if self._edge is not None and self._backend is not None:
             self._edge.is_parting = True
+            self._backend.live.broker.end_all("stopping")
 
     async def stop(self) -> None:
         """Finish what waits, then close."""

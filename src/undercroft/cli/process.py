@@ -87,8 +87,8 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():
             raise CannotListen(address, _reason(serving))
+        app.part()
         if stopping.result() == "alone":
-            app.part()
             await asyncio.sleep(_PARTING_SECONDS)
         server.stop()  # type: ignore[no-untyped-call]  # granian writes no types here
         listener.close()
