@@ -11,7 +11,7 @@ from undercroft.api.file_links import redirect_to_store
 from undercroft.files.store import StoredFile
 from undercroft.http.conditions import Validators, judge, may_continue
 from undercroft.http.disposition import content_disposition, default_disposition, served_type
-from undercroft.http.file_body import FileBody, Part
+from undercroft.http.file_body import FileBody, Part, Source
 from undercroft.http.file_response import FileResponse, content_of
 from undercroft.http.ranges import BadRange, RangeNotThere, Span, parse_range
 from undercroft.http.request import Request
@@ -55,12 +55,29 @@ async def answer_file(request: Request, served: Served) -> FileResponse:
         elsewhere = redirect_to_store(request.backend.files, file, kind, disposition)
         if elsewhere is not None:
             return elsewhere
-    asked = headers(b"range")
+    return await send_file(request, Sending(request.backend.files, file, kind, shown, known), has)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A file that is sent: as which media type, with which headers, and with which of them when it is not."""
+
+    store: Source
+    file: StoredFile
+    kind: str
+    headers_without: Sequence[Header]
+    headers: Sequence[Header]
+
+
+async def send_file(request: Request, sending: Sending, has: Validators) -> FileResponse:
+    """A file, or those parts of it that are asked for. Raises what the store raises."""
+    asked, size = request.header(b"range"), sending.file.size
     try:
-        spans = parse_range(asked.decode("latin-1"), file.size) if asked and may_continue(headers, has) else ()
+        spans = parse_range(asked.decode("latin-1"), size) if asked and may_continue(request.header, has) else ()
     except BadRange as problem:
-        return _not_satisfiable(problem, file.size, shown)
-    return await _answer(request, _Answer(file, kind, (*known, _RANGES), spans))
+        return _not_satisfiable(problem, size, sending.headers_without)
+    answer = _Answer(sending.store, sending.file, sending.kind, (*sending.headers, _RANGES), spans)
+    return await _answer(request, answer)
 
 
 def name_of(file: StoredFile) -> str:
@@ -72,6 +89,7 @@ def name_of(file: StoredFile) -> str:
 class _Answer:
     """What is sent of a file; all of it without spans."""
 
+    store: Source
     file: StoredFile
     kind: str
     headers: Sequence[Header]
@@ -80,7 +98,7 @@ class _Answer:
 
 async def _answer(request: Request, answer: _Answer) -> FileResponse:
     file, kind, spans = answer.file, answer.kind, answer.spans
-    store, status = request.backend.files, 206 if spans else 200
+    store, status = answer.store, 206 if spans else 200
     headers: list[Header] = []
     if len(spans) > 1:
         boundary = random_text(32)
