@@ -14,15 +14,15 @@ from typing import IO, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from undercroft.backend import Backend
 from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
+from undercroft.cli.import_progress import ImportProgress
+from undercroft.records.import_files import ImportFiles
+from undercroft.records.judge import refuse_view
 from undercroft.records.mapping import make_mapping
 from undercroft.records.sources import Format, guess_format, read_rows
-from undercroft.records.transfer import Importer, Rejected
-from undercroft.records.judge import refuse_view
+from undercroft.records.transfer import Imported, Importer, Rejected
 
 _PEEK = 1 << 16
 
@@ -40,6 +40,7 @@ class Order:
     is_dry: bool
     is_lenient: bool
     rejects: Path
+    files: Path | None = None
 
 
 @dataclass
@@ -48,10 +49,25 @@ class Outcome:
 
     read: int = 0
     rejected: int = 0
+    files: int = 0
+    file_bytes: int = 0
 
     @property
     def imported(self) -> int:
         return self.read - self.rejected
+
+    @property
+    def told(self) -> str:
+        """The rows that were read and the files that came with them."""
+        files = f" with {self.files:,} files, {self.file_bytes / 1e6:,.1f} MB" if self.files else ""
+        return f"{self.read:,} rows read{files}"
+
+    def add(self, batch: Imported) -> None:
+        """Count a batch."""
+        self.read += batch.read
+        self.rejected += len(batch.rejected)
+        self.files += batch.files
+        self.file_bytes += batch.file_bytes
 
 
 @click.command()
@@ -68,6 +84,12 @@ class Outcome:
     "--map", "mapping", multiple=True, metavar="SOURCE=FIELD", help="Where a column goes; may be given many times."
 )
 @click.option("--id", "identity", metavar="SOURCE", help="The column that becomes the record id.")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Where the files are that columns of file fields name by their paths.",
+)
 @click.option("--dry-run", "is_dry", is_flag=True, help="Check every row, store none.")
 @click.option("--lenient", "is_lenient", is_flag=True, help="Take what makes no sense as empty, as the API does.")
 @click.option(
@@ -83,6 +105,7 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     delimiter: str,
     mapping: tuple[str, ...],
     identity: str | None,
+    files: Path | None,
     is_dry: bool,
     is_lenient: bool,
     rejects: Path | None,
@@ -92,17 +115,19 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     Reads CSV, JSON, JSON Lines, and the extended JSON of MongoDB's export tool. A
     column goes to the field of its name; --map says otherwise. Every row passes the
     checks of the API; a bad one is put into a file of its own with the reason. Works
-    while a server runs. Exits with 1 when rows were rejected.
+    while a server runs. Exits with 1 when rows were rejected. With --files a column of
+    a file field holds paths below that folder: one, or a JSON list of them.
 
     \b
     Examples:
       undercroft import posts posts.csv
       undercroft import posts export.json --map _id=legacy_id --map meta.title=title
       undercroft import cities cities.csv --map lat=place.lat --map country=country.iso
+      undercroft import books books.csv --files covers --map image=cover
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
     wishes = [*mapping, *([f"{identity}=id"] if identity else [])]
     target = rejects or Path(f"{collection if str(file) == '-' else file}.rejected.jsonl")
-    order = Order(collection, file, place, kind, delimiter, wishes, is_dry, is_lenient, target)
+    order = Order(collection, file, place, kind, delimiter, wishes, is_dry, is_lenient, target, files)
     outcome = asyncio.run(run_import(order))
     sys.exit(1 if outcome.rejected else 0)
 
@@ -121,23 +146,45 @@ async def run_import(order: Order) -> Outcome:
 def _importer(backend: Backend, order: Order) -> Importer:
     collection = find_collection(backend, order.collection)
     refuse_view(collection)
-    mapping = make_mapping(backend.catalog, collection, order.mapping)
-    access = system_access(backend)
-    return Importer(backend.engine, access, backend.filing, backend.passwords, mapping, order.is_lenient, order.is_dry)
+    mapping = make_mapping(backend.catalog, collection, order.mapping, takes_files=order.files is not None)
+    return Importer(
+        backend.engine,
+        system_access(backend),
+        backend.filing,
+        backend.passwords,
+        mapping,
+        is_lenient=order.is_lenient,
+        is_dry=order.is_dry,
+        files=ImportFiles(order.files, backend.staging) if order.files else None,
+    )
 
 
 async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Order) -> Outcome:
     kind = order.format or guess_format(order.file.name, stream.peek(_PEEK))
     rows = read_rows(stream, kind, order.delimiter)
     outcome, rejects = Outcome(), _Rejects(order.rejects)
-    with _progress() as progress, rejects:
-        task = progress.add_task(order.collection, total=_size(order.file), rows="0")
+    with ImportProgress(order.collection, _total(order, kind)) as progress, rejects:
         async for batch in importer.run(rows):
             rejects.write(batch.rejected)
-            outcome.read += batch.read
-            outcome.rejected += len(batch.rejected)
-            _advance(progress, task, stream, outcome)
+            outcome.add(batch)
+            progress.advance(_done(order, stream, outcome), outcome.told)
     return outcome
+
+
+def _total(order: Order, kind: Format) -> int | None:
+    """What is to be done: bytes of the file, or its rows where the time goes into files that they name."""
+    if str(order.file) == "-":
+        return None
+    if order.files is None:
+        return order.file.stat().st_size
+    with _open(order.file) as stream:
+        return sum(1 for _ in read_rows(stream, kind, order.delimiter))
+
+
+def _done(order: Order, stream: io.BufferedReader[Any], outcome: Outcome) -> int | None:
+    if order.files is not None:
+        return outcome.read
+    return stream.raw.tell() if stream.raw.seekable() else None
 
 
 @contextmanager
@@ -153,23 +200,6 @@ def _open(file: Path) -> Iterator[io.BufferedReader[Any]]:
         raise click.FileError(str(file), error.strerror) from error
     with io.BufferedReader(raw, _PEEK) as stream:
         yield stream
-
-
-def _size(file: Path) -> int | None:
-    return None if str(file) == "-" else file.stat().st_size
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), "{task.fields[rows]} rows", TimeRemainingColumn())
-    parts = [TextColumn(part) if isinstance(part, str) else part for part in columns]
-    return Progress(*parts, console=console, disable=not console.is_terminal, transient=True)
-
-
-def _advance(progress: Progress, task: TaskID, stream: io.BufferedReader[Any], outcome: Outcome) -> None:
-    raw = stream.raw
-    done = raw.tell() if raw.seekable() else None
-    progress.update(task, completed=done, rows=f"{outcome.read:,}")
 
 
 class _Rejects:
@@ -197,7 +227,7 @@ class _Rejects:
 def _report(order: Order, outcome: Outcome, importer: Importer, seconds: float) -> None:
     done = "would be imported" if order.is_dry else "imported"
     rate = f", {outcome.read / seconds:,.0f} rows/s" if seconds > 1 else ""
-    click.echo(f"{outcome.read:,} rows read{rate}: {outcome.imported:,} {done}, {outcome.rejected:,} rejected.")
+    click.echo(f"{outcome.told}{rate}: {outcome.imported:,} {done}, {outcome.rejected:,} rejected.")
     if importer.mapping.unused:
         names = ", ".join(name for name, _ in importer.mapping.unused.most_common(20))
         click.echo(f"Columns that no field takes: {names}")

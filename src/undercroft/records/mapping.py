@@ -42,10 +42,14 @@ class Target:
 
 @dataclass(slots=True)
 class FieldMapping:
-    """Turns the columns of a row into fields. `unused` counts columns that went nowhere."""
+    """Turns the columns of a row into fields. `unused` counts columns that went nowhere.
+
+    With `takes_files` a column may hold paths for a file field.
+    """
 
     collection: Collection
     chosen: Sequence[tuple[str, Target]] = ()
+    takes_files: bool = False
     unused: Counter[str] = field(default_factory=Counter)
     _known: dict[str, Target | None] = field(default_factory=dict)
 
@@ -71,28 +75,31 @@ class FieldMapping:
         elif column not in self._known:
             found = self.collection.by_name.get(column) or _by_similar_name(self.collection, column)
             is_chosen = any(target.field is found for _, target in self.chosen)
-            is_usable = found is not None and not isinstance(found, FileField) and not is_chosen
+            is_usable = (self.takes_files or not isinstance(found, FileField)) and not is_chosen
             self._known[column] = Target(found) if found is not None and is_usable else None
         return self._known[column]
 
 
-def make_mapping(catalog: Catalog, collection: Collection, wishes: Sequence[str]) -> FieldMapping:
+def make_mapping(
+    catalog: Catalog, collection: Collection, wishes: Sequence[str], *, takes_files: bool = False
+) -> FieldMapping:
     """The mapping for wishes written as `SOURCE=FIELD`. Raises `BadMapping`."""
     chosen: list[tuple[str, Target]] = []
     for wish in wishes:
         source, sign, name = wish.rpartition("=")
         if not sign or not source or not name:
             raise BadMapping(f"{wish!r} is no mapping: write SOURCE=FIELD.")
-        chosen.append((source, parse_target(catalog, collection, name)))
-    return FieldMapping(collection, chosen)
+        target = parse_target(catalog, collection, name)
+        if isinstance(target.field, FileField) and not takes_files:
+            raise BadMapping(f"{name!r} holds files: name the folder that they are in with --files.")
+        chosen.append((source, target))
+    return FieldMapping(collection, chosen, takes_files)
 
 
 def parse_target(catalog: Catalog, collection: Collection, name: str) -> Target:
     """The target that a name means. Raises `BadMapping`."""
     head, _, part = name.partition(".")
     found = _find_field(collection, head)
-    if isinstance(found, FileField):
-        raise BadMapping(f"{head!r} holds files, which cannot be imported.")
     if not part:
         return Target(found)
     if isinstance(found, GeoPointField) and part in _PARTS:

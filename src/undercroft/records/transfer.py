@@ -14,18 +14,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
 from undercroft.collections.collection import Collection
-from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
+from undercroft.files.ledger import abandon_files, hold_files
+from undercroft.http.upload import Upload
 from undercroft.passwords import Verdict
 from undercroft.records.access import Access
+from undercroft.records.attachments import Placed
 from undercroft.records.draft import Submission
 from undercroft.records.filing import Filing
+from undercroft.records.import_files import ImportFiles
 from undercroft.records.import_row import ImportRow, RowReader
 from undercroft.records.mapping import FieldMapping, Target
 from undercroft.records.prepare import Desk, Hasher, Prepared, prepare_write
@@ -33,6 +36,7 @@ from undercroft.records.sources import SourceRow
 from undercroft.records.write import Writer
 
 BATCH: Final = 500
+BATCH_WITH_FILES: Final = 20  # their copies take room until the batch is written
 _BCRYPT: Final = ("$2a$", "$2b$", "$2y$")
 
 
@@ -56,10 +60,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one batch."""
+    """What became of one batch; the files that came with it, and their bytes."""
 
     read: int
     rejected: Sequence[Rejected]
+    files: int = 0
+    file_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -70,10 +76,15 @@ class _Batch:
     ready: dict[int, tuple[ImportRow, Prepared]] = field(default_factory=dict)
     problems: dict[int, BadRequest] = field(default_factory=dict)
 
+    @property
+    def placed(self) -> list[Placed]:
+        """The files of the rows that are ready."""
+        return [each for _, prepared in self.ready.values() for each in prepared.placed]
+
 
 @dataclass(slots=True)
 class Importer:
-    """Stores rows in a collection; `access` is a superuser's."""
+    """Stores rows in a collection; `access` is a superuser's. Without `files` no column holds paths."""
 
     engine: Engine
     access: Access
@@ -82,6 +93,7 @@ class Importer:
     mapping: FieldMapping
     is_lenient: bool = False
     is_dry: bool = False
+    files: ImportFiles | None = None
     _found: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
@@ -92,7 +104,8 @@ class Importer:
         """Import all rows; what became of each batch. One is made ready while the one before it is written."""
         reader = RowReader(self.mapping, is_lenient=self.is_lenient)
         writing: asyncio.Task[Imported] | None = None
-        while taken := list(islice(rows, BATCH)):
+        size = BATCH if self.files is None else BATCH_WITH_FILES
+        while taken := list(islice(rows, size)):
             batch = await self._prepare(taken, reader)
             if writing is not None:
                 yield await writing
@@ -103,37 +116,61 @@ class Importer:
 
     async def _prepare(self, rows: Sequence[SourceRow], reader: RowReader) -> _Batch:
         batch = _Batch(rows)
-        has_passwords = any(isinstance(each, PasswordField) for each in self.collection.fields)
         for number, source in enumerate(rows):
             try:
-                row = reader.read(source)
-                prepared = await self._hash(row) if has_passwords else Prepared(Submission(row.body))
-                batch.ready[number] = (row, prepared)
+                batch.ready[number] = await self._prepare_row(reader.read(source))
             except BadRequest as problem:
                 batch.problems[number] = problem
         return batch
 
-    async def _hash(self, row: ImportRow) -> Prepared:
+    async def _prepare_row(self, row: ImportRow) -> tuple[ImportRow, Prepared]:
+        """The row with its files copied and its passwords hashed. Raises `BadRequest`, and then keeps no file."""
+        uploads = await self.files.stage(self.collection, row.paths) if self.files is not None else {}
+        if not uploads and not self.collection.has_passwords:
+            return row, Prepared(Submission(row.body))
         if self.collection.is_auth and "password" in row.body:
             row.body["passwordConfirm"] = row.body["password"]
         desk = Desk(self.access, _KeepHashes(self.hasher))
-        return await prepare_write(desk, self.collection, None, row.body, {})
+        try:
+            prepared = await prepare_write(desk, self.collection, None, row.body, uploads)
+        except BadRequest:
+            await self._discard([each for some in uploads.values() for each in some])
+            raise
+        body = dict(prepared.submission.body)  # preparing may have made another one
+        return replace(row, body=body), replace(prepared, submission=replace(prepared.submission, body=body))
 
     async def _store(self, batch: _Batch) -> Imported:
-        """Write a batch in one transaction."""
+        """Write a batch in one transaction, its files being in the store by then."""
+        placed = batch.placed
         try:
-            refused = await self._write(batch, has_savepoints=any(row.dates for row, _ in batch.ready.values()))
+            async with self.filing.holding([] if self.is_dry else placed):
+                refused = await self._write_or_retry(batch)
+        finally:
+            await self._discard([each.file.upload for each in placed])
+        problems = batch.problems | refused
+        kept = [each for number, (_, row) in batch.ready.items() if number not in refused for each in row.placed]
+        rejected = [_reject(batch.rows[number], problems[number]) for number in sorted(problems)]
+        return Imported(len(batch.rows), rejected, len(kept), sum(each.file.size for each in kept))
+
+    async def _discard(self, uploads: Sequence[Upload]) -> None:
+        if self.files is not None:
+            await self.files.discard(uploads)
+
+    async def _write_or_retry(self, batch: _Batch) -> dict[int, BadRequest]:
+        """What the database refused, by place."""
+        try:
+            return await self._write(batch, has_savepoints=any(row.dates for row, _ in batch.ready.values()))
         except RefusedByDatabase:
             self._found.clear()  # what was found may be a record that was undone
-            refused = await self._write(batch, has_savepoints=True)
-        problems = batch.problems | refused
-        return Imported(len(batch.rows), [_reject(batch.rows[number], problems[number]) for number in sorted(problems)])
+            return await self._write(batch, has_savepoints=True)
 
     async def _write(self, batch: _Batch, *, has_savepoints: bool) -> dict[int, BadRequest]:
         async def operation(transaction: Transaction) -> None:
             refused.clear()  # an engine may try an operation more than once
             writer = Writer(self.access.through(transaction.run), transaction)
             put = self._put_apart if has_savepoints else self._put
+            if self.is_dry:
+                await hold_files(transaction, self.access.dialect, [each.key for each in batch.placed])
             for number, (row, prepared) in batch.ready.items():
                 try:
                     await put(writer, row, prepared)
@@ -141,6 +178,7 @@ class Importer:
                     if not has_savepoints and not _is_check(problem):
                         raise RefusedByDatabase from problem
                     refused[number] = problem
+                    await abandon_files(transaction, self.access.dialect, [each.key for each in prepared.placed])
             if self.is_dry:
                 raise DryRun
 
