@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +39,8 @@ def _remove_file(folder: int, name: str) -> None:
 
 def _remove_tree(folder: int, name: str) -> None:
     with suppress(*ABSENT):
-        shutil.rmtree(name, dir_fd=folder)
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, dir_fd=folder)
 
 
 def _clear_away(root: Path, folders: Sequence[str]) -> None:
