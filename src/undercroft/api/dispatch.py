@@ -141,6 +141,8 @@ class Edge:
         if has_fields and method not in _SAFE:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written
         response = await route.handler(request)
+        if identity is not None and request.header(b"authorization") is None:
+            _keep_private(response)
         return _pick(request, response) if has_fields else response
 
     async def _options(self, request: Request, path: str) -> Response:
@@ -166,6 +168,12 @@ class Edge:
 
 def _is_of_site(path: str) -> bool:
     return not path.startswith(_OURS)
+
+
+def _keep_private(response: Response) -> None:
+    """Keep an answer to a cookie out of caches, which know by themselves only not to keep those to a token."""
+    if all(name != b"cache-control" for name, _ in response.headers):
+        response.headers = [*response.headers, (b"cache-control", b"private, no-store")]
 
 
 def _pick(request: Request, response: Response) -> Response:
