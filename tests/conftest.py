@@ -109,6 +109,13 @@ async def client(tmp_path, database):
 
 
 @pytest.fixture
+async def mailing(tmp_path, database):
+    """A client of a backend that really sends its letters."""
+    async with testing.client(tmp_path, database, sends_mail=True) as opened:
+        yield opened
+
+
+@pytest.fixture
 def seed(request):
     """What chance starts from; printed, and set with UNDERCROFT_SEED to run the same again."""
     chosen = int(os.environ.get("UNDERCROFT_SEED") or secrets.randbelow(10**9))

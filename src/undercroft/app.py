@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from undercroft.api.dispatch import Edge, Site
@@ -51,11 +52,24 @@ async def open_backend(directory: Path, database: str = "", files: str = "") -> 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
     `files` is the URL of a bucket, or `local`; without either the settings say where files are.
     """
-    backend, _ = await _open_at(directory, database, files, "")
+    backend, _ = await _open_at(directory, database, files, _Posting())
     return backend
 
 
-async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> tuple[Backend, int]:
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    """Where letters go: with a carrier, or to a developer, or else as the settings say."""
+
+    carrier: Carrier | None = None
+    dev_url: str = ""
+
+    def choose(self, directory: Path, settings: SettingsHolder) -> Carrier:
+        if self.carrier is not None:
+            return self.carrier
+        return FolderCarrier(directory / FOLDER, self.dev_url) if self.dev_url else SettingsCarrier(settings)
+
+
+async def _open_at(directory: Path, database: str, files: str, posting: _Posting) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
     _make_directory(directory)
     engine = await open_engine(directory, database)
@@ -82,10 +96,10 @@ async def _open_at(directory: Path, database: str, files: str, dev_url: str) -> 
             uploads=Uploads(engine, directory / "uploads"),
             plans=plans,
             form_key=await load_form_key(engine),
-            carrier=_choose_carrier(directory, settings, dev_url),
+            carrier=posting.choose(directory, settings),
             errands=Errands(),
             live=Live(engine, plans, catalogs),
-            dev_url=dev_url,
+            dev_url=posting.dev_url,
         )
     except BaseException:
         await engine.close()
@@ -98,10 +112,6 @@ def _make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DirectoryReadOnly(directory, error.strerror or "unknown reason") from error
-
-
-def _choose_carrier(directory: Path, settings: SettingsHolder, dev_url: str) -> Carrier:
-    return FolderCarrier(directory / FOLDER, dev_url) if dev_url else SettingsCarrier(settings)
 
 
 async def close_backend(backend: Backend) -> None:
@@ -134,6 +144,7 @@ class App:
     `shared` says that several processes of one server use the directory together.
     `site` is where its pages and static files are.
     `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
+    `mail` carries letters away, whatever the settings say.
     """
 
     def __init__(
@@ -145,6 +156,7 @@ class App:
         origins: Sequence[str] = ("*",),
         shared: bool = False,
         dev_url: str = "",
+        mail: Carrier | None = None,
         site: SiteOptions | None = None,
     ) -> None:
         self.directory = Path(directory)
@@ -152,7 +164,7 @@ class App:
         self._files = files
         self._cors = Cors(origins)
         self._is_shared = shared
-        self._dev_url = dev_url
+        self._posting = _Posting(mail, dev_url)
         self._site = site
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
@@ -202,7 +214,7 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    opened = await _open_at(self.directory, self._database, self._files, self._dev_url)
+                    opened = await _open_at(self.directory, self._database, self._files, self._posting)
                     self._backend, position = opened
                     site = _open_site(self._site)
                 except BaseException:

@@ -9,9 +9,13 @@ async with undercroft.testing.client() as client:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email import message_from_string
+from email.message import EmailMessage
+from email.policy import default
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +30,7 @@ from undercroft.backend import Backend
 from undercroft.config import load_config
 from undercroft.http.request import Message
 from undercroft.ids import random_text
+from undercroft.mail.carrier import Posted
 from undercroft.pages.options import SiteOptions
 
 SUPERUSER: Final = ("root@example.com", "correct-horse-9")
@@ -75,13 +80,40 @@ class Answer:
         return Error(self.code, self.json["message"], self.json["data"])
 
 
+class Letterbox:
+    """Where the letters of an app under test arrive."""
+
+    def __init__(self) -> None:
+        self.letters: list[EmailMessage] = []
+        self._arrived = asyncio.Event()
+
+    async def carry(self, posted: Posted) -> str:
+        """Keep a letter."""
+        text = posted.content.replace("\r\n", "\n")
+        self.letters.append(message_from_string(text, EmailMessage, policy=default))
+        self._arrived.set()
+        return "kept"
+
+    async def wait(self, to: str, seconds: float) -> EmailMessage:
+        """The newest letter to an address, once there is one. Raises `AssertionError` when none comes."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not (found := [letter for letter in self.letters if to in str(letter["To"])]):
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            raise AssertionError(f"No letter to {to} came within {seconds:g} seconds.") from None
+        return found[-1]
+
+
 class TestClient:
     """Sends requests to an app."""
 
     __test__ = False  # pytest would take it for tests
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, letterbox: Letterbox | None = None) -> None:
         self.app = app
+        self._letterbox = letterbox or Letterbox()
 
     @property
     def backend(self) -> Backend:
@@ -132,6 +164,15 @@ class TestClient:
         asked = "&".join(part for part in (told, urlencode(query, doseq=True)) if part)
         return await _call(self.app, _make_scope(method, path, asked, sent), content)
 
+    @property
+    def letters(self) -> Sequence[EmailMessage]:
+        """The letters that were sent; they go nowhere."""
+        return self._letterbox.letters
+
+    async def letter(self, to: str, seconds: float = 10.0) -> EmailMessage:
+        """The newest letter to an address, which may still be on its way. Raises `AssertionError` when none comes."""
+        return await self._letterbox.wait(to, seconds)
+
     async def superuser(self) -> str:
         """A superuser's token."""
         await upsert_superuser(self.backend, *SUPERUSER)
@@ -153,20 +194,25 @@ async def client(
     database: str = "",
     files: str = "",
     site: SiteOptions | Path | str | None = None,
+    *,
+    sends_mail: bool = False,
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
     `database` is the URL of a PostgreSQL database, in place of SQLite in the directory;
     `files` that of a bucket, in place of a folder in it. `site` is the folder of a site,
-    or where its pages and static files are.
+    or where its pages and static files are. Letters are kept in `letters`, unless it
+    really `sends_mail`, as the settings say.
     """
     if isinstance(site, Path | str):
         site = SiteOptions.of(load_config(Path(site), {}, {}))
     with TemporaryDirectory(prefix="undercroft-") as temporary:
-        app = App(directory or temporary, database=database, files=files, site=site)
+        letterbox = Letterbox()
+        mail = None if sends_mail else letterbox
+        app = App(directory or temporary, database=database, files=files, site=site, mail=mail)
         await app.start()
         try:
-            yield TestClient(app)
+            yield TestClient(app, letterbox)
         finally:
             await app.stop()
 

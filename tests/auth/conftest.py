@@ -36,6 +36,6 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def office(client: TestClient) -> AsyncIterator[PostOffice]:
-    async with open_office(client) as opened:
+async def office(mailing: TestClient) -> AsyncIterator[PostOffice]:
+    async with open_office(mailing) as opened:
         yield opened
