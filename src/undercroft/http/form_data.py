@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
@@ -17,6 +19,7 @@ from undercroft.http.upload import Intake, Sink, Upload
 MAX_PARTS: Final = 1000
 MAX_PAIRS: Final = 10_000
 MAX_TEXT: Final = 10 * 1024 * 1024  # all values of a form that are no files
+_ENCODED_NAME: Final = re.compile(r";\s*filename\*\s*=\s*utf-8'[\w-]*'([^;\s]+)", re.IGNORECASE)
 JSON_PAYLOAD: Final = "@jsonPayload"
 
 
@@ -66,6 +69,12 @@ async def read_multipart(kind: bytes, chunks: AsyncIterator[bytes], intake: Inta
     return reader.form
 
 
+def _encoded_filename(part: MultipartSegment) -> str:
+    """A name as in `filename*=UTF-8''na%C3%AFve.txt`: forms should not have it, but older clients send it so."""
+    found = _ENCODED_NAME.search(part.header("Content-Disposition", ""))
+    return unquote(found[1]) if found else ""
+
+
 def _boundary(kind: bytes) -> str:
     options: Mapping[str, str] = parse_options_header(kind.decode("latin-1"))[1]
     boundary = options.get("boundary", "")
@@ -82,6 +91,7 @@ class _Reader:
         self._parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
         self._intake = intake
         self._part: MultipartSegment = None
+        self._filename = ""
         self._text = bytearray()
         self._text_size = 0
         self._sinks: list[Sink] = []
@@ -97,7 +107,7 @@ class _Reader:
                 self._begin(event)
             elif self._sink is not None:
                 await self._sink.write(event)
-            elif not self._part.filename:
+            elif not self._filename:
                 self._add_text(event)
 
     def end(self) -> None:
@@ -108,9 +118,9 @@ class _Reader:
             sink.discard()
 
     def _begin(self, part: MultipartSegment) -> None:
-        self._part = part
-        if part.filename:
-            self._sink = self._intake.open(part.name, part.filename, part.content_type or "")
+        self._part, self._filename = part, part.filename or _encoded_filename(part)
+        if self._filename:
+            self._sink = self._intake.open(part.name, self._filename, part.content_type or "")
         if self._sink is not None:
             self._sinks.append(self._sink)
 
@@ -124,6 +134,6 @@ class _Reader:
         name = self._part.name
         if self._sink is not None:
             self.form.files.setdefault(name, []).append(await self._sink.finish())
-        elif name and not self._part.filename:
+        elif name and not self._filename:
             self.form.texts.setdefault(name, []).append(self._text.decode(errors="replace"))
         self._sink, self._text = None, bytearray()
