@@ -27,6 +27,14 @@ def test_date(value, form, shown):
     assert show_date(value, form) == shown
 
 
+def test_zone():
+    """A moment is shown in the zone that is named, summer time and all."""
+    summer = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+
+    assert show_date(summer, "%d. %H:%M", "Europe/Vienna") == "02. 00:30"
+    assert show_date(date(2026, 7, 1), "%d", "Europe/Vienna") == "01"
+
+
 def test_iso():
     """Dates as machines read them."""
     assert (iso_date(MOMENT), iso_date(date(2026, 3, 4)), iso_date(None)) == (

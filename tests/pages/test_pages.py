@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from undercroft.testing import TestClient
+
 LAYOUT = "<html><title>{{ title }}</title>{{ content }}</html>"
 
 
@@ -184,6 +186,28 @@ async def test_urls_of_pages(serve_files):
     first, second, third = (await world.shown("/")).split(" ")
 
     assert (first, second, third) == ("/terms/a%2Fb%20%3F?q=x+y", "/docs/a/b", "/")
+
+
+async def test_site_below_another_application(serve_files):
+    """Mounted below a path, a site makes its URLs below it."""
+    text = "{{ url_for('about') }} {{ static('a.css') }} {{ request.url }}"
+    world = await serve_files({"pages/index.html": text, "pages/about.md": "x", "public/a.css": "x"})
+
+    async def mounted(scope, receive, send):
+        await world.client.app({**scope, "root_path": "/site", "path": "/site" + scope["path"]}, receive, send)
+
+    answer = await TestClient(mounted).get("/?q=1")
+
+    about, style, url = answer.text.split(" ")
+    assert (about, url) == ("/site/about", "/site/?q=1")
+    assert style.startswith("/site/a.")
+
+
+async def test_url_of_the_visit(serve_files):
+    """`path` and `url` are as they were asked for, escaped."""
+    world = await serve_files({"pages/[word].html": "{{ request.path }} {{ request.url }} {{ params.word }}"})
+
+    assert await world.shown("/b%C3%BC%20%3F?q=%26") == "/b%C3%BC%20%3F /b%C3%BC%20%3F?q=%26 bü ?"
 
 
 async def test_trailing_slash(serve_files):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from undercroft.api.router import escaped_path
 from undercroft.http.body import DEFAULT_LIMIT, Body
 from undercroft.http.request import Request
 from undercroft.http.response import Header
@@ -32,8 +33,9 @@ class PageRequest:
     """A visit: what was asked, who asks, and what they may read and write.
 
     `http` is the request beneath; `page` the page that was found, `params` the named
-    parts of its URL, `clock` counts what it costs. `headers_to_send` go with the answer, whatever it is; `is_private`
-    keeps it out of caches, as it is for everyone who is signed in. `failure` is what a form
+    parts of its URL, `path` that URL as it was asked for; `clock` counts what it costs.
+    `headers_to_send` go with the answer, whatever it is; `is_private` keeps it out of
+    caches, as it is for everyone who is signed in. `failure` is what a form
     was refused for, which is drawn again; `stored` what the page does where one is stored.
     """
 
@@ -42,7 +44,7 @@ class PageRequest:
         self.page = page
         self.params = params
         self.method = http.method
-        self.path = http.path
+        self.path: str = http.asgi.get("root_path", "") + escaped_path(http.asgi)
         self.clock = clock or Stopwatch()
         self.headers_to_send: list[Header] = []
         self.is_private = http.identity is not None

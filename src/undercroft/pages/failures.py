@@ -31,9 +31,9 @@ async def show_failure(views: Views, visit: PageRequest, error: Exception, *, is
     code = status_of(problem) if problem is not None else _UNEXPECTED
     is_fault = code == _UNEXPECTED or isinstance(error, FilterError | SortError)
     if is_fault:
-        _log.error("Request %s for %s failed.", visit.id, ascii(visit.path), exc_info=error)
+        _log.error("Request %s for %s failed.", visit.id, visit.path, exc_info=error)
     if is_fault and is_dev:
-        return Shown(await _explain(views, error), _HTML, code)
+        return Shown(await _explain(views, visit, error), _HTML, code)
     message = _SILENT if problem is None or is_fault else sentence(problem.message())
     names = {"code": code, "message": message, "request_id": visit.id}
     return await _show(views, visit, Rendered(str(code), names, code, _headers(problem)))
@@ -51,8 +51,9 @@ async def _show(views: Views, visit: PageRequest, wanted: Rendered) -> Shown:
     return Shown(body.encode(), _HTML, wanted.status, wanted.headers)
 
 
-async def _explain(views: Views, error: Exception) -> bytes:
-    return (await views.templates.render_own("dev.html", {"fault": describe(error)})).encode()
+async def _explain(views: Views, visit: PageRequest, error: Exception) -> bytes:
+    text = await views.templates.render_own("dev.html", {"fault": describe(error), "nonce": visit.nonce})
+    return text.encode("utf-8", "replace")
 
 
 def _headers(problem: Problem | None) -> Sequence[Header]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -18,14 +19,16 @@ _PADDED: Final = "dmHIMSjy"
 _SPACES: Final = re.compile(r"\s+")
 
 
-def show_date(value: Any, form: str = "%Y-%m-%d") -> str:
-    """A date as text; `form` is one of `strftime`. Empty for what is empty.
+def show_date(value: Any, form: str = "%Y-%m-%d", zone: str = "") -> str:
+    """A date as text; `form` is one of `strftime`, `zone` such as `Europe/Vienna`. Empty for what is empty.
 
     `%-d` and its kin, which leave out a leading zero, work on every system.
     """
     moment = _as_date(value)
     if moment is None:
         return ""
+    if zone and isinstance(moment, datetime):
+        moment = moment.astimezone(ZoneInfo(zone))
     return _format(moment, form)
 
 

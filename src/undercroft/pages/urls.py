@@ -25,7 +25,12 @@ class Urls:
 
     def __init__(self, tree: PageTree, static: Callable[[str], str]) -> None:
         self._tree = tree
-        self.static = static
+        self._static = static
+
+    def bound_static(self, http: Request) -> Callable[[str], str]:
+        """`static` for one request."""
+        root = _root(http)
+        return (lambda name: root + self._static(name)) if root else self._static
 
     def bound_url_for(self, http: Request) -> Callable[..., str]:
         """`url_for` for one request."""

@@ -48,7 +48,7 @@ class Views:
         """Put what does not change from visit to visit into the template engine."""
         environment = self.templates.environment
         environment.filters.update(FILTERS)
-        environment.globals.update(static=self.urls.static, not_found=not_found, undercroft_js=assets.URL)
+        environment.globals.update(not_found=not_found, undercroft_js=assets.URL)
 
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.
@@ -98,6 +98,7 @@ class Views:
             "user": visit.user,
             "records": visit.records,
             "params": visit.params,
+            "static": self.urls.bound_static(visit.http),
             "url_for": self.urls.bound_url_for(visit.http),
             "file_url": self.urls.bound_file_url(visit.http),
             **self.reception.names(visit),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import Any
 
 from jinja2 import BaseLoader, ChainableUndefined, Environment, Undefined
@@ -37,6 +38,7 @@ class Nothing(ChainableUndefined):
 
 class _Environment(Environment):
     code_generator_class = Generator
+    coroutine = CoroutineType
 
 
 def make_environment(loader: BaseLoader, *, has_reload: bool = False) -> Environment:
