@@ -23,6 +23,7 @@ REASONS = {
     "cli": "about the command itself: its start, its sockets, its signals, its options",
     "clients": "runs PocketBase's own SDK; what the server answers is tested elsewhere",
     "database": "about the inside of one engine",
+    "demo": "about what the demo shows, as one starts it",
     "faults": "breaks what this engine has: its file and disk, or its server and network",
     "move": "begins on SQLite or on PostgreSQL and ends on the other",
     "peer": "compares with PocketBase, which has SQLite",
@@ -31,6 +32,7 @@ REASONS = {
 """The rooms whose tests are not of behaviour, and why some of theirs run on one engine."""
 MODULES = {
     "test_browser.py": "about what a browser makes of pages",
+    "test_served.py": "about the files of a site on the wire",
     "test_s3_settings.py": "about the settings of a bucket",
     "test_tus_faults.py": "about the file of an upload",
 }
