@@ -95,8 +95,9 @@ def otp_options(collection: Collection) -> Otp:
 
 async def ask_for_code(backend: WithLetters, collection: Collection, email: str, new_id: str) -> Asked:
     """What becomes of a request for a code: a new one, or with ten that still count the newest of them."""
+    stand_in = _nobody(collection, email)  # made in any case, for making it takes time
     found = await find_by_email(backend, collection, email)
-    account = found or _nobody(collection, email)
+    account = found or stand_in
     seconds = otp_options(collection).duration
     kept = await load_kept(backend.engine.read, backend, KEPT, account)
     counting = [record for record in kept if is_younger(record, seconds)]
