@@ -8,7 +8,7 @@ import pytest
 from s3_server import KEYS
 
 from undercroft.files.s3_bucket import BadBucket, parse_bucket
-from undercroft.files.s3_guard import check_endpoint, is_forbidden
+from undercroft.files.s3_guard import guarded, is_forbidden
 from undercroft.files.store import StoreUnavailable
 
 
@@ -145,9 +145,18 @@ async def test_endpoints_that_no_storage_has(host):
     bucket = parse_bucket(f"s3://photos?endpoint=http://{host}:80", KEYS)
 
     with pytest.raises(StoreUnavailable):
-        await check_endpoint(bucket)
+        await guarded(bucket)
 
 
 async def test_endpoint_on_this_machine():
-    """A storage on the same machine is used."""
-    await check_endpoint(parse_bucket("s3://photos?endpoint=http://localhost:9000", KEYS))
+    """A storage on the same machine is used, without TLS by the address that was looked at."""
+    bucket = await guarded(parse_bucket("s3://photos?endpoint=http://localhost:9000", KEYS))
+
+    assert bucket.endpoint in {"http://127.0.0.1:9000", "http://[::1]:9000"}
+
+
+async def test_endpoint_with_tls():
+    """With TLS a server proves its name, which stays."""
+    bucket = parse_bucket("s3://photos?endpoint=https://localhost:9000", KEYS)
+
+    assert await guarded(bucket) == bucket

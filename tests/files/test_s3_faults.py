@@ -157,6 +157,18 @@ async def test_other_requests_fail_with_a_reason(store, proxy, tmp_path, kind, w
     assert "not available" in raised.value.message()
 
 
+async def test_nobody_is_sent_elsewhere(store, proxy, tmp_path):
+    """A server that answers with another address is not followed there, with our keys or without them."""
+    file = await keep(store, tmp_path, "c/r/a.bin")
+    proxy.faults = (Fault("elsewhere"),)
+
+    for work in (read(store, file), store.find("c/r/a.bin"), store.delete(["c/r/a.bin"]), keys(store)):
+        with pytest.raises(StoreUnavailable):
+            await work
+
+    assert [path for _, path in proxy.asked if "elsewhere" in path] == []
+
+
 async def test_retries_have_a_budget(store, proxy, tmp_path):
     """While the storage is down it is asked about as often as it is needed, not three times as often."""
     await keep(store, tmp_path, "c/r/a.bin")

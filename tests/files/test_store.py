@@ -113,6 +113,16 @@ async def test_odd_names(store, tmp_path, name):
     assert await keys(store) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["a\r\nx-amz-acl: public-read", "a\0b", "\u202egpj.exe", "../../etc/passwd", "%0d%0a", " a "]
+)
+async def test_hostile_names(store, tmp_path, name):
+    """The name that a file came with is kept as it was, whatever it is, and does nothing else."""
+    file = await keep(store, tmp_path, "c/r/a.txt", b"hello", facts_of(b"hello", name))
+
+    assert (file.facts.original_name, file.facts.type) == (name, "text/plain")
+
+
 async def test_a_long_name_is_cut(store, tmp_path):
     """A name that is too long to be kept beside a file is cut between two characters."""
     file = await keep(store, tmp_path, "c/r/a.txt", b"hello", facts_of(b"hello", "☃" * 3000))

@@ -105,7 +105,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             case "elsewhere":
-                return self._say(307, b"", [("location", "http://127.0.0.1:9/secret")])
+                return self._say(
+                    307, b"", [("location", f"{self.proxy.endpoint}/elsewhere".replace("127.0.0.1", "localhost"))]
+                )
             case "open" if "authorization" not in self.headers:
                 return self._say(200, b"", [("last-modified", "Sun, 22 Nov 2026 12:00:00 GMT"), ("etag", '"0"')])
             case "forget":

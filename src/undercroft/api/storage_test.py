@@ -12,7 +12,7 @@ from undercroft.errors import REQUIRED, BadRequest, Invalid
 from undercroft.files.choose import is_settable, open_bucket
 from undercroft.files.probe import try_out
 from undercroft.files.s3_bucket import BadBucket
-from undercroft.files.s3_guard import check_endpoint
+from undercroft.files.s3_guard import guarded
 from undercroft.files.store import FileStore, StoreUnavailable
 from undercroft.http.body import DEFAULT_LIMIT
 from undercroft.http.forms import load_form
@@ -65,5 +65,4 @@ async def _open(backend: Backend, kind: str) -> FileStore:
     bucket = find_bucket(backend.settings.s3 if kind == "storage" else backend.settings.backups.s3)
     if bucket is None:
         raise StorageUnusable("S3 storage filesystem is not enabled.")
-    await check_endpoint(bucket)
-    return open_bucket(bucket)
+    return open_bucket(await guarded(bucket))

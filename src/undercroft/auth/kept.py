@@ -15,7 +15,7 @@ from undercroft.database.engine import Engine, Transaction
 from undercroft.dates import render_date
 from undercroft.query.scope import Identity, system_scope
 from undercroft.records.access import Access
-from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.prepare import Desk, Hasher, Prepared, prepare_write
 from undercroft.records.record import Run, from_row, select_columns
 from undercroft.records.write import Writer
 
@@ -23,9 +23,11 @@ _AT_ONCE = 500
 _OWNER = '"collectionRef" = {0} AND "recordRef" = {1}'
 
 
-async def prepare_kept(backend: WithRecords, name: str, account: Identity, values: Mapping[str, Any]) -> Prepared:
-    """Get a record about an account ready to be kept: secrets are hashed now."""
-    desk = Desk(_access(backend, backend.engine.read), backend.passwords)
+async def prepare_kept(
+    backend: WithRecords, name: str, account: Identity, values: Mapping[str, Any], hasher: Hasher | None = None
+) -> Prepared:
+    """Get a record about an account ready to be kept: its secrets are hashed now."""
+    desk = Desk(_access(backend, backend.engine.read), hasher or backend.passwords)
     owner = {"collectionRef": account.collection.id, "recordRef": account.id}
     return await prepare_write(desk, backend.catalog.collection(name), None, owner | dict(values), {})
 

@@ -2,6 +2,9 @@
 
 An address that nobody has gets a code as well, which is kept for an account that is not
 there and sent to nobody: what is answered, how often and how fast, is the same for it.
+
+A code lives for minutes and can be tried a few times, so its hash is a quick one: a slow
+one would let strangers, who may ask for codes, keep the processors from those who log in.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest, Forbidden, TooMany
 from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.mail.outbox import enqueue
+from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
 
@@ -56,6 +60,23 @@ class TooManyTries(TooMany):
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """Hashes the code of one id; who reads the table needs the collection's secret to try codes."""
+
+    secret: str
+    otp_id: str
+
+    async def hash(self, text: str) -> str:
+        """The hash of a code."""
+        told = f"{self.otp_id} {text}".encode("utf-8", "surrogatepass")
+        return hmac.new(f"otp {self.secret}".encode(), told, "sha256").hexdigest()
+
+    async def verify(self, text: str, stored: str) -> Verdict:
+        """Whether the text is the code behind a hash."""
+        return Verdict(hmac.compare_digest(await self.hash(text), stored))
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A code that was asked for: of whom, under which id, and whether it must still be made."""
 
@@ -74,8 +95,9 @@ def otp_options(collection: Collection) -> Otp:
 
 async def ask_for_code(backend: WithLetters, collection: Collection, email: str, new_id: str) -> Asked:
     """What becomes of a request for a code: a new one, or with ten that still count the newest of them."""
+    stand_in = _nobody(collection, email)  # made in any case, for making it takes time
     found = await find_by_email(backend, collection, email)
-    account = found or _nobody(collection, email)
+    account = found or stand_in
     seconds = otp_options(collection).duration
     kept = await load_kept(backend.engine.read, backend, KEPT, account)
     counting = [record for record in kept if is_younger(record, seconds)]
@@ -88,7 +110,7 @@ async def send_code(backend: WithLetters, asked: Asked) -> None:
     account, options = asked.account, otp_options(asked.account.collection)
     code, address = random_text(options.length, _DIGITS), str(asked.account.record["email"])
     values = {"id": asked.id, "password": code, "sentTo": address}
-    prepared = await prepare_kept(backend, KEPT, account, values)
+    prepared = await prepare_kept(backend, KEPT, account, values, Seal(_secret(account.collection), asked.id))
     occasion = Occasion("otp", {"OTP": code, "OTP_ID": asked.id}, options.duration)
     letter = write_to(account, address, occasion, backend.settings.meta)
 
@@ -117,7 +139,8 @@ async def use_code(backend: WithLetters, collection: Collection, otp_id: str, co
     counts = kept is not None and kept["collectionRef"] == collection.id and is_younger(kept, options.duration)
     whose = str(kept["recordRef"]) if kept is not None and counts else otp_id
     await _count_try(backend, collection, whose, client)
-    verdict = await backend.passwords.verify(code, str(kept["password"]) if kept is not None and counts else "")
+    stored = str(kept["password"]) if kept is not None and counts else ""
+    verdict = await Seal(_secret(collection), otp_id).verify(code, stored)
     if kept is None or not counts or not verdict.ok:
         raise OtpRefused
     return await _let_in(backend, collection, kept)
@@ -165,7 +188,10 @@ async def _prove_address(backend: WithLetters, account: Identity, kept: Mapping[
 def _nobody(collection: Collection, email: str) -> Identity:
     """An account that is not there, the same each time for an address."""
     asked = email.lower() if ignores_case(collection, "email") else email
-    secret = collection.auth.auth_token.secret if collection.auth else ""
-    digest = hmac.new(f"otp {secret}".encode(), asked.encode(), "sha256").digest()
+    digest = hmac.new(f"nobody {_secret(collection)}".encode(), asked.encode(), "sha256").digest()
     made = "".join(RECORD_ID_ALPHABET[byte % len(RECORD_ID_ALPHABET)] for byte in digest[:15])
     return Identity(collection, {**invent(collection, email).record, "id": made})
+
+
+def _secret(collection: Collection) -> str:
+    return collection.auth.auth_token.secret if collection.auth else ""

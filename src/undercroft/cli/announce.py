@@ -8,12 +8,15 @@ from undercroft import __version__
 from undercroft.auth.setup_link import SECONDS, make_link, needs_setup
 from undercroft.backend import Backend
 from undercroft.config import Address
+from undercroft.pages.options import SiteOptions
 
 
-async def announce(backend: Backend, address: Address) -> None:
-    """Print where the server is; when there is no superuser, also the one link that makes the first."""
+async def announce(backend: Backend, address: Address, site: SiteOptions) -> None:
+    """Print where the server and its site are; when there is no superuser, also the one link that makes the first."""
     url, folder = address.url, backend.directory.absolute()
     click.echo(f"Undercroft {__version__} serves {url}/api/ from {folder}")
+    if site.is_there:
+        click.echo(f"Its site is at {url}/ from {site.folder.absolute()}")
     if not await needs_setup(backend):
         return
     token = await make_link(backend.engine)

@@ -82,7 +82,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         server = _Server(app, address, listener)
         stopping = on_signals() if parent is None else on_parent(parent)
         if parent is None:
-            await announce(app.backend, address)
+            await announce(app.backend, address, SiteOptions.of(config))
         serving = asyncio.create_task(server.serve())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():

@@ -34,6 +34,7 @@ from undercroft.cli.process import DRAIN_SECONDS, run_process
 from undercroft.cli.stopping import INTERRUPTED
 from undercroft.config import Address, Config
 from undercroft.database.lock import DataLock, lock_directory
+from undercroft.pages.options import SiteOptions
 
 _SHORT_LIFE: Final = 2.0  # seconds; a worker that dies sooner, and not for the first time, is replaced with a pause
 _LONGEST_PAUSE: Final = 10.0
@@ -54,7 +55,7 @@ async def _open_once(config: Config, address: Address) -> int:
     try:
         if not backend.engine.is_networked:
             await backend.filing.recover()
-        await announce(backend, address)
+        await announce(backend, address, SiteOptions.of(config))
     finally:
         await close_backend(backend)
     return 0

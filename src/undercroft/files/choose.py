@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from undercroft.config import LOCAL_FILES
 from undercroft.database.refusals import StartRefused
 from undercroft.files.local import LocalFiles
 from undercroft.files.s3_bucket import SCHEME, BadBucket, Bucket, parse_bucket
-from undercroft.files.s3_guard import check_endpoint
+from undercroft.files.s3_guard import guarded
 from undercroft.files.store import Facts, FileStore, ListedFile, StoredFile, StoreUnavailable
 
 FOLDER: Final = "storage"
+_LOOK_AGAIN: Final = 30.0  # seconds after which a name may mean another address
 
 
 class MissingS3(StartRefused):
@@ -61,7 +64,7 @@ class SetFiles:
     def __init__(self, local: FileStore, find_bucket: Callable[[], Bucket | None]) -> None:
         self._local = local
         self._find_bucket = find_bucket
-        self._opened: tuple[Bucket, FileStore] | None = None
+        self._opened: _Opened | None = None
 
     async def put(self, key: str, source: Path, facts: Facts) -> None:
         """Keep a copy of a local file."""
@@ -97,22 +100,35 @@ class SetFiles:
     async def close(self) -> None:
         """Let go of connections."""
         if self._opened is not None:
-            await self._opened[1].close()
+            await self._opened.store.close()
 
     async def _current(self) -> FileStore:
         bucket = self._bucket()
         if bucket is None:
             return self._local
-        if self._opened is None or self._opened[0] != bucket:
-            await check_endpoint(bucket)
-            self._opened = bucket, _open_late(bucket)
-        return self._opened[1]
+        opened = self._opened
+        if opened is None or opened.bucket != bucket or monotonic() - opened.looked_at > _LOOK_AGAIN:
+            found = await guarded(bucket)
+            is_same = opened is not None and opened.found == found
+            store = opened.store if opened is not None and is_same else _open_late(found)
+            self._opened = opened = _Opened(bucket, found, store, monotonic())
+        return opened.store
 
     def _bucket(self) -> Bucket | None:
         try:
             return self._find_bucket()
         except BadBucket as error:
             raise _unusable(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A store in a bucket that was set; where it was found, and when that was looked at."""
+
+    bucket: Bucket
+    found: Bucket
+    store: FileStore
+    looked_at: float
 
 
 def _open_late(bucket: Bucket) -> FileStore:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
 
 from obstore.store import S3Store
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+_NOWHERE: Final = "http://127.0.0.1:0"  # nobody can listen there
 _CONNECT: Final = 5.0
 _TRANSFERS: Final = 3.0  # a transfer may take so many times as long as another request
 _PART_TRIES: Final = 2
@@ -114,6 +118,7 @@ def _client(bucket: Bucket, limits: ClientConfig, tries: int = 0, *, is_signed: 
     common: ClientConfig = {
         "allow_http": bucket.endpoint.startswith("http://"),
         "connect_timeout": timedelta(seconds=min(_CONNECT, bucket.timeout)),
+        **_stay_there(bucket),
     }
     return S3Store(
         bucket.name,
@@ -123,6 +128,14 @@ def _client(bucket: Bucket, limits: ClientConfig, tries: int = 0, *, is_signed: 
         retry_config={"max_retries": tries, "retry_timeout": timedelta(seconds=bucket.timeout * _TRANSFERS)},
         credential_provider=lambda: _credential(bucket.keys),
     )
+
+
+def _stay_there(bucket: Bucket) -> ClientConfig:
+    """What keeps the client from being sent to another host: all others are behind a proxy that is none."""
+    if any(name.lower() in _PROXIES and value for name, value in os.environ.items()):
+        return {}  # there is a real one, and it says who may go where
+    host = urlsplit(bucket.root).hostname or ""
+    return {"proxy_url": _NOWHERE, "proxy_excludes": host}
 
 
 def _credential(keys: Keys) -> S3Credential:

@@ -181,7 +181,7 @@ async def _read_sum(clients: Clients, key: str) -> str:
 
 def quoted_name(name: str) -> str:
     """A name as ASCII, cut between two characters where it is too long to be kept."""
-    quoted = [quote(character, safe=" !#$&'()+,;=@[]{}~^`") for character in name.encode("utf-8", "replace").decode()]
+    quoted = [quote(character, safe="!#$&'()+,;=@[]{}~^`") for character in name.encode("utf-8", "replace").decode()]
     while sum(map(len, quoted)) > _LONGEST_NAME:
         quoted = quoted[: len(quoted) * 9 // 10]
     return "".join(quoted)

@@ -39,6 +39,11 @@ class SiteOptions:
         )
 
     @property
+    def folder(self) -> Path:
+        """Where what is served lies."""
+        return self.pages if self.has_pages else self.public
+
+    @property
     def has_pages(self) -> bool:
         """Whether there is a folder of pages."""
         return self.pages.is_dir()
