@@ -14,9 +14,9 @@ from undercroft.http.response import Header
 from undercroft.http.upload import Intake
 from undercroft.ids import random_text
 from undercroft.pages.records import Records
-from undercroft.pages.rows import PageRecord, record_of
 from undercroft.pages.timing import Stopwatch
 from undercroft.query.scope import Identity
+from undercroft.records.rows import PageRecord, record_of
 from undercroft.settings.settings import Meta
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from undercroft.pages.rows import read_moment
+from undercroft.records.rows import read_moment
 from undercroft.templating.markdown import render_markdown, sanitize
 
 _TAGS: Final = re.compile(r"<[^>]*>")

@@ -24,10 +24,10 @@ from undercroft.errors import Forbidden, Invalid, Problem, did_you_mean
 from undercroft.middleware.authenticate import session_value
 from undercroft.pages.controls import Attributes, Control, Option, can_fill_in, make_control
 from undercroft.pages.records import CollectionRecords
-from undercroft.pages.rows import PageRecord, collection_of_record, values_of
 from undercroft.pages.submissions import QUERY, TRAP, Descriptor, Failure
 from undercroft.pages.templates import Templates
 from undercroft.pages.typed import typed_values
+from undercroft.records.rows import PageRecord, collection_of_record, values_of
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest

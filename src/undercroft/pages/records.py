@@ -16,12 +16,12 @@ from undercroft.errors import Problem, did_you_mean
 from undercroft.http.body import Body
 from undercroft.http.request import Request
 from undercroft.http.upload import Upload
-from undercroft.pages.rows import PageRecord, reader_of
 from undercroft.pages.timing import Stopwatch
 from undercroft.query.bound import Bound
 from undercroft.query.scope import Scope, system_scope
 from undercroft.records.access import Access
 from undercroft.records.read import ListParams, count_records, list_records, show_stored, view_record
+from undercroft.records.rows import PageRecord, reader_of
 
 DEFAULT_PER_PAGE: Final = 30
 

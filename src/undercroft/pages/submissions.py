@@ -25,12 +25,12 @@ from undercroft.http.body import Body
 from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
-from undercroft.pages.rows import PageRecord, values_of
 from undercroft.pages.sessions import begin
 from undercroft.pages.storing import storing_with
 from undercroft.pages.typed import Texts, read_typed
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
+from undercroft.records.rows import PageRecord, values_of
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from undercroft.errors import Problem, did_you_mean
 from undercroft.http.request import Request
 from undercroft.pages.routes import Page, PageTree
-from undercroft.pages.rows import PageRecord, collection_of_record
+from undercroft.records.rows import PageRecord, collection_of_record
 
 _UNRESERVED = "-._~!$&'()*+,;=:@"  # RFC 3986, 3.3: what a segment holds as it is
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from undercroft.pages.filters import plain
-from undercroft.pages.rows import PageRecord
+from undercroft.records.rows import PageRecord
 from undercroft.templating.markdown import render_markdown
 
 _TAG = re.compile(r"(<[^>]+>)")
