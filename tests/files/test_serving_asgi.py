@@ -11,6 +11,8 @@ from shelf import make_shelf, put
 from undercroft.http.file_body import PIECE, FileCut
 from undercroft.testing import File
 
+pytestmark = pytest.mark.sqlite_only("about bytes on their way, whatever holds the records")
+
 LARGE = Random(3).randbytes(3_000_000)
 PATHSEND = {"http.response.pathsend": {}}
 

@@ -8,6 +8,8 @@ from shelf import TEXT, make_shelf, put
 
 from undercroft.testing import File
 
+pytestmark = pytest.mark.sqlite_only("about bytes on their way, whatever holds the records")
+
 LARGE = Random(7).randbytes(700_000)
 
 
