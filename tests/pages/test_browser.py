@@ -35,19 +35,20 @@ def browser():
         yield opened
 
 
-@pytest.fixture(params=["policy", "no policy"])
-def site(tmp_path, request):
+@pytest.fixture(scope="module", params=["policy", "no policy"])
+def site(tmp_path_factory, request):
     """A served site with a note for each payload, with its security policy and without: the address, and the notes."""
+    folder = tmp_path_factory.mktemp("site")
     for name, text in SITE.items():
-        path = tmp_path / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     if request.param == "no policy":
-        (tmp_path / "undercroft.toml").write_text('[headers]\ncontent-security-policy = ""\n', encoding="utf-8")
-    made = run("superuser", "upsert", ROOT, PASSWORD, "--dir", "data", folder=tmp_path)
+        (folder / "undercroft.toml").write_text('[headers]\ncontent-security-policy = ""\n', encoding="utf-8")
+    made = run("superuser", "upsert", ROOT, PASSWORD, "--dir", "data", folder=folder)
     assert made.returncode == 0, made.stderr
     port = free_port()
-    with serving(port, folder=tmp_path):
+    with serving(port, folder=folder):
         address = f"http://127.0.0.1:{port}"
         yield address, add_notes(address), request.param == "policy"
 
