@@ -11,7 +11,7 @@ from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
 from undercroft.auth.setup_link import forget_old_link, has_old_link
 from undercroft.backend import Backend
-from undercroft.database.changes import forget_old_changes, has_old_changes
+from undercroft.database.changes import forget_old_changes, forget_old_rows, has_old_changes, has_old_rows
 from undercroft.database.engine import Engine
 from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
@@ -25,10 +25,13 @@ from undercroft.mail.keeping import forget_old_letters, has_old_letters
 from undercroft.mail.outbox import KIND
 from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
+from undercroft.realtime.neighbours import forget_old_listeners, has_old_listeners
 from undercroft.records.sweeping import keep_clearing
 
 DUTIES: Final = (
     Duty("forget old changes", 15, has_old_changes, forget_old_changes),
+    Duty("forget what records were", 60, has_old_rows, forget_old_rows),
+    Duty("forget old listeners", 60, has_old_listeners, forget_old_listeners),
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
@@ -53,7 +56,6 @@ class Company:
         work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), postman.run())
         files = (keep_clearing(backend.filing, backend.staging), tell_fault(backend.files))
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
-        self._live.start(freshness.catch_up)
 
     @classmethod
     async def join(cls, backend: Backend, settings_at: int, *, is_shared: bool) -> Company:
@@ -69,6 +71,7 @@ class Company:
         freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, _duties(backend))
         if not has_others:
             await backend.filing.recover()
+        backend.live.start(freshness.catch_up, wakeup if has_others else None)
         return cls(wakeup, freshness, leader, backend, postman)
 
     async def leave(self) -> None:

@@ -23,6 +23,12 @@ def now() -> str:
     return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 
+def moment_ago(seconds: float) -> str:
+    """The moment so many seconds ago."""
+    whole, milliseconds = divmod(time.time_ns() // 1_000_000 - int(seconds * 1000), 1000)
+    return f"{_second(whole)}.{milliseconds:03d}Z"
+
+
 @lru_cache(maxsize=8)
 def _second(seconds: int) -> str:
     """Date text of a second since 1970, without its fraction; asked for again and again within it."""

@@ -67,6 +67,18 @@ async def find_session(accounts: Accounts, value: str) -> Identity | None:
     return identity if is_good else None
 
 
+async def is_session_open(engine: Engine, key: str) -> bool:
+    """Whether the session that is kept under a key has not ended."""
+    mark = engine.dialect.placeholder
+    sql = f'SELECT 1 FROM "_sessions" WHERE "id" = {mark(1)} AND "expires" > {mark(2)}'
+    return bool(await engine.read(sql, [key, time.time()]))
+
+
+def session_key(value: str) -> str:
+    """What the session of a cookie's value is kept under."""
+    return _hash(value)
+
+
 async def end_session(engine: Engine, value: str) -> None:
     """End a session; one that has ended is no error."""
     sql = f'DELETE FROM "_sessions" WHERE "id" = {engine.dialect.placeholder(1)}'

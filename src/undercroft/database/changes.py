@@ -21,12 +21,14 @@ import msgspec
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Row, Transaction, Value
 from undercroft.database.positions import Read, hold_position, save_position
-from undercroft.dates import now
+from undercroft.dates import moment_ago, now
 
 ChangeKind = Literal["record", "collection", "settings"]
 ChangeAction = Literal["create", "update", "delete"]
 
 KEPT = 100_000
+ROW_SECONDS = 900
+"""How long entries keep what records were."""
 _AT_ONCE = 20_000
 _LARGEST_ROW = 256 * 1024  # characters; what is larger is read again, or lost with its record
 _INSERT = 'INSERT INTO "_changes" ("at", "kind", "collection", "record", "action", "row")'
@@ -75,12 +77,25 @@ async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, tab
     tx.announce("record")
 
 
-def render_row(columns: Mapping[str, Value]) -> str:
-    """A record's columns as an entry keeps them; empty for what it does not keep."""
-    if any(isinstance(value, bytes) for value in columns.values()):
+class KeptRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an entry keeps: a record's columns, and for hearers by key whether they might know of it before its end."""
+
+    columns: dict[str, int | float | str | None]
+    verdicts: Mapping[str, bool] = {}
+
+
+def render_row(columns: Mapping[str, Value], verdicts: Mapping[str, bool]) -> str:
+    """A record as an entry keeps it; empty for what it does not keep."""
+    kept = {name: value for name, value in columns.items() if not isinstance(value, bytes)}
+    if len(kept) < len(columns):
         return ""
-    text = msgspec.json.encode(columns).decode()
+    text = msgspec.json.encode(KeptRow(kept, verdicts)).decode()
     return text if len(text) <= _LARGEST_ROW else ""
+
+
+def parse_row(text: str) -> KeptRow | None:
+    """What `render_row` made a text of; None for the empty one."""
+    return msgspec.json.decode(text, type=KeptRow) if text else None
 
 
 def _insert_sql(dialect: Dialect) -> str:
@@ -98,6 +113,20 @@ async def forget_old_changes(tx: Transaction, dialect: Dialect) -> None:
     """Forget the oldest entries beyond those that are kept, not too many at once."""
     first = await first_change_id(tx.run)
     await prune_changes(tx, dialect, min(await last_change_id(tx.run) - KEPT, first + _AT_ONCE))
+
+
+async def has_old_rows(engine: Engine) -> bool:
+    """Whether entries keep what records were for longer than they are to."""
+    sql = f'SELECT 1 FROM "_changes" WHERE "row" <> \'\' AND "at" < {engine.dialect.placeholder(1, "date")} LIMIT 1'
+    return bool(await engine.read(sql, (moment_ago(ROW_SECONDS),)))
+
+
+async def forget_old_rows(tx: Transaction, dialect: Dialect) -> None:
+    """Forget what records were a while ago, not too many at once; that they were changed is kept."""
+    mark = dialect.placeholder
+    old = f"""SELECT "id" FROM "_changes" WHERE "row" <> '' AND "at" < {mark(1, "date")}
+        ORDER BY "id" LIMIT {_AT_ONCE}"""
+    await tx.run(f"""UPDATE "_changes" SET "row" = '' WHERE "id" IN ({old})""", (moment_ago(ROW_SECONDS),))
 
 
 async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:

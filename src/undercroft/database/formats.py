@@ -112,6 +112,16 @@ async def _follow_records(tx: Transaction, dialect: Dialect) -> None:
     await tx.run("""CREATE INDEX "_changes_row" ON "_changes" ("id") WHERE "row" <> ''""")
 
 
+async def _share_listeners(tx: Transaction, dialect: Dialect) -> None:
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    await tx.run(f'CREATE TABLE "_listeners" ("owner" {_NAME_TYPE}, "until" {number})')
+    wish = f'"id" {_NAME_TYPE}, "owner" {text}, "client" {text}, "wish" {text}, "answer" {text}, "until" {number}'
+    await tx.run(f'CREATE TABLE "_wishes" ({wish})')
+    hearer = f'"id" {_NAME_TYPE}, "collection" {text}, "hearer" {text}, "until" {number}'
+    await tx.run(f'CREATE TABLE "_hearers" ({hearer})')
+    await tx.run('CREATE INDEX "_hearers_collection" ON "_hearers" ("collection")')
+
+
 SYSTEM_MIGRATIONS = (
     Migration(1, "system tables", _make_system_tables),
     Migration(2, "several processes", _share_among_processes),
@@ -120,4 +130,5 @@ SYSTEM_MIGRATIONS = (
     Migration(5, "letters", _keep_letters),
     Migration(6, "files that must go", _keep_files_due),
     Migration(7, "live updates", _follow_records),
+    Migration(8, "listeners in several processes", _share_listeners),
 )

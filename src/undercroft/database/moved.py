@@ -119,5 +119,7 @@ HOUSE_TABLES: Final = (
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 
-NOT_MOVED: Final = frozenset({"_migrations", "_leases", "_uploads", "_rations", "_move"})
+NOT_MOVED: Final = frozenset(
+    {"_migrations", "_leases", "_uploads", "_rations", "_move", "_listeners", "_wishes", "_hearers"}
+)
 """Tables that tell of one database and mean nothing in another."""

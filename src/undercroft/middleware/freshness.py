@@ -26,7 +26,7 @@ class Freshness:
 
     def __init__(self, backend: Backend, wakeup: Wakeup, settings_at: int) -> None:
         self._backend = backend
-        self._broadcaster = backend.live.broadcaster
+        self._live = backend.live
         self._wakeup = wakeup
         self._settings_at = settings_at
         self._has_failed = False
@@ -35,7 +35,7 @@ class Freshness:
         """Catch up again and again, until cancelled."""
         while True:
             await self._wakeup.heard(POLL_SECONDS)
-            self._broadcaster.wake()
+            self._live.heard()
             try:
                 await self.catch_up()
                 self._has_failed = False

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CTE, Select, case, func, literal_column, or_, select
+from sqlalchemy import CTE, Select, TableClause, case, func, literal_column, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
+from sqlalchemy.sql.visitors import iterate
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
@@ -87,6 +88,12 @@ def make_plan(catalog: Catalog, dialect: Dialect, question: Question, scope: Sco
         sql = Choice(sql, dialect.render(walking)[0])
     sources = maker.build.binds.sources
     return Plan(sql, tuple(sources[name] for name in order), columns, tuple(maker.build.looks))
+
+
+def asks_others(catalog: Catalog, dialect: Dialect, question: Question, scope: Scope) -> bool:
+    """Whether a `draft` question looks at stored records as well. Raises `FilterError`."""
+    statement, _ = _Maker(catalog, dialect, question, scope).make()
+    return any(isinstance(part, TableClause) for part in iterate(statement))
 
 
 class _Maker:

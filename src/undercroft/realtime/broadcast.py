@@ -23,7 +23,7 @@ from undercroft.errors import Problem
 from undercroft.realtime.broker import Broker, Group
 from undercroft.realtime.client import Client
 from undercroft.realtime.happenings import happening_of
-from undercroft.realtime.judge import NOT_TOLD, Happening, Judge
+from undercroft.realtime.judge import NOT_TOLD, Happening, Judge, NobodyKnows
 
 AT_ONCE: Final = 100
 _ATTEMPTS: Final = 5
@@ -178,6 +178,9 @@ async def tell(
             await asyncio.sleep(0)
         try:
             event = await judge.event(catalog, happening, group.topic, group.identity)
+        except NobodyKnows:
+            told.unsure.update(group.clients)
+            continue
         except NOT_TOLD as problem:
             _log.debug("%s: %s", group.topic.text, problem)
             continue

@@ -144,6 +144,11 @@ class Broker:
         for place in places_of(collection, record_id):
             yield from tuple(self._groups.get(place, {}).values())
 
+    def groups(self) -> Iterator[Group]:
+        """All there are."""
+        for groups in tuple(self._groups.values()):
+            yield from tuple(groups.values())
+
     def accounts_of(self, collection_id: str, record_id: str) -> list[Account]:
         """The accounts that listen of an auth record; several for a moment when its tokens were ended."""
         return [account for account in self.accounts.values() if account.key[:2] == (collection_id, record_id)]

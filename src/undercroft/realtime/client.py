@@ -50,6 +50,7 @@ class Client:
         "last_event",
         "position",
         "sender",
+        "session",
         "topics_size",
     )
 
@@ -61,6 +62,7 @@ class Client:
         self.is_live = False
         self.account: Account | None = None
         self.expires = 0.0
+        self.session = ""
         self.groups: Mapping[Place, Sequence[Group]] = {}
         self.topics_size = 0
         self.ending: Ending = ""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
-from undercroft.database.changes import LoggedChange
+from undercroft.database.changes import LoggedChange, parse_row
 from undercroft.database.engine import Engine, Value
 from undercroft.query.selects import SECRET_FIELDS
 from undercroft.realtime.judge import Happening
@@ -26,22 +24,21 @@ async def happening_of(
     change = entry.change
     collection = catalog.collection(change.collection)
     is_end = change.action == "delete"
-    kept = _columns(collection, entry.row) if is_end or not as_it_is_now else None
-    if kept is not None or is_end:
-        return None if kept is None else Happening(entry.id, collection, change.record, change.action, kept)
+    kept = parse_row(entry.row) if is_end or not as_it_is_now else None
+    columns = _columns(collection, kept.columns) if kept else None
+    if kept is not None and columns is not None:
+        return Happening(entry.id, collection, change.record, change.action, columns, kept.verdicts)
+    if is_end:
+        return None
     found = await _find(engine, collection, change.record)
     return Happening(entry.id, collection, change.record, change.action, found or {}, is_read_now=True)
 
 
-def _columns(collection: Collection, text: str) -> Mapping[str, Value] | None:
-    """The columns that an entry kept; None when it kept none, or the collection has others since."""
-    if not text:
-        return None
-    kept: dict[str, Value] = msgspec.json.decode(text)
-    for name in SECRET_FIELDS if collection.is_auth else ():
-        kept[name] = ""
+def _columns(collection: Collection, kept: Mapping[str, Value]) -> Mapping[str, Value] | None:
+    """All columns by those that an entry kept; None when the collection has others since."""
+    known = {**kept, **dict.fromkeys(SECRET_FIELDS, "")} if collection.is_auth else kept
     names = collection.by_name
-    return {name: kept[name] for name in names} if names.keys() <= kept.keys() else None
+    return {name: known[name] for name in names} if names.keys() <= known.keys() else None
 
 
 async def _find(engine: Engine, collection: Collection, record_id: str) -> Mapping[str, Value] | None:

@@ -17,7 +17,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.changes import ChangeAction
 from undercroft.database.engine import Engine, QueryTimeout, Row, Value
-from undercroft.errors import BadRequest, Forbidden
+from undercroft.errors import BadRequest, Forbidden, Problem
 from undercroft.http.fields import parse_fields, pick
 from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Identity, Scope
@@ -25,6 +25,7 @@ from undercroft.query.selects import Question, visible_columns
 from undercroft.realtime.topics import EVERY, Topic
 from undercroft.records.access import Access
 from undercroft.records.expand import expand_records
+from undercroft.records.hearers import Action, Hearer, depends_on_others
 from undercroft.records.read import guard, load_rows
 
 NOT_TOLD: Final = (BadRequest, Forbidden, QueryTimeout)
@@ -44,9 +45,17 @@ class Happening:
     record_id: str
     action: ChangeAction
     columns: Mapping[str, Value]
+    decided: Mapping[str, bool] = field(default_factory=dict)
+    """What the delete itself found out, see `records.hearers`."""
     is_read_now: bool = False
     verdicts: dict[Hashable, bool] = field(default_factory=dict)
     bodies: dict[Hashable, bytes] = field(default_factory=dict)
+
+
+class NobodyKnows(Problem):
+    """Whether somebody might know of a record is decided by what has gone with it."""
+
+    code = "nobody_knows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,16 @@ class Judge:
 
     async def _may_know(self, access: Access, happening: Happening, topic: Topic) -> bool:
         collection, filtered = happening.collection, topic.filter
-        rule = guard("list" if topic.record == EVERY else "view", collection, access.scope)
+        rule = guard(_action(topic), collection, access.scope)
         if topic.is_private and not access.scope.is_superuser:
             return False
+        if rule and happening.action == "delete" and depends_on_others(access, collection, rule):
+            key = Hearer.of(_action(topic), access.scope).key(collection)
+            if key not in happening.decided:
+                raise NobodyKnows
+            if not happening.decided[key]:
+                return False
+            rule = None
         if rule is None and filtered is None:
             return True
         shape = filtered.shape if filtered else None
@@ -122,3 +138,14 @@ class Judge:
         if not rule:
             return False
         return await self._verdict(access, happening, await access.plan(Question("draft", collection.id, rule)))
+
+
+def _action(topic: Topic) -> Action:
+    """Whose rule decides."""
+    return "list" if topic.record == EVERY else "view"
+
+
+def hearer_of(access: Access, collection: Collection, topic: Topic) -> Hearer | None:
+    """Who must be asked for when records go: whoever listens under a rule that looks at others. Raises `NOT_TOLD`."""
+    rule = guard(_action(topic), collection, access.scope)
+    return Hearer.of(_action(topic), access.scope) if depends_on_others(access, collection, rule) else None

@@ -3,62 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 from secrets import randbelow
 from typing import Final
 
+from undercroft.auth.sessions import is_session_open
 from undercroft.collections.catalog import Catalog, CatalogHolder
-from undercroft.database.engine import Engine
-from undercroft.errors import BadRequest, Forbidden, NotFound
+from undercroft.database.engine import Engine, Transaction
+from undercroft.database.wakeup import Wakeup
+from undercroft.errors import Problem
 from undercroft.query.plan import Plans
-from undercroft.query.scope import Identity
+from undercroft.query.scope import Identity, Scope
 from undercroft.realtime.broadcast import Broadcaster
-from undercroft.realtime.broker import Broker, key_of
+from undercroft.realtime.broker import Broker, Group, key_of
 from undercroft.realtime.client import Client
-from undercroft.realtime.judge import Judge
+from undercroft.realtime.judge import NOT_TOLD, Judge, hearer_of
+from undercroft.realtime.neighbours import Asked, Neighbours
 from undercroft.realtime.replay import Replayer
 from undercroft.realtime.topics import parse_topic
+from undercroft.realtime.wishes import (
+    FULFILLED,
+    UnknownClient,
+    Wish,
+    WrongAccount,
+    WrongAddress,
+    problem_of,
+    read_back,
+    write_down,
+)
+from undercroft.records.access import Access
+from undercroft.records.hearers import Hearer, keep_hearers
 
 KIND: Final = "record"
 LINGER_SECONDS: Final = 900.0
 """How long writes still keep what returning clients need, once nobody listens any more."""
 _LOOK_SECONDS: Final = 1.0
+_SESSION_SECONDS: Final = 15.0
+_HEARER_SECONDS: Final = 120.0
 _FAREWELL_SECONDS: Final = 2.0
-
-
-class UnknownClient(NotFound):
-    """No connection that listens has that id."""
-
-    code = "unknown_client"
-    default = "Missing or invalid client id."
-
-
-class WrongAddress(BadRequest):
-    """The connection was opened from another address."""
-
-    code = "wrong_address"
-    default = "Invalid realtime client."
-
-
-class WrongAccount(Forbidden):
-    """The connection listens as another account."""
-
-    code = "wrong_account"
-    default = "The current and the previous request authorization don't match."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a client wants to hear: texts of topics. `address` is where the wish comes from, `expires` when its
-    token does (seconds since 1970, 0 for never).
-    """
-
-    topics: Sequence[str]
-    identity: Identity | None
-    address: str
-    expires: float = 0.0
+_log = logging.getLogger("undercroft")
 
 
 class Live:
@@ -68,31 +53,51 @@ class Live:
         self.broker = Broker()
         self.broadcaster = Broadcaster(self.broker, engine, Judge(engine, plans), self._catch_up)
         self._engine = engine
+        self._plans = plans
         self._catalogs = catalogs
         self._refresh: Callable[[], Awaitable[None]] | None = None
+        self._neighbours: Neighbours | None = None
         self._replayer = Replayer(self.broadcaster)
         self._silent_since = 0.0
+        self._is_hearing = False
+        self._hearers: dict[str, float] = {}
+        self._hearers_of = 0
+        self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, refresh: Callable[[], Awaitable[None]]) -> None:
-        """Follow the change log, and look after the clients; `refresh` sees that the catalog is as in the database."""
+    def start(self, refresh: Callable[[], Awaitable[None]], wakeup: Wakeup | None) -> None:
+        """Follow the change log, and look after the clients.
+
+        `refresh` sees that the catalog is as in the database. `wakeup` is the line to the other
+        processes, None for a process that has the database to itself.
+        """
         self._refresh = refresh
-        self._tasks = [asyncio.create_task(self.broadcaster.run()), asyncio.create_task(self._look_after())]
+        work = [self.broadcaster.run(), self._look_after()]
+        if wakeup is not None:
+            self._neighbours = Neighbours(self._engine, wakeup, self.broker.owner, self._answer)
+            work.append(self._look_around())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
         """Send every client away, and stop."""
-        await self.part()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._replayer.close()
-
-    async def part(self) -> None:
-        """Send every client away; they come back to whoever answers then."""
         self.broker.end_all("stopping")
         until = time.monotonic() + _FAREWELL_SECONDS
         while self.broker.clients and time.monotonic() < until:  # noqa: ASYNC110 - their own tasks see to it
             await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._replayer.close()
+        if self._neighbours is not None:
+            try:
+                await self._neighbours.leave()
+            except Problem as problem:
+                _log.debug("%s", problem)
+
+    def heard(self) -> None:
+        """Another process rang, or it is time to look anyway."""
+        self.broadcaster.wake()
+        self._rung.set()
 
     async def connect(self, address: str, since: int | None, *, keeps_place: bool) -> Client:
         """A new client; with `keeps_place` and without `since` its place is where the log is now.
@@ -100,8 +105,12 @@ class Live:
         Raises `TooManyListeners`.
         """
         client = self.broker.open(address, since, keeps_place=keeps_place)
+        try:
+            await self._hear()
+        except BaseException:
+            self.broker.close(client)
+            raise
         if keeps_place and since is None:
-            await self.hear()
             client.position = self.broadcaster.position
         client.greet(retry=500 + randbelow(1000) if keeps_place else 0)
         if self.broker.is_closed:
@@ -109,7 +118,25 @@ class Live:
         return client
 
     async def subscribe(self, client_id: str, wish: Wish) -> None:
-        """Have a client hear of these topics only. Raises `UnknownClient`, `WrongAddress` and `WrongAccount`."""
+        """Have a client hear of these topics only, whichever process holds it.
+
+        Raises `UnknownClient`, `WrongAddress`, `WrongAccount`, `TooManyListeners` and `NoAnswer`.
+        """
+        owner = client_id[: len(self.broker.owner)]
+        if self._neighbours is None or owner == self.broker.owner:
+            await self._fulfil(client_id, wish)
+        elif problem := problem_of(await self._neighbours.pass_on(owner, client_id, write_down(wish))):
+            raise problem
+
+    async def _answer(self, client_id: str, asked: Asked) -> str:
+        wish = await read_back(self._engine, await self._catch_up(), asked)
+        try:
+            await self._fulfil(client_id, wish)
+        except Problem as problem:
+            return problem.code
+        return FULFILLED
+
+    async def _fulfil(self, client_id: str, wish: Wish) -> None:
         client = self.broker.clients.get(client_id)
         if client is None or client.ending:
             raise UnknownClient
@@ -117,15 +144,15 @@ class Live:
             raise WrongAddress
         if client.account is not None and not _is_same(client.account.identity, wish.identity):
             raise WrongAccount
-        await self.hear()
+        await self._hear()
         account = self.broker.bind(client, wish.identity)
-        client.expires = wish.expires
+        client.expires, client.session = wish.expires, wish.session
         self.broker.place(client, {text: parse_topic(text) for text in wish.topics}, account)
+        catalog = await self._catch_up()
         # Who asks may have changed since the request was read; from now on the log tells.
-        if account is not None:
-            catalog = await self.broadcaster.catch_up()
-            if not await account.renew(self._engine, catalog.find(account.key[0])):
-                client.end("signed out")
+        if account is not None and not await account.renew(self._engine, catalog.find(account.key[0])):
+            client.end("signed out")
+        await self._keep_hearers(catalog, [group for groups in client.groups.values() for group in groups])
         self._begin(client)
 
     def _begin(self, client: Client) -> None:
@@ -137,37 +164,111 @@ class Live:
             client.position = self.broadcaster.claimed
             client.is_live = True
 
-    async def hear(self) -> None:
-        """Follow from now on, and have writes tell of records."""
-        self._silent_since = 0.0
-        self._engine.listeners[KIND] = self.broadcaster.wake
+    async def _hear(self) -> None:
+        """Follow from now on, and have writes tell of records, in all processes."""
+        self._silent_since, self._is_hearing = 0.0, True
+        self._engine.listeners[KIND] = self._changed
         await self.broadcaster.begin()
+        if self._neighbours is not None:
+            await self._neighbours.appear()
+
+    def _changed(self) -> None:
+        """A write of this process changed records."""
+        self.broadcaster.wake()
+        if self._neighbours is not None:
+            self._neighbours.ring()
 
     async def _catch_up(self) -> Catalog:
         if self._refresh is not None:
             await self._refresh()
         return self._catalogs.current
 
+    async def _keep_hearers(self, catalog: Catalog, groups: Iterable[Group]) -> None:
+        """Write down who must be asked for when records go, unless that was done a moment ago."""
+        moment, wanted = time.monotonic(), dict[str, tuple[str, Hearer]]()
+        for group in groups:
+            collection = catalog.find(group.topic.collection)
+            scope = Scope(group.identity, "realtime", "GET", group.topic.query, group.topic.headers)
+            try:
+                access = Access(self._engine.read, self._plans, catalog, scope)
+                hearer = collection and hearer_of(access, collection, group.topic)
+            except NOT_TOLD:
+                continue
+            if collection and hearer:
+                wanted[hearer.key(collection)] = collection.id, hearer
+        new = {key: each for key, each in wanted.items() if self._hearers.get(key, 0.0) + _HEARER_SECONDS <= moment}
+        if not new:
+            return
+
+        async def keep(tx: Transaction) -> None:
+            await keep_hearers(tx, self._engine.dialect, new)
+
+        await self._engine.write(keep)
+        self._hearers.update(dict.fromkeys(new, moment))
+
+    async def _look_around(self) -> None:
+        """See what other processes want of this one, until cancelled."""
+        while self._neighbours is not None:
+            await self._rung.wait()
+            self._rung.clear()
+            try:
+                await self._neighbours.look()
+                if self._neighbours.others_listen:
+                    self._engine.listeners[KIND] = self._changed
+                elif not self._is_hearing:
+                    self._engine.listeners.pop(KIND, None)
+            except Problem as problem:
+                _log.debug("Other processes cannot be heard: %s", problem)
+
     async def _look_after(self) -> None:
+        """Do what is due for the clients, until cancelled."""
+        sessions_due = hearers_due = 0.0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            moment = time.time()
-            for client in tuple(self.broker.clients.values()):
-                if client.expires and client.expires <= moment:
-                    client.end("expired")
-            if self.broadcaster.position is not None:
-                self._rest_if_alone()
+            moment = time.monotonic()
+            self._end_expired()
+            try:
+                if moment >= sessions_due:
+                    sessions_due = moment + _SESSION_SECONDS
+                    await self._end_closed_sessions()
+                version = self._catalogs.current.version
+                if moment >= hearers_due or version != self._hearers_of:
+                    hearers_due, self._hearers_of = moment + _HEARER_SECONDS, version
+                    await self._keep_hearers(self._catalogs.current, self.broker.groups())
+                await self._rest_if_alone(moment)
+            except Problem as problem:
+                _log.debug("Clients that listen cannot be looked after: %s", problem)
 
-    def _rest_if_alone(self) -> None:
-        """When nobody listens any more: follow no more, and after a while let writes be silent."""
+    def _end_expired(self) -> None:
+        now = time.time()
+        for client in tuple(self.broker.clients.values()):
+            if client.expires and client.expires <= now:
+                client.end("expired")
+
+    async def _end_closed_sessions(self) -> None:
+        for client in tuple(self.broker.clients.values()):
+            if client.session and not await is_session_open(self._engine, client.session):
+                client.end("signed out")
+
+    async def _rest_if_alone(self, moment: float) -> None:
+        """When nobody listens any more: after a while, let writes be silent."""
         if self.broker.clients:
             self._silent_since = 0.0
-            return
-        moment = time.monotonic()
-        self._silent_since = self._silent_since or moment
-        if moment - self._silent_since > LINGER_SECONDS:
-            self.broadcaster.rest()
-            self._engine.listeners.pop(KIND, None)
+        elif self._is_hearing:
+            self._silent_since = self._silent_since or moment
+            if moment - self._silent_since > LINGER_SECONDS:
+                await self._rest()
+                return
+        if self._is_hearing and self._neighbours is not None:
+            await self._neighbours.appear()
+
+    async def _rest(self) -> None:
+        self._is_hearing = False
+        self.broadcaster.rest()
+        self._hearers.clear()
+        self._engine.listeners.pop(KIND, None)
+        if self._neighbours is not None:
+            await self._neighbours.leave()
 
 
 def _is_same(bound: Identity, asking: Identity | None) -> bool:

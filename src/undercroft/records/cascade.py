@@ -20,7 +20,8 @@ from undercroft.database.engine import QueryTimeout, Transaction
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
-from undercroft.records.log import log_change
+from undercroft.records.hearers import Hearings
+from undercroft.records.log import Entry, log_change
 from undercroft.records.record import from_row, select_columns
 
 MOST_SECONDS: Final = 30.0
@@ -43,6 +44,7 @@ class Cascade:
         self.transaction = transaction
         self.files: list[str] = []
         self._gone: set[tuple[str, str]] = set()
+        self._hearings = Hearings(access, transaction)
 
     async def delete(self, collection: Collection, record: Mapping[str, Any]) -> None:
         """Delete a record and what follows. Raises `ReferenceRequired` and `QueryTimeout`."""
@@ -71,10 +73,11 @@ class Cascade:
         if (collection.id, record["id"]) in self._gone:
             return
         self._gone.add((collection.id, record["id"]))
+        verdicts = await self._hearings.verdicts(collection, record["id"])
         for referring, field in referrers(self.access, collection):
             async for doomed in self._release(referring, field, record["id"]):
                 yield doomed
-        await self._remove(collection, record)
+        await self._remove(collection, record, verdicts)
 
     async def _release(self, referring: Collection, field: RelationField, record_id: str) -> AsyncIterator[_Doomed]:
         for row in await self.access.run(_referring_sql(self.access, referring, field), [record_id]):
@@ -89,14 +92,15 @@ class Cascade:
             else:
                 raise ReferenceRequired
 
-    async def _remove(self, collection: Collection, record: Mapping[str, Any]) -> None:
+    async def _remove(self, collection: Collection, record: Mapping[str, Any], verdicts: Mapping[str, bool]) -> None:
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder(1)
         await self.access.run(f"DELETE FROM {quote(collection.name)} WHERE {quote('id')} = {mark}", [record["id"]])
         if collection.is_auth:
             await self._forget_accounts(collection, record["id"])
         names = [name for f in collection.file_fields for name in f.to_list(record[f.name])]
         self.files += [f"{collection.id}/{record['id']}/{name}" for name in names]
-        await log_change(self.transaction, self.access, collection, record, "delete")
+        entry = Entry(collection, record, "delete", verdicts)
+        await log_change(self.transaction, self.access.dialect, entry)
 
     async def _keep(self, referring: Collection, record: Mapping[str, Any], field: RelationField, left: Any) -> None:
         stamps = [f.name for f in referring.fields if isinstance(f, AutodateField) and f.on_update]
@@ -106,7 +110,7 @@ class Cascade:
         moment = now()
         await self.access.run(sql, [field.to_column(left), *[moment] * len(stamps), record["id"]])
         kept = {**record, field.name: left, **dict.fromkeys(stamps, moment)}
-        await log_change(self.transaction, self.access, referring, kept, "update")
+        await log_change(self.transaction, self.access.dialect, Entry(referring, kept, "update"))
 
     async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:
         """Remove what the server keeps about one account or all: second factors, codes, devices, links."""

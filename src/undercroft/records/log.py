@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from undercroft.collections.collection import Collection
 from undercroft.database.changes import Change, ChangeAction, append_change, render_row
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.query.selects import SECRET_FIELDS
-from undercroft.records.access import Access
 
 
-async def log_change(
-    transaction: Transaction, access: Access, collection: Collection, record: Mapping[str, Any], action: ChangeAction
-) -> None:
-    """Write the entry of a changed record; while somebody listens, with its stored values.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change of a record, which is as it is after a create or an update, or was before a delete.
 
-    `record` is what it is after a create or an update, or was before a delete.
+    `verdicts` say who might know of it then, see `records.hearers`.
     """
-    row = _row(collection, record) if transaction.is_heard("record") else ""
-    change = Change("record", collection.id, record["id"], action)
-    await append_change(transaction, access.dialect, change, row)
+
+    collection: Collection
+    record: Mapping[str, Any]
+    action: ChangeAction
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
 
 
-def _row(collection: Collection, record: Mapping[str, Any]) -> str:
-    secret = SECRET_FIELDS if collection.is_auth else frozenset()
-    fields = [field for field in collection.fields if field.name not in secret]
-    return render_row({field.name: field.to_column(record[field.name]) for field in fields})
+async def log_change(transaction: Transaction, dialect: Dialect, entry: Entry) -> None:
+    """Write an entry; while somebody listens, with the record's stored values."""
+    row = _row(entry) if transaction.is_heard("record") else ""
+    change = Change("record", entry.collection.id, entry.record["id"], entry.action)
+    await append_change(transaction, dialect, change, row)
+
+
+def _row(entry: Entry) -> str:
+    secret = SECRET_FIELDS if entry.collection.is_auth else frozenset()
+    fields = [each for each in entry.collection.fields if each.name not in secret]
+    return render_row({each.name: each.to_column(entry.record[each.name]) for each in fields}, entry.verdicts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import Final
 
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import QueryTimeout
@@ -10,6 +11,8 @@ from undercroft.errors import BadRequest
 from undercroft.records.cascade import MOST_SECONDS, Cascade, is_alone
 from undercroft.records.record import from_row, select_columns
 from undercroft.records.write import Writer
+
+MOST_TOLD: Final = 1000  # deletes; of more, those who keep their place hear that they must read anew
 
 
 class ViewNotTruncated(BadRequest):
@@ -31,7 +34,7 @@ async def truncate(writer: Writer, collection: Collection) -> None:
     if collection.is_view:
         raise ViewNotTruncated
     access, until = writer.access, monotonic() + MOST_SECONDS
-    if is_alone(access, collection):
+    if is_alone(access, collection) and not await _is_told(writer, collection):
         await Cascade(access, writer.transaction).delete_all(collection)
         return
     columns, table = select_columns(collection, access.dialect), access.dialect.quote(collection.name)
@@ -43,3 +46,11 @@ async def truncate(writer: Writer, collection: Collection) -> None:
             await writer.remove(collection, from_row(collection, rows[0]))
         except BadRequest as error:
             raise TruncateRefused from error
+
+
+async def _is_told(writer: Writer, collection: Collection) -> bool:
+    """Whether each delete is told to those who listen: while somebody does, and as long as they are not too many."""
+    if not writer.transaction.is_heard("record"):
+        return False
+    sql = f"SELECT 1 FROM {writer.access.dialect.quote(collection.name)} LIMIT {MOST_TOLD + 1}"
+    return len(await writer.access.run(sql, [])) <= MOST_TOLD

@@ -7,8 +7,9 @@ durable. New files are in the store by then, see `records.filing`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from undercroft.collections.collection import Collection
@@ -25,12 +26,13 @@ from undercroft.records.access import Access
 from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
 from undercroft.records.draft import Draft
-from undercroft.records.judge import judge_create, judge_update, refuse_view
-from undercroft.records.log import log_change
+from undercroft.records.judge import Begun, begin_create, begin_update, find_errors, refusal, refuse_view
+from undercroft.records.log import Entry, log_change
 from undercroft.records.prepare import Prepared
 from undercroft.records.read import guard
 from undercroft.records.record import find_record
 from undercroft.records.rules import satisfies
+from undercroft.records.unit import Steps, Unit
 from undercroft.records.validate import NOT_UNIQUE
 
 UPLOAD_USED: Final = FieldError("validation_upload_used", "The upload was used for another file in the meantime.")
@@ -45,35 +47,32 @@ class DeleteRefused(BadRequest):
 
 @dataclass(slots=True)
 class Writer:
-    """One write transaction and what it works with. `access.run` is the transaction's."""
+    """One write transaction and what it works with. `access.run` is the transaction's.
+
+    There is a `unit` where hooks have to do with what is written.
+    """
 
     access: Access
     transaction: Transaction
+    unit: Unit | None = None
 
     async def create(self, collection: Collection, prepared: Prepared) -> Draft:
         """Store a new record, and return it as it was stored.
 
         Raises `SuperusersOnly`, `CreateRefused` and `Invalid`.
         """
-        draft = await judge_create(self.access, collection, prepared)
-        await self._insert(draft)
-        await self._use_up(draft, "Failed to create record.")
-        await self._file(draft, prepared)
-        await log_change(self.transaction, self.access, collection, draft.values, "create")
-        return draft
+        begun = await begin_create(self.access, collection, prepared)
+        await self._write(begun, partial(self._store_new, begun.draft, prepared))
+        return begun.draft
 
     async def update(self, collection: Collection, record_id: str, prepared: Prepared) -> Draft:
         """Change a record, and return it as it was stored.
 
         Raises `SuperusersOnly`, `NotFound`, `Invalid` and `ChangedMeanwhile`.
         """
-        draft = await judge_update(self.access, collection, record_id, prepared)
-        await self._update(draft)
-        await self._forget_origins(draft)
-        await self._use_up(draft, "Failed to update record.")
-        await self._file(draft, prepared)
-        await log_change(self.transaction, self.access, collection, draft.values, "update")
-        return draft
+        begun = await begin_update(self.access, collection, record_id, prepared)
+        await self._write(begun, partial(self._store_changed, begun.draft, prepared))
+        return begun.draft
 
     async def delete(self, collection: Collection, record_id: str) -> None:
         """Remove a record and what hangs on it. Raises `SuperusersOnly`, `NotFound` and `DeleteRefused`."""
@@ -87,12 +86,41 @@ class Writer:
     async def remove(self, collection: Collection, record: Mapping[str, Any]) -> None:
         """Remove a stored record, whatever any rule says. Raises `DeleteRefused` and `LastSuperuser`."""
         await keep_a_superuser(self.access.run, self.access.dialect, collection, record["id"])
-        cascade = Cascade(self.access, self.transaction)
+        cascade = Cascade(self.access, self.transaction, self)
         try:
             await cascade.delete(collection, record)
         except ReferenceRequired as error:
             raise DeleteRefused from error
         await doom_files(self.transaction, self.access.dialect, cascade.files)
+
+    def asking(self, access: Access) -> Writer:
+        """A writer in the same transaction, for another caller."""
+        return Writer(access, self.transaction, self.unit)
+
+    async def _write(self, begun: Begun, store: Callable[[], Awaitable[None]]) -> None:
+        """Check what was begun and store it, with the hooks that have to do with it."""
+        if self.unit is not None:
+            steps = Steps(partial(find_errors, self.access, begun), store, refusal(begun.draft))
+            await self.unit.write(self, begun.draft, steps)
+            return
+        if errors := await find_errors(self.access, begun):
+            raise Invalid(errors, refusal(begun.draft))
+        await store()
+
+    async def _store_new(self, draft: Draft, prepared: Prepared) -> None:
+        collection = draft.collection
+        await self._insert(draft)
+        await self._use_up(draft, "Failed to create record.")
+        await self._file(draft, prepared)
+        await log_change(self.transaction, self.access.dialect, Entry(collection, draft.values, "create"))
+
+    async def _store_changed(self, draft: Draft, prepared: Prepared) -> None:
+        collection = draft.collection
+        await self._update(draft)
+        await self._forget_origins(draft)
+        await self._use_up(draft, "Failed to update record.")
+        await self._file(draft, prepared)
+        await log_change(self.transaction, self.access.dialect, Entry(collection, draft.values, "update"))
 
     async def _insert(self, draft: Draft) -> None:
         collection, access = draft.collection, self.access
