@@ -10,6 +10,7 @@ from payloads import LINKS, PAYLOADS
 from program import run, serving
 from servers import PASSWORD, ROOT
 
+pytestmark = pytest.mark.slow
 FIELDS = [
     {"name": "title", "type": "text"},
     {"name": "body", "type": "editor"},
@@ -69,7 +70,6 @@ def add_notes(address):
         return notes
 
 
-@pytest.mark.slow
 def test_nothing_runs(browser, site):
     """A hundred payloads in every column open no dialog, with the policy and by escaping alone."""
     address, notes, _ = site
@@ -86,7 +86,6 @@ def test_nothing_runs(browser, site):
     assert len(notes) >= 100
 
 
-@pytest.mark.slow
 def test_links_of_records_run_nothing(browser, site):
     """A template that puts a record's text into `href` makes no link that runs script, as long as there is a policy."""
     address, notes, has_policy = site

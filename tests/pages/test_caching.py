@@ -86,6 +86,34 @@ async def test_script_cannot_make_private_pages_public(serve):
     assert (await world.get("/data", as_=world.ada)).headers["cache-control"] == "private, no-store"
 
 
+SCRIPT = """
+from undercroft.http.response import Response
+
+BODY = b"all work " * 500
+
+async def get(request):
+    kind = request.query.get("kind", "text/plain").encode()
+    headers = [(b"content-type", kind), (b"content-security-policy", b"default-src 'none'")]
+    if "packed" in request.query:
+        headers += [(b"content-encoding", b"gzip"), (b"etag", b'"mine"')]
+    return Response(200, BODY, headers)
+"""
+
+
+async def test_responses_of_scripts(serve_files):
+    """What a script says itself stands; texts are compressed unless they are already, and pictures are not."""
+    world = await serve_files({"pages/data.py": SCRIPT})
+    br = {"Accept-Encoding": "br"}
+
+    text, picture = await world.get("/data", headers=br), await world.get("/data?kind=image/png", headers=br)
+    packed = await world.get("/data?packed=1", headers=br)
+
+    assert text.headers["content-security-policy"] == "default-src 'none'"
+    assert (text.headers["content-encoding"], text.headers["content-type"]) == ("br", "text/plain")
+    assert "content-encoding" not in picture.headers
+    assert (packed.headers["content-encoding"], packed.headers["etag"]) == ("gzip", '"mine"')
+
+
 @pytest.mark.parametrize(
     ("header", "encoding"),
     [

@@ -137,7 +137,9 @@ class PageRequest:
         return (await self.body()).data
 
     def add_header(self, name: str, value: str) -> None:
-        """Send a header with the answer."""
+        """Send a header with the answer. Raises `ValueError` for a line break in it."""
+        if any(ord(letter) < 0x20 for letter in name + value):
+            raise ValueError(name)
         self.headers_to_send.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
     @property

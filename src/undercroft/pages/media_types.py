@@ -22,7 +22,14 @@ _MORE: Final = {
     ".yaml": "application/yaml",
 }
 _TEXTS: Final = (
-    *("application/json", "application/manifest+json", "application/wasm", "application/xml", "application/yaml"),
+    *(
+        "application/json",
+        "application/atom+xml",
+        "application/manifest+json",
+        "application/wasm",
+        "application/xml",
+        "application/yaml",
+    ),
     "image/svg+xml",
 )
 

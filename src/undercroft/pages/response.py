@@ -11,6 +11,7 @@ from undercroft.http.response import Header, Response
 from undercroft.middleware.security_headers import POLICY, allow_nonce, page_headers
 from undercroft.pages.caching import FOR_ERRORS, PRIVATE, REVALIDATED, compress, etag_of, has_tag
 from undercroft.pages.context import PageRequest
+from undercroft.pages.media_types import is_text
 from undercroft.pages.options import SiteOptions
 
 _NOT_MODIFIED: Final = 304
@@ -57,20 +58,20 @@ class Finisher:
     async def finish(self, visit: PageRequest, shown: Shown) -> Response:
         """The response: security headers, what caches may do, 304 where the visitor has it, compressed."""
         visit.clock.turn_to("finish")
-        cache = self._cache(visit, shown)
-        headers = [*self._security(visit, shown.policy), *visit.headers_to_send, (_CACHE, cache)]
+        cache, chosen = self._cache(visit, shown), dict(shown.headers)
+        usual = [header for header in self._security(visit, shown.policy) if header[0] not in chosen]
+        headers = [*usual, *visit.headers_to_send, (_CACHE, cache), (b"vary", _vary(visit))]
         headers += [header for header in shown.headers if header[0] != _CACHE]
-        headers.append((b"vary", _vary(visit)))
-        if b"no-store" not in cache and shown.status == 200 and visit.method in _SAFE:
+        if b"no-store" not in cache and shown.status == 200 and visit.method in _SAFE and b"etag" not in chosen:
             etag = etag_of(shown.body)
             headers.append((b"etag", etag))
             if has_tag(visit.http, etag):
                 return self._timed(visit, PageResponse(_NOT_MODIFIED, b"", headers))
-        body, encoding = await compress(visit.http, shown.body)
-        if encoding:
-            headers.append((b"content-encoding", encoding))
-        if shown.kind:
-            headers.append((b"content-type", shown.kind.encode("latin-1")))
+        body, encoding, kind = shown.body, b"", shown.kind or chosen.get(b"content-type", b"").decode("latin-1")
+        if is_text(kind) and b"content-encoding" not in chosen:
+            body, encoding = await compress(visit.http, shown.body)
+        headers += [(b"content-encoding", encoding)] if encoding else []
+        headers += [(b"content-type", kind.encode("latin-1"))] if shown.kind else []
         return self._timed(visit, PageResponse(shown.status, body, headers))
 
     def _security(self, visit: PageRequest, policy: str) -> list[Header]:
