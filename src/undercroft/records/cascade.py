@@ -7,7 +7,9 @@ required, and else is kept without the id.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -20,13 +22,16 @@ from undercroft.database.engine import QueryTimeout, Transaction
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
+from undercroft.records.draft import Draft
 from undercroft.records.hearers import Hearings
 from undercroft.records.log import Entry, log_change
 from undercroft.records.record import from_row, select_columns
+from undercroft.records.unit import Steps, Unit, Writes
 
 MOST_SECONDS: Final = 30.0
 """How long one delete may hold the writer, however many records hang on it."""
 
+_DEEP: Final = 20
 _Doomed = tuple[Collection, Mapping[str, Any]]
 
 
@@ -39,15 +44,20 @@ class ReferenceRequired(BadRequest):
 class Cascade:
     """One delete and all that follow from it. `files` are the keys of the files that go with it."""
 
-    def __init__(self, access: Access, transaction: Transaction) -> None:
+    def __init__(self, access: Access, transaction: Transaction, writer: Writes | None = None) -> None:
         self.access = access
         self.transaction = transaction
+        self._writer = writer
+        self._unit = writer.unit if writer is not None else None
         self.files: list[str] = []
         self._gone: set[tuple[str, str]] = set()
         self._hearings = Hearings(access, transaction)
 
     async def delete(self, collection: Collection, record: Mapping[str, Any]) -> None:
         """Delete a record and what follows. Raises `ReferenceRequired` and `QueryTimeout`."""
+        if self._writer is not None and self._unit is not None and self._unit.is_inside:
+            await self._delete_inside(self._writer, self._unit, (collection, record))
+            return
         # A stack of our own: a chain of records may be longer than Python's is deep.
         open_ends = [self._delete(collection, record)]
         until = monotonic() + MOST_SECONDS
@@ -60,6 +70,26 @@ class Cascade:
                 open_ends.pop()
             else:
                 open_ends.append(self._delete(*first))
+
+    async def _delete_inside(self, writer: Writes, unit: Unit, doomed: _Doomed, depth: int = 0) -> None:
+        """Delete a record and what follows, each with its hooks around it and what hangs on it."""
+        collection, record = doomed
+        if (collection.id, record["id"]) in self._gone:
+            return
+        self._gone.add((collection.id, record["id"]))
+        verdicts = await self._hearings.verdicts(collection, record["id"])
+
+        async def followers() -> None:
+            for referring, field in referrers(self.access, collection):
+                async for more in self._release(referring, field, record["id"]):
+                    work = self._delete_inside(writer, unit, more, depth + 1)
+                    # A task has a stack of its own: a chain of records may be longer than Python's is deep.
+                    await (asyncio.create_task(work) if depth % _DEEP == _DEEP - 1 else work)
+
+        async def remove() -> None:
+            await self._remove(collection, record, verdicts)
+
+        await unit.remove(writer, collection, record, (followers, remove))
 
     async def delete_all(self, collection: Collection) -> None:
         """Delete every record of a collection on which nothing hangs: see `is_alone`."""
@@ -78,6 +108,8 @@ class Cascade:
             async for doomed in self._release(referring, field, record["id"]):
                 yield doomed
         await self._remove(collection, record, verdicts)
+        if self._unit is not None:
+            self._unit.note_delete(self.access, collection, record)
 
     async def _release(self, referring: Collection, field: RelationField, record_id: str) -> AsyncIterator[_Doomed]:
         for row in await self.access.run(_referring_sql(self.access, referring, field), [record_id]):
@@ -103,14 +135,22 @@ class Cascade:
         await log_change(self.transaction, self.access.dialect, entry)
 
     async def _keep(self, referring: Collection, record: Mapping[str, Any], field: RelationField, left: Any) -> None:
-        stamps = [f.name for f in referring.fields if isinstance(f, AutodateField) and f.on_update]
-        quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
-        sets = ", ".join(f"{quote(name)} = {mark(n)}" for n, name in enumerate([field.name, *stamps], 1))
-        sql = f"UPDATE {quote(referring.name)} SET {sets} WHERE {quote('id')} = {mark(len(stamps) + 2)}"
         moment = now()
-        await self.access.run(sql, [field.to_column(left), *[moment] * len(stamps), record["id"]])
-        kept = {**record, field.name: left, **dict.fromkeys(stamps, moment)}
-        await log_change(self.transaction, self.access.dialect, Entry(referring, kept, "update"))
+        stamps = {f.name: moment for f in referring.fields if isinstance(f, AutodateField) and f.on_update}
+        draft = Draft(referring, record, {**record, field.name: left, **stamps}, frozenset(), {})
+        if self._writer is None or self._unit is None:
+            await self._store_kept(draft)
+        else:
+            await self._unit.write(self._writer, draft, Steps(None, partial(self._store_kept, draft)))
+
+    async def _store_kept(self, draft: Draft) -> None:
+        referring, before = draft.collection, draft.before or {}
+        quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
+        changed = [f for f in referring.fields if draft.values[f.name] != before[f.name]]
+        sets = ", ".join(f"{quote(f.name)} = {mark(n)}" for n, f in enumerate(changed, 1))
+        sql = f"UPDATE {quote(referring.name)} SET {sets} WHERE {quote('id')} = {mark(len(changed) + 1)}"
+        await self.access.run(sql, [*(f.to_column(draft.values[f.name]) for f in changed), before["id"]])
+        await log_change(self.transaction, self.access.dialect, Entry(referring, draft.values, "update"))
 
     async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:
         """Remove what the server keeps about one account or all: second factors, codes, devices, links."""

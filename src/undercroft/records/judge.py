@@ -7,6 +7,7 @@ that nothing is put into the store for a write that will be refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from undercroft.collections.collection import Collection
@@ -14,7 +15,7 @@ from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.fields.text import TextField
 from undercroft.dates import now
-from undercroft.errors import BadRequest, Invalid, NotFound
+from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
 from undercroft.ids import record_id as new_id
 from undercroft.records.access import Access
 from undercroft.records.accounts import find_taken_id
@@ -47,18 +48,31 @@ class ChangedMeanwhile(BadRequest):
     default = "The record was changed in the meantime. Try again."
 
 
-async def judge(access: Access, collection: Collection, record_id: str | None, prepared: Prepared) -> Draft:
-    """The record that a create (`record_id` None) or an update would store.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A write that the rule allows: what it would store, and the submitted passwords before hashing."""
+
+    draft: Draft
+    plains: Mapping[str, str]
+
+
+async def judge(
+    access: Access, collection: Collection, record_id: str | None, prepared: Prepared, *, checks: bool = True
+) -> None:
+    """Return if a create (`record_id` None) or an update may be; without `checks` only the rule is asked.
 
     Raises `SuperusersOnly`, `CreateRefused`, `NotFound`, `Invalid` and `ChangedMeanwhile`.
     """
     if record_id is None:
-        return await judge_create(access, collection, prepared)
-    return await judge_update(access, collection, record_id, prepared)
+        begun = await begin_create(access, collection, prepared)
+    else:
+        begun = await begin_update(access, collection, record_id, prepared)
+    if checks and (errors := await find_errors(access, begun)):
+        raise Invalid(errors, refusal(begun.draft))
 
 
-async def judge_create(access: Access, collection: Collection, prepared: Prepared) -> Draft:
-    """The record that a create would store. Raises `SuperusersOnly`, `CreateRefused` and `Invalid`."""
+async def begin_create(access: Access, collection: Collection, prepared: Prepared) -> Begun:
+    """What a create would store, unchecked. Raises `SuperusersOnly` and `CreateRefused`; `Invalid` for an account."""
     refuse_view(collection)
     rule = guard("create", collection, access.scope)
     draft = make_draft(collection, None, prepared.submission, is_superuser=access.scope.is_superuser)
@@ -67,16 +81,14 @@ async def judge_create(access: Access, collection: Collection, prepared: Prepare
         raise CreateRefused
     _apply_account(draft, prepared, "Failed to create record.")
     _generate(draft, prepared.new_id)
-    errors = await validate(access, draft, plains)
-    if collection.is_auth and "id" not in errors:
-        errors |= await find_taken_id(access.run, access.dialect, access.catalog, collection, draft.values["id"])
-    if errors:
-        raise Invalid(errors, "Failed to create record.")
-    return draft
+    return Begun(draft, plains)
 
 
-async def judge_update(access: Access, collection: Collection, record_id: str, prepared: Prepared) -> Draft:
-    """The record that an update would store. Raises `SuperusersOnly`, `NotFound`, `Invalid`, `ChangedMeanwhile`."""
+async def begin_update(access: Access, collection: Collection, record_id: str, prepared: Prepared) -> Begun:
+    """What an update would store, unchecked.
+
+    Raises `SuperusersOnly`, `NotFound` and `ChangedMeanwhile`; `Invalid` for an account.
+    """
     refuse_view(collection)
     rule = guard("update", collection, access.scope)
     before = await find_record(access.run, access.dialect, collection, {"id": record_id})
@@ -89,10 +101,21 @@ async def judge_update(access: Access, collection: Collection, record_id: str, p
     if prepared.was_missing:
         raise ChangedMeanwhile
     _apply_account(draft, prepared, "Failed to update record.")
-    errors = await validate(access, draft, plains)
-    if errors:
-        raise Invalid(errors, "Failed to update record.")
-    return draft
+    return Begun(draft, plains)
+
+
+async def find_errors(access: Access, begun: Begun) -> dict[str, FieldError]:
+    """Why the values cannot be stored, by field."""
+    draft, collection = begun.draft, begun.draft.collection
+    errors = await validate(access, draft, begun.plains)
+    if draft.before is None and collection.is_auth and "id" not in errors:
+        errors |= await find_taken_id(access.run, access.dialect, access.catalog, collection, draft.values["id"])
+    return errors
+
+
+def refusal(draft: Draft) -> str:
+    """What is said of a write that was refused."""
+    return f"Failed to {'create' if draft.before is None else 'update'} record."
 
 
 async def _may_create(access: Access, draft: Draft, rule: str) -> bool:

@@ -34,7 +34,7 @@ async def truncate(writer: Writer, collection: Collection) -> None:
     if collection.is_view:
         raise ViewNotTruncated
     access, until = writer.access, monotonic() + MOST_SECONDS
-    if is_alone(access, collection) and not await _is_told(writer, collection):
+    if writer.unit is None and is_alone(access, collection) and not await _is_told(writer, collection):
         await Cascade(access, writer.transaction).delete_all(collection)
         return
     columns, table = select_columns(collection, access.dialect), access.dialect.quote(collection.name)
