@@ -119,7 +119,13 @@ async def test_cost_of_a_page_is_told(serve_files):
 
     timing = (await world.get("/")).headers["server-timing"]
 
-    assert [part.partition(";")[0] for part in timing.split(", ")] == ["route", "visitor", "render", "records", "finish"]
+    assert [part.partition(";")[0] for part in timing.split(", ")] == [
+        "route",
+        "visitor",
+        "render",
+        "records",
+        "finish",
+    ]
     assert all(float(part.partition("dur=")[2]) >= 0 for part in timing.split(", "))
 
 
