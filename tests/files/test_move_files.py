@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from kept import facts_of, keep, keys, read
+from kept import facts_of, keep, keys, md5, read
 from program import COMMAND, run
 from s3_faults import Fault, faulty
 from s3_server import KEYS
@@ -98,6 +98,17 @@ async def test_again_copies_what_is_new(site, bucket, url, tmp_path):
 
     assert done.stdout.startswith("2 files")
     assert await same(site, bucket)
+
+
+async def test_files_without_a_checksum(site, bucket, url, tmp_path):
+    """Files of which nothing is known but their bytes are copied once, and are known where they arrive."""
+    for attrs in site.root.rglob("*.attrs"):
+        attrs.unlink()
+    first, again = (run("files", "move", "--to", url, folder=tmp_path) for _ in range(2))
+    known = [await bucket.find(key) for key in await keys(site)]
+
+    assert (first.stdout.split()[0], again.stdout.split()[0]) == ("6", "0")
+    assert [file.facts.md5 for file in known] == [md5(await read(site, file)) for file in known]
 
 
 async def test_deleting_what_is_in_use_is_refused(site, url, tmp_path):

@@ -129,19 +129,31 @@ async def _copy(road: Road, listed: ListedFile, there: int | None) -> bool:
     file = await road.source.find(listed.key)
     if file is None:
         return False
-    if there == file.size and file.facts.md5:
-        known = await road.target.find(file.key)
-        if known is not None and known.facts.md5 == file.facts.md5:
-            return False
     path = road.source.path(file)
     try:
+        file = await _summed_up(file, path)
+        if there == file.size and await _is_there(road.target, file):
+            return False
         if path is None:
             await _carry(road, file)
         else:
-            await _put(road, file, path)
+            await road.target.put(file.key, path, file.facts)
     except (NoSuchFile, FileNotFoundError):
         return False
     return True
+
+
+async def _is_there(target: FileStore, file: StoredFile) -> bool:
+    """Whether a store has a file of that size and MD5; what a bucket does not know the MD5 of passes by its size."""
+    known = await target.find(file.key)
+    return known is not None and known.size == file.size and file.facts.md5 in ("", known.facts.md5)
+
+
+async def _summed_up(file: StoredFile, path: Path | None) -> StoredFile:
+    """The file with its MD5, if that is known or can be found out without fetching it."""
+    if file.facts.md5 or path is None:
+        return file
+    return replace(file, facts=replace(file.facts, md5=await to_thread(_md5, path)))
 
 
 async def _carry(road: Road, file: StoredFile) -> None:
@@ -152,15 +164,11 @@ async def _carry(road: Road, file: StoredFile) -> None:
         with path.open("xb") as target:
             async for piece in road.source.read(file):
                 await to_thread(target.write, piece)
-        await _put(road, file, path)
+        file = await _summed_up(file, path)
+        await road.target.put(file.key, path, file.facts)
     finally:
         with suppress(FileNotFoundError):
             path.unlink()
-
-
-async def _put(road: Road, file: StoredFile, path: Path) -> None:
-    facts = file.facts if file.facts.md5 else replace(file.facts, md5=await to_thread(_md5, path))
-    await road.target.put(file.key, path, facts)
 
 
 async def _compare(road: Road, moved: Moved) -> None:
