@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from undercroft.auth.passwords import PasswordPool
@@ -13,6 +13,7 @@ from undercroft.files.staging import Staging
 from undercroft.files.store import FileStore
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
+from undercroft.hooks.hooks import Hooks
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
@@ -43,6 +44,7 @@ class Backend:
     errands: Errands
     live: Live
     dev_url: str = ""
+    hooks: Hooks = field(default_factory=Hooks)
 
     @property
     def catalog(self) -> Catalog:

@@ -21,8 +21,12 @@ from undercroft.http.json_text import BadBody
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response, no_content
 from undercroft.query.flat import compile_flat
+from undercroft.records.cascade import MOST_SECONDS
+from undercroft.records.host import Work
 from undercroft.records.rules import check_rule
+from undercroft.records.saving import involved, transact
 from undercroft.records.truncate import truncate
+from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
 
 _SEARCHABLE: Final[Mapping[str, ColumnKind]] = {
@@ -83,11 +87,12 @@ async def empty(request: Request) -> Response:
     """DELETE /api/collections/{collection}/truncate"""
     collection, access = find_collection(request), access_of(request)
 
-    async def operation(transaction: Transaction) -> None:
-        writer = Writer(access.through(transaction.run), transaction)
+    async def operation(transaction: Transaction, unit: Unit | None) -> None:
+        writer = Writer(access.through(transaction.run), transaction, unit)
         await truncate(writer, collection)
 
-    await request.backend.engine.write(operation)
+    work = Work(request.backend, request)
+    await transact(work, involved(work, ("delete", collection)), operation, seconds=MOST_SECONDS)
     return no_content()
 
 
