@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import EmailMessage
@@ -106,6 +106,83 @@ class Letterbox:
         return found[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a listener was told. `id` is the client's, or with `since` the position in the change log."""
+
+    id: str
+    name: str
+    data: str
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.data)
+
+
+class Listener:
+    """A connection that hears what happens; `TestClient.listen` opens it.
+
+    `is_over` says that the server ended it.
+    """
+
+    def __init__(self, client: TestClient) -> None:
+        self.client_id = ""
+        self.headers: Mapping[str, str] = {}
+        self.is_over = False
+        self.is_reading = asyncio.Event()
+        self.is_reading.set()
+        self._client = client
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._left = asyncio.Event()
+        self._text = ""
+        self._id = ""
+
+    async def subscribe(self, *topics: str, as_: str = "") -> None:
+        """Hear of these topics from now on, and of no others."""
+        wish = {"clientId": self.client_id, "subscriptions": list(topics)}
+        answer = await self._client.post("/api/realtime", wish, as_=as_)
+        if answer.status != 204:
+            raise AssertionError(answer.text)
+
+    async def event(self, seconds: float = 10.0) -> Event:
+        """The next event. Raises `TimeoutError` when none comes in that time."""
+        async with asyncio.timeout(seconds):
+            return await self._events.get()
+
+    async def events(self, quiet: float = 0.3) -> list[Event]:
+        """All that come until it is quiet for that many seconds."""
+        found: list[Event] = []
+        with suppress(TimeoutError):
+            while True:
+                found.append(await self.event(quiet))
+        return found
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._left.set()
+        self.is_reading.set()
+
+    async def receive(self) -> Message:
+        """What the app hears of us."""
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """What the app tells us; it waits while `is_reading` is not set."""
+        await self.is_reading.wait()
+        if "headers" in message:
+            self.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+        self.is_over = message["type"] == "http.response.body" and not message.get("more_body", False)
+        *blocks, self._text = (self._text + message.get("body", b"").decode()).split("\n\n")
+        for block in blocks:
+            self._take(dict(line.partition(":")[::2] for line in block.split("\n")))
+
+    def _take(self, told: Mapping[str, str]) -> None:
+        self._id = told.get("id", self._id)
+        if "data" in told:
+            self._events.put_nowait(Event(self._id, told.get("event", "message"), told["data"]))
+
+
 class TestClient:
     """Sends requests to an app."""
 
@@ -172,6 +249,28 @@ class TestClient:
     async def letter(self, to: str, seconds: float = 10.0) -> EmailMessage:
         """The newest letter to an address, which may still be on its way. Raises `AssertionError` when none comes."""
         return await self._letterbox.wait(to, seconds)
+
+    @asynccontextmanager
+    async def listen(
+        self, *topics: str, as_: str = "", since: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Listener]:
+        """A connection that hears of these topics, as the owner of a token or as a guest.
+
+        With `since` it keeps its place in the change log: a position, or empty for "from now on".
+        """
+        query = "" if since is None else urlencode({"since": since})
+        sent = {"host": "testserver"} | {name.lower(): value for name, value in (headers or {}).items()}
+        listener = Listener(self)
+        scope = _make_scope("GET", "/api/realtime", query, sent)
+        serving = asyncio.create_task(self.app(scope, listener.receive, listener.send))
+        try:
+            listener.client_id = (await listener.event()).json["clientId"]
+            if topics:
+                await listener.subscribe(*topics, as_=as_)
+            yield listener
+        finally:
+            listener.leave()
+            await serving
 
     async def superuser(self) -> str:
         """A superuser's token."""

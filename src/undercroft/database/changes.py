@@ -80,7 +80,7 @@ async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, tab
 class KeptRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an entry keeps: a record's columns, and for hearers by key whether they might know of it before its end."""
 
-    columns: dict[str, int | float | str | None]
+    columns: dict[str, bool | int | float | str | None]
     verdicts: Mapping[str, bool] = {}
 
 

@@ -64,6 +64,7 @@ class Broadcaster:
         self._woken = asyncio.Event()
         self._beginning = asyncio.Lock()
         self._has_failed = False
+        self._failures = 0
 
     def wake(self) -> None:
         """There may be something new."""
@@ -89,8 +90,12 @@ class Broadcaster:
             try:
                 await self.advance()
                 self._has_failed = False
+                self._failures = 0
             except Exception as error:  # noqa: BLE001 - who followed no more would leave all listeners in the dark
                 self._tell_of(error)
+                self._failures += not isinstance(error, Problem)
+                if self._failures >= _ATTEMPTS:
+                    self._skip()
                 await asyncio.sleep(_PAUSE)
                 self._woken.set()
 
@@ -154,6 +159,11 @@ class Broadcaster:
             if len(found) >= _MOST_LOOKED_AT or any((collection_id, record) in known for (record,) in found):
                 return True
         return False
+
+    def _skip(self) -> None:
+        """Go on behind what cannot be told; those who keep their place read anew."""
+        deliver(Told(self.claimed, unsure=set(self.broker.clients.values())))
+        self.position, self._failures = self.claimed, 0
 
     def _tell_of(self, error: Exception) -> None:
         """Once, not again and again while it lasts."""
