@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +61,9 @@ def find_letter(folder: Path, name: str) -> KeptLetter | None:
         content = (folder / f"{name}{_SUFFIX}").read_bytes()
     except OSError:
         return None
+    # The parser of addresses takes a while to load, and a server that is not run for a developer needs it for nothing.
+    from email.policy import default  # noqa: PLC0415
+
     message = message_from_bytes(content, policy=default)
     return KeptLetter(name, message) if isinstance(message, EmailMessage) else None
 

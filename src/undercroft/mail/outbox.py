@@ -20,7 +20,6 @@ from undercroft.dates import now
 from undercroft.ids import record_id
 from undercroft.mail.carrier import Posted
 from undercroft.mail.message import Letter
-from undercroft.mail.mime import ascii_address, write_out
 
 State = Literal["waiting", "sending", "sent", "dead"]
 KIND: Final = "outbox"
@@ -56,6 +55,9 @@ def seal(letter: Letter, kind: str = "", seconds: float = PATIENCE) -> Sealed:
     `kind` says what it is about, to those who look after the outbox. Do this before the
     transaction begins: it takes a millisecond.
     """
+    # The parser of addresses takes a while to load, and few processes write letters.
+    from undercroft.mail.mime import ascii_address, write_out  # noqa: PLC0415
+
     sender = ascii_address(letter.sender.address)
     content = write_out(letter, f"<{record_id()}@{sender.rpartition('@')[2]}>")
     recipients = dict.fromkeys(ascii_address(box.address) for box in letter.to)
