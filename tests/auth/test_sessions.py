@@ -216,6 +216,11 @@ def test_form_token_tells_its_age(monkeypatch):
     assert 59 <= form_age(b"key", "session", token) <= 61
 
 
+def test_no_two_form_tokens_are_alike():
+    """A page that is compressed tells nothing of its token by its size."""
+    assert issue_form_token(b"key", "session") != issue_form_token(b"key", "session")
+
+
 @pytest.mark.parametrize("token", ["", ".", "zz.aa", "5f000000.", "5f000000." + "0" * 64, "é.é", "5f.\udcff"])
 def test_forged_form_tokens_are_refused(token):
     """A signature cannot be guessed, and odd text breaks nothing."""

@@ -1,8 +1,10 @@
 """Tokens in forms: proof that a page of ours was open, in this session, and when.
 
-    TIME.SIGNATURE      seconds since 1970 in hex; HMAC-SHA256 in hex, over the time, the session's value and the purpose
+    TIME-CHANCE.SIGNATURE      seconds since 1970 in hex; HMAC-SHA256 in hex, over what stands
+                               before it, the session's value and the purpose
 
-A token of one session is worth nothing in another (OWASP's signed double submit
+Chance makes no two alike, so that pages can be compressed and nobody learns a token from
+their sizes. A token of one session is worth nothing in another (OWASP's signed double submit
 bound to the session), and its age tells how long somebody took to fill the form in.
 """
 
@@ -47,7 +49,7 @@ async def load_form_key(engine: Engine) -> bytes:
 
 def issue_form_token(key: bytes, session: str, purpose: str = "") -> str:
     """A token for a form, as part of a session; empty text where nobody is signed in. It is good for that purpose alone."""
-    moment = f"{int(time.time()):x}"
+    moment = f"{int(time.time()):x}-{random_text(12)}"
     return f"{moment}.{_sign(key, moment, session, purpose)}"
 
 
@@ -56,7 +58,7 @@ def form_age(key: bytes, session: str, token: str, purpose: str = "") -> float:
     moment, _, signature = token.partition(".")
     if not hmac.compare_digest(_bytes(signature), _sign(key, moment, session, purpose).encode()):
         raise FormExpired
-    age = time.time() - int(moment, 16)
+    age = time.time() - int(moment.partition("-")[0], 16)
     if age > LIFETIME:
         raise FormExpired
     return age
