@@ -11,7 +11,7 @@ from stored import due, keys_of, stored, waiting
 
 from undercroft import testing
 from undercroft.database.faults import OutcomeUnknown
-from undercroft.files.ledger import abandon_due, has_due_files, hold_files
+from undercroft.files.ledger import abandon_all, abandon_due, has_due_files, hold_files, keep_files
 from undercroft.files.store import StoreUnavailable
 from undercroft.testing import File
 
@@ -108,25 +108,31 @@ async def test_the_store_does_not_delete(things, trouble):
 
 async def test_nobody_knows_whether_it_was_written(things, monkeypatch):
     """Of a write whose outcome is unknown the files stay if the record is there, and else go."""
-    engine = things.backend.engine
+    engine, named = things.backend.engine, []
     write = engine.write
+
+    async def keep(*arguments):
+        named.append(arguments)
+        await keep_files(*arguments)
 
     async def lose_the_answer(operation, **options):
         result = await write(operation, **options)
-        if operation.__name__ == "operation":
+        if named:
             raise OutcomeUnknown
         return result
 
-    async def lose_the_request(operation, **options):
-        if operation.__name__ == "operation":
-            raise OutcomeUnknown
-        return await write(operation, **options)
+    async def lose_the_request(*_):
+        raise OutcomeUnknown
 
-    monkeypatch.setattr(engine, "write", lose_the_answer)
-    assert (await add(things, "aaa")).status == 503
-    monkeypatch.setattr(engine, "write", lose_the_request)
-    assert (await add(things, "bbb")).status == 503
-    monkeypatch.setattr(engine, "write", write)
+    with monkeypatch.context() as patch:
+        patch.setattr("undercroft.records.write.keep_files", keep)
+        patch.setattr(engine, "write", lose_the_answer)
+        assert (await add(things, "aaa")).status == 503
+    with monkeypatch.context() as patch:
+        patch.setattr("undercroft.records.write.keep_files", lose_the_request)
+        assert (await add(things, "bbb")).status == 503
+    engine.write = write
+    await engine.write(lambda tx: abandon_all(tx, engine.dialect))  # what could not be given up at once
 
     (record,) = (await things.get(PATH)).json["items"]
     assert await is_tidy(things, record)
@@ -198,9 +204,6 @@ async def test_an_engine_that_tries_again(things, monkeypatch):
     write = engine.write
 
     async def write_twice(operation, **options):
-        if operation.__name__ != "operation":
-            return await write(operation, **options)
-
         async def first(tx):
             await operation(tx)
             raise RuntimeError

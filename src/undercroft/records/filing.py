@@ -18,6 +18,7 @@ from undercroft.database.engine import Engine
 from undercroft.errors import Problem
 from undercroft.files.ledger import (
     HELD_SECONDS,
+    UploadTooLate,
     abandon_all,
     abandon_files,
     find_doomed,
@@ -48,8 +49,8 @@ class Filing:
     async def holding(self, placed: Sequence[Placed]) -> AsyncIterator[None]:
         """New files are in the store while the block writes the records that name them.
 
-        What no record names when the block has failed goes again. Raises `StorageFull` and
-        `StoreUnavailable`.
+        What no record names when the block has failed goes again. Raises `StorageFull`,
+        `StoreUnavailable` and `UploadTooLate`.
         """
         if not placed:
             yield
@@ -58,8 +59,7 @@ class Filing:
         holding = asyncio.create_task(self._prolong(keys))
         try:
             await self._change(hold_files, keys)
-            for each in placed:
-                await self.store.put(each.key, each.path, each.file.facts)
+            await self._put(placed)
             yield
         except BaseException:
             # Also when nobody knows whether the records were written: the ledger does.
@@ -105,6 +105,13 @@ class Filing:
         while self._is_asked:
             self._is_asked = False
             await self.clear()
+
+    async def _put(self, placed: Sequence[Placed]) -> None:
+        for each in placed:
+            try:
+                await self.store.put(each.key, each.path, each.file.facts)
+            except FileNotFoundError as error:
+                raise UploadTooLate from error  # it waited no longer, because its sender does not
 
     async def _prolong(self, keys: Sequence[str]) -> None:
         while True:
