@@ -59,6 +59,7 @@ class Broadcaster:
         self.judge = judge
         self.engine = engine
         self.catch_up = catch_up
+        self.on_new_rules: Callable[[], Awaitable[None]] | None = None
         self.position: int | None = None
         self.claimed = 0
         self._woken = asyncio.Event()
@@ -117,6 +118,8 @@ class Broadcaster:
         for _ in range(_ATTEMPTS):
             catalog = await self.catch_up()
             await self._renew_accounts(catalog, entries)
+            if self.on_new_rules and any(entry.change.kind == "collection" for entry in entries):
+                await self.on_new_rules()
             told = await self._try_judging(catalog, entries)
             if not any(each.is_read_now for each in told) or not await self.has_moved(catalog, self.claimed):
                 return told

@@ -52,6 +52,9 @@ class Live:
     def __init__(self, engine: Engine, plans: Plans, catalogs: CatalogHolder) -> None:
         self.broker = Broker()
         self.broadcaster = Broadcaster(self.broker, engine, Judge(engine, plans), self._catch_up)
+        self.broadcaster.on_new_rules = self._keep_all_hearers
+        self.hearers_of = 0
+        """The version of the collections for whose rules those who must be asked for are written down."""
         self._engine = engine
         self._plans = plans
         self._catalogs = catalogs
@@ -61,7 +64,6 @@ class Live:
         self._silent_since = 0.0
         self._is_hearing = False
         self._hearers: dict[str, float] = {}
-        self._hearers_of = 0
         self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -183,6 +185,11 @@ class Live:
             await self._refresh()
         return self._catalogs.current
 
+    async def _keep_all_hearers(self) -> None:
+        catalog = self._catalogs.current
+        await self._keep_hearers(catalog, self.broker.groups())
+        self.hearers_of = catalog.version
+
     async def _keep_hearers(self, catalog: Catalog, groups: Iterable[Group]) -> None:
         """Write down who must be asked for when records go, unless that was done a moment ago."""
         moment, wanted = time.monotonic(), dict[str, tuple[str, Hearer]]()
@@ -231,10 +238,9 @@ class Live:
                 if moment >= sessions_due:
                     sessions_due = moment + _SESSION_SECONDS
                     await self._end_closed_sessions()
-                version = self._catalogs.current.version
-                if moment >= hearers_due or version != self._hearers_of:
-                    hearers_due, self._hearers_of = moment + _HEARER_SECONDS, version
-                    await self._keep_hearers(self._catalogs.current, self.broker.groups())
+                if moment >= hearers_due:
+                    hearers_due = moment + _HEARER_SECONDS
+                    await self._keep_all_hearers()
                 await self._rest_if_alone(moment)
             except Problem as problem:
                 _log.debug("Clients that listen cannot be looked after: %s", problem)
