@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from undercroft.app import App
+    from undercroft.moments import mount, on, route
 
 __version__ = "0.1.0"
-__all__ = ["App", "__version__"]
+__all__ = ["App", "__version__", "mount", "on", "route"]
+_HOMES = {"App": "undercroft.app", **dict.fromkeys(("mount", "on", "route"), "undercroft.moments")}
 
 
 def __getattr__(name: str) -> Any:
-    """`undercroft.App`, imported when it is asked for: the command line must not wait for it."""
-    if name == "App":
-        return import_module("undercroft.app").App
+    """What this package offers, imported when it is asked for: the command line must not wait for it."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'undercroft' has no attribute {name!r}")

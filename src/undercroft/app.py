@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from undercroft.api.dispatch import Edge, Site
+from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.router import Router
 from undercroft.api.routes import ROUTES
 from undercroft.auth.form_token import load_form_key
@@ -32,10 +33,12 @@ from undercroft.files.local import STAGING
 from undercroft.files.staging import Staging
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
+from undercroft.hooks.hooks import SECONDS
 from undercroft.http.request import Message, Receive, Send
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
+from undercroft.moments import On
 from undercroft.pages.options import SiteOptions
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
@@ -44,6 +47,7 @@ from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
 from undercroft.settings.store import load_settings
+from undercroft.site_code import SiteCode
 
 
 async def open_backend(directory: Path, database: str = "", files: str = "") -> Backend:
@@ -118,6 +122,7 @@ async def close_backend(backend: Backend) -> None:
     """Finish what waits, then let go of everything."""
     await backend.errands.close()
     backend.passwords.close()
+    backend.hooks.close()
     await backend.thumbs.close()
     await backend.filing.close()
     backend.staging.close()
@@ -143,6 +148,8 @@ class App:
     `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
     `site` is where its pages and static files are.
+    `hooks` is the folder of its hooks, which may take `hook_seconds` within a change; `on`, `route` and
+    `mount` add to them.
     `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     `mail` carries letters away, whatever the settings say.
     """
@@ -158,6 +165,8 @@ class App:
         dev_url: str = "",
         mail: Carrier | None = None,
         site: SiteOptions | None = None,
+        hooks: Path | str | None = None,
+        hook_seconds: float = SECONDS,
     ) -> None:
         self.directory = Path(directory)
         self._database = database
@@ -166,6 +175,11 @@ class App:
         self._is_shared = shared
         self._posting = _Posting(mail, dev_url)
         self._site = site
+        folder = Path(hooks) if hooks is not None else None
+        self.code = SiteCode(folder, is_dev=bool(dev_url), seconds=hook_seconds)
+        self.on = On(self.code)
+        self.route = RouteDecorators(self.code)
+        self.mount = MountDecorator(self.code)
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None
@@ -183,6 +197,8 @@ class App:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
             edge = self._edge or await self._open()
+            if self._posting.dev_url:
+                self.code.refresh(edge)
             await edge.answer(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -201,6 +217,8 @@ class App:
 
     async def stop(self) -> None:
         """Finish what waits, then close."""
+        if self._edge is not None and self._backend is not None:
+            await self.code.stop(self._backend)
         if self._company is not None:
             await self._company.leave()
         if self._backend is not None:
@@ -215,14 +233,17 @@ class App:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
                     opened = await _open_at(self.directory, self._database, self._files, self._posting)
-                    self._backend, position = opened
+                    self._backend, position = replace(opened[0], hooks=self.code.hooks), opened[1]
                     site = _open_site(self._site)
+                    self.code.load()
+                    self._company = await Company.join(self._backend, position, is_shared=self._is_shared)
+                    edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
+                    edge.site = site
+                    self.code.furnish(edge)
+                    await self.code.start(self._backend)
                 except BaseException:
                     await self.stop()
                     raise
-                self._company = await Company.join(self._backend, position, is_shared=self._is_shared)
-                edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
-                edge.site = site
                 self._edge = edge
         return self._edge
 

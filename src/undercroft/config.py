@@ -14,7 +14,7 @@ from undercroft.errors import Problem, did_you_mean
 
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
-_FOLDERS: Final = ("dir", "pages", "public")
+_FOLDERS: Final = ("dir", "pages", "public", "hooks")
 LOCAL_FILES: Final = "local"
 _SECRETS: Final = ("s3_access_key", "s3_secret")  # only in the environment, and read where they are needed
 
@@ -30,7 +30,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `pages` and `public` are the folders of a site's pages and static files; `headers` take
     the place of the usual headers of pages. `index_fallback` answers unknown paths of a site
-    without pages with its `index.html`. `server_timing` shows what a page costs in a header.
+    without pages with its `index.html`. `hooks` is the folder of its hooks, and `hook_seconds`
+    what they may take within a change. `server_timing` shows what a page costs in a header.
 
     `database` is the URL of a PostgreSQL database for the records; without one they
     are in SQLite, in `dir`. `files` is the URL of a bucket for uploaded files, or `local`
@@ -47,6 +48,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     access_log: bool = False
     pages: str = "pages"
     public: str = "public"
+    hooks: str = "hooks"
+    hook_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
     index_fallback: bool = True
     server_timing: bool = False
     headers: dict[str, str] = {}

@@ -294,6 +294,7 @@ async def client(
     files: str = "",
     site: SiteOptions | Path | str | None = None,
     *,
+    hooks: Path | str | None = None,
     sends_mail: bool = False,
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
@@ -301,14 +302,16 @@ async def client(
     `database` is the URL of a PostgreSQL database, in place of SQLite in the directory;
     `files` that of a bucket, in place of a folder in it. `site` is the folder of a site,
     or where its pages and static files are. Letters are kept in `letters`, unless it
-    really `sends_mail`, as the settings say.
+    really `sends_mail`, as the settings say. `hooks` is the folder of its hooks, that of
+    the site if it has one.
     """
     if isinstance(site, Path | str):
+        hooks = Path(site) / "hooks" if hooks is None else hooks
         site = SiteOptions.of(load_config(Path(site), {}, {}))
     with TemporaryDirectory(prefix="undercroft-") as temporary:
         letterbox = Letterbox()
         mail = None if sends_mail else letterbox
-        app = App(directory or temporary, database=database, files=files, site=site, mail=mail)
+        app = App(directory or temporary, database=database, files=files, site=site, mail=mail, hooks=hooks)
         await app.start()
         try:
             yield TestClient(app, letterbox)

@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from undercroft.api.mounts import Mounts
+from undercroft.api.request_events import answer_with_hooks
 from undercroft.api.router import Router, clean_path, escaped_path
 from undercroft.backend import Backend
 from undercroft.collections.catalog import Catalog
@@ -74,12 +76,13 @@ class Edge:
 
     def __init__(self, backend: Backend, router: Router, cors: Cors, freshness: Freshness) -> None:
         self._backend = backend
-        self._router = router
+        self.router = router
         self._cors = cors
         self._freshness = freshness
         self._tracer = Tracer()
         self.is_parting = False
         self.site: Site | None = None
+        self.mounts: Mounts | None = None
 
     async def answer(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -127,7 +130,10 @@ class Edge:
             return _NO_HOST  # RFC 9112, 3.2
         if method == "OPTIONS":
             return await self._options(request, path)
-        found = self._router.find("GET" if method == "HEAD" else method, path)
+        if self.mounts is not None and (mounted := self.mounts.find(request, path)) is not None:
+            request.identity = await authenticate(request)
+            return mounted
+        found = self.router.find("GET" if method == "HEAD" else method, path)
         if found is None:
             return await self._elsewhere(request, path)
         route, request.params = found
@@ -140,7 +146,8 @@ class Edge:
         has_fields = b"fields=" in request.asgi["query_string"]
         if has_fields and method not in _SAFE:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written
-        response = await route.handler(request)
+        has_hooks = bool(self._backend.hooks.registry.moments)
+        response = await (answer_with_hooks(request, route) if has_hooks else route.handler(request))
         if identity is not None and request.header(b"authorization") is None:
             _keep_private(response)
         return _pick(request, response) if has_fields else response
@@ -148,7 +155,7 @@ class Edge:
     async def _options(self, request: Request, path: str) -> Response:
         """What may be asked from elsewhere, and what a route tells of itself."""
         response = self._cors.preflight(request)
-        found = self._router.find("OPTIONS", path)
+        found = self.router.find("OPTIONS", path)
         if found is not None:
             request.route_headers = found[0].headers
             told = await found[0].handler(request)

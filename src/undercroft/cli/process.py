@@ -75,8 +75,12 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         shared=parent is not None,
         dev_url=address.url if config.dev else "",
         site=SiteOptions.of(config),
+        hooks=Path(config.hooks),
+        hook_seconds=config.hook_seconds,
     )
     await app.start()
+    if app.code.is_there:
+        app.code.watch()
     gc.freeze()  # what is there now stays, so no collection needs to look at it again
     try:
         server = _Server(app, address, listener)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from undercroft.errors import Problem
 from undercroft.hooks.failures import HookFailed
@@ -21,6 +21,7 @@ from undercroft.hooks.registry import Registry
 from undercroft.hooks.threads import HookThreads
 from undercroft.hooks.watchdog import Watchdog, stepwise
 
+T = TypeVar("T")
 SECONDS: Final = 5.0
 _log = logging.getLogger("undercroft")
 
@@ -56,6 +57,8 @@ class Hooks:
     def close(self) -> None:
         """Let go of the threads."""
         self.threads.close()
+        if self.watchdog is not None:
+            self.watchdog.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,10 @@ class _Calls:
 
     async def invoke(self, hook: Hook, event: Event) -> None:
         """Call a hook: on the event loop, or in a thread. Raises what it raises."""
-        watchdog = self.hooks.watchdog
-        if not hook.is_async:
-            await self.hooks.threads.run(partial(hook.function, event))
-        elif watchdog is None:
-            await hook.function(event)
+        if hook.is_async:
+            await call(self.hooks, hook.function(event))
         else:
-            await stepwise(hook.function(event), watchdog)
+            await self.hooks.threads.run(partial(hook.function, event))
 
     def blame(self, hook: Hook, error: BaseException) -> BaseException:
         """The error itself if the caller is to hear it, or the task is being ended; else what stands for it."""
@@ -91,3 +91,10 @@ def _is_ending(error: BaseException) -> bool:
     """Whether the task is being ended, by a time limit or because the server stops."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+async def call(hooks: Hooks, work: Awaitable[T]) -> T:
+    """Await what a site's own function does, under the eyes of the watchdog if there is one."""
+    if hooks.watchdog is None or not isinstance(work, Coroutine):
+        return await work
+    return await stepwise(work, hooks.watchdog)

@@ -13,8 +13,9 @@ import threading
 from collections.abc import Coroutine, Generator
 from time import monotonic
 from types import FrameType, coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+T = TypeVar("T")
 SIGNAL: Final = getattr(signal, "SIGALRM", None)
 LIMIT: Final = 2.0
 _LOOK: Final = 0.25
@@ -76,7 +77,7 @@ class Watchdog:
 
 
 @coroutine
-def stepwise(work: Coroutine[Any, Any, None], watchdog: Watchdog) -> Generator[Any, Any, None]:
+def stepwise(work: Coroutine[Any, Any, T], watchdog: Watchdog) -> Generator[Any, Any, T]:
     """Await work, each of its steps under the eyes of the watchdog."""
     sent: Any = None
     error: BaseException | None = None
@@ -84,8 +85,9 @@ def stepwise(work: Coroutine[Any, Any, None], watchdog: Watchdog) -> Generator[A
         outer = watchdog.begin()
         try:
             waiting = work.send(sent) if error is None else work.throw(error)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            result: T = end.value
+            return result
         finally:
             watchdog.end(outer)
         sent, error = None, None

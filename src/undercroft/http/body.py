@@ -74,6 +74,17 @@ async def read_body(request: Request, limit: int, intake: Intake | None = None) 
         raise BodyTooSlow from None
 
 
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """The body of a request as it came, at most `limit` bytes. Raises `TooLarge`, `BodyTooSlow` and `BadBody`."""
+    if not _may_have_body(request, limit):
+        return b""
+    try:
+        async with timeout(READ_SECONDS):
+            return await _whole(request, limit)
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
 def is_form_with_files(request: Request) -> bool:
     """Whether the body is of the kind that may be far larger than memory."""
     return (request.header(b"content-type") or b"")[:19].lower() == b"multipart/form-data"

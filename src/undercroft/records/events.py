@@ -20,11 +20,10 @@ from undercroft.records.reach import Records
 from undercroft.records.surroundings import Surroundings
 
 
-class RecordEvent(Event):
-    """Something that happens to a record of a collection."""
+class SiteEvent(Event):
+    """Something that happens, from where hooks reach records, the database and the outbox."""
 
-    def __init__(self, surroundings: Surroundings, collection: Collection) -> None:
-        self.collection = collection
+    def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
 
     @property
@@ -62,6 +61,14 @@ class RecordEvent(Event):
         answers = (Mailbox(reply_to),) if reply_to else ()
         letter = Letter(sender, (Mailbox(to),), one_line(subject), html, text, answers)
         await self._surroundings.enqueue(seal(letter, "hook"))
+
+
+class RecordEvent(SiteEvent):
+    """Something that happens to a record of a collection."""
+
+    def __init__(self, surroundings: Surroundings, collection: Collection) -> None:
+        super().__init__(surroundings)
+        self.collection = collection
 
 
 class RecordCreate(RecordEvent):

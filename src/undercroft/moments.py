@@ -1,0 +1,292 @@
+"""What a site's hooks are bound with: `from undercroft import on, route, mount`.
+
+`on` has every moment there is, with when exactly hooks are called then; `docs/reference/hooks.md` is made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from undercroft.api.app_events import AppEvent
+from undercroft.api.own_requests import RouteRequest
+from undercroft.api.own_routes import MountDecorator, RouteDecorators
+from undercroft.api.request_events import RequestEvent
+from undercroft.auth.events import RecordAuth
+from undercroft.hooks.hook import Event
+from undercroft.hooks.moment import InItsModule, Moment, Moments, TaggedMoment
+from undercroft.records.events import (
+    RecordCreate,
+    RecordCreated,
+    RecordDelete,
+    RecordDeleted,
+    RecordEnrich,
+    RecordFailed,
+    RecordUpdate,
+    RecordUpdated,
+    RecordValidate,
+)
+
+__all__ = [
+    "AppEvent",
+    "Event",
+    "On",
+    "RecordAuth",
+    "RecordCreate",
+    "RecordCreated",
+    "RecordDelete",
+    "RecordDeleted",
+    "RecordEnrich",
+    "RecordFailed",
+    "RecordUpdate",
+    "RecordUpdated",
+    "RecordValidate",
+    "RequestEvent",
+    "RouteRequest",
+    "mount",
+    "on",
+    "route",
+]
+
+
+class On(Moments):
+    """Every moment at which hooks are called."""
+
+    serve = Moment(
+        AppEvent,
+        "When all is open and before the first request is answered, in every process. "
+        "What it raises keeps the server from starting.",
+    )
+
+    stop = Moment(
+        AppEvent,
+        "When the server ends, before anything is closed; 5 seconds at most. What it raises is logged.",
+    )
+
+    record_create = TaggedMoment(
+        RecordCreate,
+        "In the transaction, once the create rule has allowed it. Before `next()` the record can be changed; "
+        "after it, it is checked and written, and not yet durable.",
+    )
+
+    record_create_execute = TaggedMoment(
+        RecordCreate,
+        "In the transaction, around the statement alone: the record was checked, and what is changed now is not.",
+    )
+
+    record_update = TaggedMoment(
+        RecordUpdate,
+        "In the transaction, once the update rule has allowed it. Before `next()` the record can be changed; "
+        "after it, it is checked and written, and not yet durable.",
+    )
+
+    record_update_execute = TaggedMoment(
+        RecordUpdate,
+        "In the transaction, around the statement alone: the record was checked, and what is changed now is not.",
+    )
+
+    record_delete = TaggedMoment(
+        RecordDelete,
+        "In the transaction, once the delete rule has allowed it. Before `next()` the record and all that hangs on it "
+        "are there; after it, they are gone, and not yet for good.",
+    )
+
+    record_delete_execute = TaggedMoment(
+        RecordDelete,
+        "In the transaction, around the statement alone: what hung on the record is gone by then.",
+    )
+
+    record_validate = TaggedMoment(
+        RecordValidate,
+        "In the transaction, around the check of a record that is created or changed. "
+        "After `next()`, `errors` has what is wrong; `add_error` adds to it at any time.",
+    )
+
+    record_created = TaggedMoment(
+        RecordCreated,
+        "Once it is durable, and before the caller is answered. What it raises is logged, and changes nothing.",
+    )
+
+    record_updated = TaggedMoment(
+        RecordUpdated,
+        "Once it is durable, and before the caller is answered. What it raises is logged, and changes nothing.",
+    )
+
+    record_deleted = TaggedMoment(
+        RecordDeleted,
+        "Once it is durable, and before the caller is answered. What it raises is logged, and changes nothing.",
+    )
+
+    record_create_failed = TaggedMoment(
+        RecordFailed,
+        "Once a create that had reached `record_create` was undone, whatever the reason: refused values, a hook, "
+        "the database, a later request of the same batch.",
+    )
+
+    record_update_failed = TaggedMoment(
+        RecordFailed,
+        "Once a update that had reached `record_update` was undone, whatever the reason: refused values, a hook, "
+        "the database, a later request of the same batch.",
+    )
+
+    record_delete_failed = TaggedMoment(
+        RecordFailed,
+        "Once a delete that had reached `record_delete` was undone, whatever the reason: refused values, a hook, "
+        "the database, a later request of the same batch.",
+    )
+
+    record_enrich = TaggedMoment(
+        RecordEnrich,
+        "Whenever a record is about to be sent: in lists, views, answers to writes, batches, log-ins, live updates, "
+        "and where it is expanded. Not for pages and hooks, which read records themselves.",
+    )
+
+    record_auth_request = TaggedMoment(
+        RecordAuth,
+        "Whenever an account is about to get a token, whichever way it came in; the token counts from then on. "
+        "`record`, `token` and `meta` can be changed.",
+    )
+
+    records_list_request = TaggedMoment(
+        RequestEvent,
+        "Around `GET /api/collections/NAME/records`.",
+    )
+
+    record_view_request = TaggedMoment(
+        RequestEvent,
+        "Around `GET /api/collections/NAME/records/ID`.",
+    )
+
+    record_create_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST /api/collections/NAME/records`; requests in a batch have no such event of their own.",
+    )
+
+    record_update_request = TaggedMoment(
+        RequestEvent,
+        "Around `PATCH /api/collections/NAME/records/ID`.",
+    )
+
+    record_delete_request = TaggedMoment(
+        RequestEvent,
+        "Around `DELETE /api/collections/NAME/records/ID`.",
+    )
+
+    batch_request = Moment(
+        RequestEvent,
+        "Around `POST /api/batch`.",
+    )
+
+    record_auth_with_password_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-password`, whether or not there is such an account.",
+    )
+
+    record_auth_refresh_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-refresh`.",
+    )
+
+    record_request_otp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-otp`.",
+    )
+
+    record_auth_with_otp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-otp`.",
+    )
+
+    record_request_verification_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-verification`.",
+    )
+
+    record_confirm_verification_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-verification`.",
+    )
+
+    record_request_password_reset_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-password-reset`.",
+    )
+
+    record_confirm_password_reset_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-password-reset`.",
+    )
+
+    record_request_email_change_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-email-change`.",
+    )
+
+    record_confirm_email_change_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-email-change`.",
+    )
+
+    file_download_request = TaggedMoment(
+        RequestEvent,
+        "Around `GET /api/files/NAME/ID/FILE`; what is sent cannot be changed, headers can be added.",
+    )
+
+    file_token_request = Moment(
+        RequestEvent,
+        "Around `POST /api/files/token`.",
+    )
+
+    collections_list_request = Moment(
+        RequestEvent,
+        "Around `GET /api/collections`.",
+    )
+
+    collection_view_request = TaggedMoment(
+        RequestEvent,
+        "Around `GET /api/collections/NAME`.",
+    )
+
+    collection_update_request = TaggedMoment(
+        RequestEvent,
+        "Around `PATCH /api/collections/NAME`.",
+    )
+
+    collection_delete_request = TaggedMoment(
+        RequestEvent,
+        "Around `DELETE /api/collections/NAME`.",
+    )
+
+    collection_create_request = Moment(
+        RequestEvent,
+        "Around `POST /api/collections`.",
+    )
+
+    collections_import_request = Moment(
+        RequestEvent,
+        "Around `PUT /api/collections/import`.",
+    )
+
+    settings_list_request = Moment(
+        RequestEvent,
+        "Around `GET /api/settings`.",
+    )
+
+    settings_update_request = Moment(
+        RequestEvent,
+        "Around `PATCH /api/settings`.",
+    )
+
+    realtime_connect_request = Moment(
+        RequestEvent,
+        "Around `GET /api/realtime`; after `next()` the stream is about to begin.",
+    )
+
+    realtime_subscribe_request = Moment(
+        RequestEvent,
+        "Around `POST /api/realtime`.",
+    )
+
+
+on: Final = On(InItsModule())
+route: Final = RouteDecorators(InItsModule())
+mount: Final = MountDecorator(InItsModule())
