@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from undercroft.auth.superusers import WithRecords
 from undercroft.database.engine import Transaction
@@ -12,9 +12,14 @@ from undercroft.ids import random_text
 from undercroft.query.scope import Identity, system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
+from undercroft.records.host import Work
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.record import Run
+from undercroft.records.saving import Operation, involved, transact
+from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,14 @@ class Change:
     account: Identity
     prepared: Prepared
 
-    async def apply(self, tx: Transaction) -> Draft:
+    async def write(self, operation: Operation[T]) -> T:
+        """Run an operation in which the change is applied, with the hooks that have to do with it."""
+        work = Work(self.backend)
+        return await transact(work, involved(work, ("update", self.account.collection)), operation)
+
+    async def apply(self, tx: Transaction, unit: Unit | None) -> Draft:
         """Write it. Raises `NotFound`, `Invalid`, and `ChangedMeanwhile` when somebody else was faster."""
-        writer = Writer(_access(self.backend, tx.run), tx)
+        writer = Writer(_access(self.backend, tx.run), tx, unit)
         return await writer.update(self.account.collection, self.account.id, self.prepared)
 
 

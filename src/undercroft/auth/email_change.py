@@ -16,6 +16,7 @@ from undercroft.database.engine import Transaction
 from undercroft.errors import FieldError, Invalid, TooMany
 from undercroft.mail.outbox import enqueue
 from undercroft.query.scope import Identity
+from undercroft.records.unit import Unit
 
 MOST_ASKED: Final = 20
 ASKED_SECONDS: Final = 3600.0
@@ -65,11 +66,11 @@ async def confirm_email_change(backend: WithRecords, collection: Collection, tok
     await _check_password(backend, account, password)
     change = await prepare_change(backend, account, {"email": new_email, "verified": True})
 
-    async def move(tx: Transaction) -> None:
+    async def move(tx: Transaction, unit: Unit | None) -> None:
         await still_proven(tx.run, backend, account, token, "emailChange")
-        await change.apply(tx)
+        await change.apply(tx, unit)
 
-    await backend.engine.write(move)
+    await change.write(move)
 
 
 async def _find_who_moves(backend: WithRecords, collection: Collection, token: str) -> tuple[Identity, str]:

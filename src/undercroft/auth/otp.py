@@ -29,6 +29,7 @@ from undercroft.mail.outbox import enqueue
 from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
+from undercroft.records.unit import Unit
 
 KEPT: Final = "_otps"
 MOST_OPEN: Final = 10
@@ -167,13 +168,13 @@ async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[st
     account = Identity(collection, record)
     change = await _prove_address(backend, account, kept)
 
-    async def use(tx: Transaction) -> Identity:
+    async def use(tx: Transaction, unit: Unit | None = None) -> Identity:
         if await find_record(tx.run, engine.dialect, home, {"id": kept["id"]}) is None:
             raise OtpRefused  # somebody else came with it at the same moment
         await drop(backend, tx, KEPT, kept)
-        return Identity(collection, (await change.apply(tx)).values) if change is not None else account
+        return Identity(collection, (await change.apply(tx, unit)).values) if change is not None else account
 
-    return await engine.write(use)
+    return await (change.write(use) if change is not None else engine.write(use))
 
 
 async def _prove_address(backend: WithLetters, account: Identity, kept: Mapping[str, Any]) -> Change | None:

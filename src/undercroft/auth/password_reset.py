@@ -12,6 +12,7 @@ from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
 from undercroft.errors import Invalid
 from undercroft.query.scope import Identity
+from undercroft.records.unit import Unit
 
 LETTER: Final = LetterWithToken("password-reset", "passwordReset", lambda _: True)
 _FAILED: Final = "Failed to set new password."
@@ -32,11 +33,11 @@ async def reset_password(backend: WithRecords, account: Identity, token: str, pa
     try:
         change = await prepare_change(backend, account, values)
 
-        async def reset(tx: Transaction) -> None:
+        async def reset(tx: Transaction, unit: Unit | None) -> None:
             await still_proven(tx.run, backend, account, token, "passwordReset")
-            await change.apply(tx)
+            await change.apply(tx, unit)
 
-        await backend.engine.write(reset)
+        await change.write(reset)
     except TokenRefused:
         raise
     except Invalid as problem:

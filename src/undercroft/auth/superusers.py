@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from undercroft.auth.password import WithPasswords
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Transaction
 from undercroft.errors import Invalid, NotFound
-from undercroft.query.plan import Plans
 from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
+from undercroft.records.host import Host, Work
+from undercroft.records.involvement import Action
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.record import Run, find_record
+from undercroft.records.saving import Operation, involved, transact
+from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
+
+T = TypeVar("T")
 
 
 class UnknownSuperuser(NotFound):
@@ -28,11 +33,8 @@ class UnknownSuperuser(NotFound):
         super().__init__(f"No superuser has the e-mail address {email!r}.")
 
 
-class WithRecords(WithPasswords, Protocol):
+class WithRecords(WithPasswords, Host, Protocol):
     """What records are written with."""
-
-    @property
-    def plans(self) -> Plans: ...
 
 
 async def create_superuser(backend: WithRecords, email: str, password: str) -> str:
@@ -41,10 +43,10 @@ async def create_superuser(backend: WithRecords, email: str, password: str) -> s
     _check(collection, email, password)
     prepared = await _prepare(backend, None, {"email": email, **_twice(password)})
 
-    async def create(tx: Transaction) -> Draft:
-        return await _writer(backend, tx).create(collection, prepared)
+    async def create(tx: Transaction, unit: Unit | None) -> Draft:
+        return await _writer(backend, tx, unit).create(collection, prepared)
 
-    draft = await backend.engine.write(create)
+    draft = await _transact(backend, "create", create)
     return str(draft.values["id"])
 
 
@@ -60,11 +62,11 @@ async def update_superuser(backend: WithRecords, email: str, password: str) -> N
         raise UnknownSuperuser(email)
     prepared = await _prepare(backend, record["id"], _twice(password))
 
-    async def update(tx: Transaction) -> None:
-        await _writer(backend, tx).update(collection, record["id"], prepared)
+    async def update(tx: Transaction, unit: Unit | None) -> None:
+        await _writer(backend, tx, unit).update(collection, record["id"], prepared)
 
     try:
-        await backend.engine.write(update)
+        await _transact(backend, "update", update)
     except NotFound:
         raise UnknownSuperuser(email) from None
 
@@ -85,13 +87,13 @@ async def delete_superuser(backend: WithRecords, email: str) -> None:
     """
     collection, dialect = backend.catalog.superusers, backend.engine.dialect
 
-    async def delete(tx: Transaction) -> None:
+    async def delete(tx: Transaction, unit: Unit | None) -> None:
         record = await find_record(tx.run, dialect, collection, {"email": email})
         if record is None:
             raise UnknownSuperuser(email)
-        await _writer(backend, tx).remove(collection, record)
+        await _writer(backend, tx, unit).remove(collection, record)
 
-    await backend.engine.write(delete)
+    await _transact(backend, "delete", delete)
 
 
 def _check(collection: Collection, email: str, password: str) -> None:
@@ -114,8 +116,13 @@ async def _prepare(backend: WithRecords, record_id: str | None, body: Mapping[st
     return await prepare_write(desk, backend.catalog.superusers, record_id, body, {})
 
 
-def _writer(backend: WithRecords, tx: Transaction) -> Writer:
-    return Writer(_access(backend, tx.run), tx)
+async def _transact(backend: WithRecords, action: Action, operation: Operation[T]) -> T:
+    work = Work(backend)
+    return await transact(work, involved(work, (action, backend.catalog.superusers)), operation)
+
+
+def _writer(backend: WithRecords, tx: Transaction, unit: Unit | None) -> Writer:
+    return Writer(_access(backend, tx.run), tx, unit)
 
 
 def _access(backend: WithRecords, run: Run) -> Access:

@@ -12,6 +12,7 @@ from undercroft.auth.tokens import read_any_claims
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
 from undercroft.errors import FieldError
+from undercroft.records.unit import Unit
 
 LETTER: Final = LetterWithToken("verification", "verification", lambda account: not account.record["verified"])
 NO_ADDRESS: Final = FieldError("validation_invalid_token_claims", "Missing email token claim.")
@@ -32,8 +33,8 @@ async def confirm_verification(backend: WithRecords, collection: Collection, tok
     values = {"verified": True} | ({} if has_passwords else nobodys_password())
     change = await prepare_change(backend, account, values)
 
-    async def confirm(tx: Transaction) -> None:
+    async def confirm(tx: Transaction, unit: Unit | None) -> None:
         await still_proven(tx.run, backend, account, token, "verification")
-        await change.apply(tx)
+        await change.apply(tx, unit)
 
-    await backend.engine.write(confirm)
+    await change.write(confirm)
