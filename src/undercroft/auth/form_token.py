@@ -48,7 +48,7 @@ async def load_form_key(engine: Engine) -> bytes:
 
 
 def issue_form_token(key: bytes, session: str, purpose: str = "") -> str:
-    """A token for a form, as part of a session; empty text where nobody is signed in. It is good for that purpose alone."""
+    """A token for a form, as part of a session (empty text for guests), and for that purpose alone."""
     moment = f"{int(time.time()):x}-{random_text(12)}"
     return f"{moment}.{_sign(key, moment, session, purpose)}"
 
