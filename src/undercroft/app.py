@@ -43,6 +43,7 @@ from undercroft.pages.options import SiteOptions
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
 from undercroft.records.filing import Filing
+from undercroft.records.host import Work
 from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
@@ -234,6 +235,7 @@ class App:
                 try:
                     opened = await _open_at(self.directory, self._database, self._files, self._posting)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks), opened[1]
+                    self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()
                     self._company = await Company.join(self._backend, position, is_shared=self._is_shared)

@@ -18,17 +18,20 @@ from undercroft.collections.collection import Collection
 from undercroft.database.changes import ChangeAction
 from undercroft.database.engine import Engine, QueryTimeout, Row, Value
 from undercroft.errors import BadRequest, Forbidden, Problem
+from undercroft.hooks.failures import HookFailed, HooksBusy, HookTimeout
 from undercroft.http.fields import parse_fields, pick
 from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Identity, Scope
 from undercroft.query.selects import Question, visible_columns
 from undercroft.realtime.topics import EVERY, Topic
 from undercroft.records.access import Access
+from undercroft.records.enrich import is_enriched, render_json
 from undercroft.records.expand import expand_records
 from undercroft.records.hearers import Action, Hearer, depends_on_others
+from undercroft.records.host import Work
 from undercroft.records.read import guard, load_rows
 
-NOT_TOLD: Final = (BadRequest, Forbidden, QueryTimeout)
+NOT_TOLD: Final = (BadRequest, Forbidden, QueryTimeout, HookFailed, HookTimeout, HooksBusy)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -58,12 +61,13 @@ class NobodyKnows(Problem):
     code = "nobody_knows"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judge:
-    """Judges with what a backend has."""
+    """Judges with what a backend has. `work` is what hooks work with that say what records show."""
 
     engine: Engine
     plans: Plans
+    work: Work | None = None
 
     async def event(
         self, catalog: Catalog, happening: Happening, topic: Topic, identity: Identity | None
@@ -109,7 +113,8 @@ class Judge:
     async def _body(self, access: Access, happening: Happening, topic: Topic) -> bytes:
         shows_address = happening.collection.is_auth and await self._shows_address(access, happening)
         expand, fields = topic.query.get("expand", ""), topic.query.get("fields", "")
-        who = (access.scope.identity and access.scope.identity.id) if expand else None
+        is_its_own = bool(expand) or (self.work is not None and is_enriched(self.work, happening.collection))
+        who = (access.scope.identity and access.scope.identity.id) if is_its_own else None
         key = (access.scope.is_superuser, shows_address, expand, fields, who)
         if key not in happening.bodies:
             happening.bodies[key] = await self._render(access, happening, topic, shows_address=shows_address)
@@ -123,6 +128,8 @@ class Judge:
         loaded = load_rows(access.reader_of(collection, names), [row])
         await expand_records(access, loaded, topic.query.get("expand", ""))
         record = _encode(loaded.records[0])
+        if self.work is not None:
+            record = await render_json(self.work, access, record)
         if fields := topic.query.get("fields", ""):
             record = _encode(pick(_decode(record), parse_fields(fields)))
         return b'{"record":%s,"action":"%s"}' % (record, happening.action.encode())

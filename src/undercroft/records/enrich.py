@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from undercroft.collections.collection import Collection
+from undercroft.hooks.failures import HookTimeout
 from undercroft.hooks.hooks import nothing
 from undercroft.records.access import Access
 from undercroft.records.events import RecordEnrich
@@ -28,20 +30,40 @@ def is_enriched(work: Work, collection: Collection | None = None) -> bool:
 
 
 async def render(work: Work, access: Access, shown: Any) -> bytes:
-    """The JSON of records, or of what has some in it, as the caller is to see it. Raises what hooks raise."""
-    encoded = _encode(shown)
+    """The JSON of records, or of what has some in it, as the caller is to see it.
+
+    Raises what hooks raise, and `HookTimeout`.
+    """
+    return await render_json(work, access, _encode(shown))
+
+
+async def render_json(work: Work, access: Access, encoded: bytes) -> bytes:
+    """The same JSON, its records as hooks leave them. Raises what hooks raise, and `HookTimeout`."""
     return _encode(await enrich(work, access, _decode(encoded))) if is_enriched(work) else encoded
 
 
 async def enrich(work: Work, access: Access, shown: Any) -> Any:
-    """The same JSON value, its records as hooks leave them, those inside of others first."""
-    hooks, outside = work.host.hooks, Outside(work, access)
-    for record in _records(shown):
-        collection = access.catalog.find(record["collectionId"])
-        found = hooks.registry.find(MOMENT, collection.name, collection.id) if collection is not None else ()
-        if collection is not None and found:
-            await hooks.run(found, RecordEnrich(outside, collection, record), nothing, work.about)
+    """The same JSON value, its records as hooks leave them, those inside of others first.
+
+    Raises what hooks raise, and `HookTimeout`.
+    """
+    outside = Outside(work, access)
+    try:
+        async with asyncio.timeout(work.host.hooks.seconds):
+            for record in _records(shown):
+                await _enrich_one(outside, record)
+    except TimeoutError as error:
+        raise HookTimeout from error
     return shown
+
+
+async def _enrich_one(outside: Outside, record: dict[str, Any]) -> None:
+    hooks = outside.work.host.hooks
+    collection = outside.access.catalog.find(record["collectionId"])
+    if collection is None:
+        return
+    found = hooks.registry.find(MOMENT, collection.name, collection.id)
+    await hooks.run(found, RecordEnrich(outside, collection, record), nothing, outside.work.about)
 
 
 def _records(shown: Any) -> Iterator[dict[str, Any]]:

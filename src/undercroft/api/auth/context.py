@@ -8,9 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from undercroft.auth import tokens
+from undercroft.auth.events import RecordAuth
 from undercroft.collections.catalog import UnknownCollection
 from undercroft.collections.collection import Collection
 from undercroft.errors import Forbidden, NotFound
+from undercroft.hooks.hooks import nothing
 from undercroft.http.body import DEFAULT_LIMIT
 from undercroft.http.forms import BadForm, load_form
 from undercroft.http.json_text import BadBody
@@ -18,8 +20,12 @@ from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.query.scope import Context, Identity, Scope
 from undercroft.records.access import Access
+from undercroft.records.codec import Record
+from undercroft.records.enrich import render
+from undercroft.records.host import Work
 from undercroft.records.read import show_record
 from undercroft.records.rules import satisfies
+from undercroft.records.saving import Outside
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -75,7 +81,22 @@ async def answer(request: Request, identity: Identity, token: str) -> Response:
     """The auth response: the account as itself sees it, and its token."""
     access = _access(request, replace(request.rule_scope(), identity=identity))
     record = await show_record(access, identity.collection, identity.id, request.query.get("expand", ""))
-    return json_response({"record": record, "token": token})
+    if not request.backend.hooks.registry.moments:
+        return json_response({"record": record, "token": token})
+    event = await let_hooks_judge(request, identity, record, token)
+    meta = {"meta": event.meta} if event.meta else {}
+    return json_response({"record": event.record, "token": event.token} | meta)
+
+
+async def let_hooks_judge(request: Request, identity: Identity, record: Record, token: str) -> RecordAuth:
+    """What hooks leave of an admission, `record` being the account as it would be sent. Raises what they raise."""
+    work, collection = Work(request.backend, request), identity.collection
+    access = _access(request, replace(request.rule_scope(), identity=identity))
+    shown = msgspec.json.decode(await render(work, access, record))
+    event = RecordAuth(Outside(work, access), collection, shown, token)
+    found = work.host.hooks.registry.find("record_auth_request", collection.name, collection.id)
+    await work.host.hooks.run(found, event, nothing, work.about)
+    return event
 
 
 def _access(request: Request, scope: Scope) -> Access:
