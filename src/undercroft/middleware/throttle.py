@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from hashlib import sha256
 from time import monotonic
 from typing import Final
 
@@ -12,18 +13,21 @@ _MOST_CALLERS: Final = 10_000
 
 
 class Throttle:
-    """At most `most` times in any `seconds`, for each caller. Whoever was not seen for longest is forgotten first."""
+    """At most `most` times in any `seconds`, for each caller. Whoever was not seen for longest is forgotten first.
+
+    Callers are kept by a hash of their names, which may be as long as they like.
+    """
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
         self._seconds = seconds
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+        self._seen: OrderedDict[bytes, deque[float]] = OrderedDict()
 
     def check(self, caller: str) -> None:
         """Count one more. Raises `TooMany`, which is not counted."""
-        moment = monotonic()
-        times = self._seen.setdefault(caller, deque())
-        self._seen.move_to_end(caller)
+        moment, key = monotonic(), _key(caller)
+        times = self._seen.setdefault(key, deque())
+        self._seen.move_to_end(key)
         while times and times[0] <= moment - self._seconds:
             times.popleft()
         if len(times) >= self._most:
@@ -35,6 +39,10 @@ class Throttle:
 
     def forgive(self, caller: str) -> None:
         """Do not count the last time after all: it was as it should be."""
-        times = self._seen.get(caller)
+        times = self._seen.get(_key(caller))
         if times:
             times.pop()
+
+
+def _key(caller: str) -> bytes:
+    return sha256(caller.encode(errors="surrogatepass")).digest()
