@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import tracemalloc
 
 import brotli
 import pytest
@@ -222,3 +223,19 @@ async def test_without_a_site(tmp_path):
         answer = await client.get("/")
 
     assert (answer.status, answer.json["message"]) == (404, "File not found.")
+
+
+async def test_large_file_is_not_read_whole(serve_files):
+    """To tell whether a name has the right hash, a large file is read piece by piece."""
+    world = await serve_files(FILES)
+    with (world.folder / "public" / "film.mp4").open("wb") as film:
+        film.truncate(64 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        answer = await world.client.request("HEAD", "/film.0123456789.mp4")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-cache")
+    assert most < 8 * 1024 * 1024

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +96,8 @@ class PublicFolder:
     def _hash(self, file: PublicFile) -> str:
         known = self._hashes.get(file.location)
         if known is None or known[0] != file.changed:
-            digest = blake2b(file.location.read_bytes(), digest_size=_DIGITS // 2).hexdigest()
+            with file.location.open("rb") as content:
+                digest = file_digest(content, lambda: blake2b(digest_size=_DIGITS // 2)).hexdigest()
             known = self._hashes[file.location] = (file.changed, digest)
         return known[1]
 
