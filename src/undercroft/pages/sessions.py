@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from undercroft.api.auth.context import judge_session
+from undercroft.api.auth.context import judge_session
 from undercroft.auth.sessions import SECONDS, Device, begin_session, end_session
 from undercroft.http.cookies import cookie_header
 from undercroft.middleware.authenticate import is_private, session_cookie, session_value
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 async def begin(visit: PageRequest, identity: Identity) -> None:
     """Go on as somebody, with a new session; for scripts that let visitors in by themselves."""
     engine = visit.http.backend.engine
+    await judge_session(visit.http, identity)
     await _end_session(visit)
     device = Device(visit.http.client_ip, visit.headers.get("user-agent", ""))
     value = await begin_session(engine, identity, device)
