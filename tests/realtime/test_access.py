@@ -7,6 +7,11 @@ from random import Random
 
 import pytest
 
+from undercroft.auth.sessions import Device, begin_session, end_session
+from undercroft.query.scope import Identity
+from undercroft.realtime import live
+from undercroft.records.record import find_record
+
 
 def ids(events):
     return [event.json["record"]["id"] for event in events]
@@ -191,10 +196,29 @@ async def test_a_guest_may_become_somebody(board):
     await board.rules(listRule="@request.auth.id != ''")
     async with board.client.listen("notes/*") as listener:
         await board.add()
+        assert await listener.events() == []
         await listener.subscribe("notes/*", as_=board.ann)
         note = await board.add()
 
         assert ids(await listener.events()) == [note["id"]]
+
+
+async def test_a_session_is_as_good_as_a_token(board, monkeypatch):
+    """From our own pages; who signs out hears no more."""
+    monkeypatch.setattr(live, "_SESSION_SECONDS", 0.1)
+    await board.rules(listRule="@request.auth.name = 'Ann'")
+    backend = board.client.backend
+    users = backend.catalog.collection("users")
+    ann = Identity(users, await find_record(backend.engine.read, backend.engine.dialect, users, {"id": board.ann_id}))
+    value = await begin_session(backend.engine, ann, Device())
+    headers = {"cookie": f"session={value}", "sec-fetch-site": "same-origin"}
+    async with board.client.listen() as listener:
+        body = {"clientId": listener.client_id, "subscriptions": ["notes/*"]}
+        assert (await board.client.post("/api/realtime", body, headers=headers)).status == 204
+        note = await board.add()
+        assert (await listener.event()).json["record"]["id"] == note["id"]
+        await end_session(backend.engine, value)
+        await until(lambda: listener.is_over)
 
 
 RULES = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("pocketbase@0.28.1", "tus-js-client@4.3.1", "axe-core@4.14.1")
+PACKAGES = ("pocketbase@0.28.1", "tus-js-client@4.3.1", "axe-core@4.14.1", "eventsource@4.1.1")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "undercroft-tests" / "+".join(PACKAGES)
 
 

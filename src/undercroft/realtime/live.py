@@ -229,17 +229,17 @@ class Live:
 
     async def _look_after(self) -> None:
         """Do what is due for the clients, until cancelled."""
-        sessions_due = hearers_due = 0.0
+        sessions_at = hearers_at = 0.0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             moment = time.monotonic()
             self._end_expired()
             try:
-                if moment >= sessions_due:
-                    sessions_due = moment + _SESSION_SECONDS
+                if moment >= sessions_at + _SESSION_SECONDS:
+                    sessions_at = moment
                     await self._end_closed_sessions()
-                if moment >= hearers_due:
-                    hearers_due = moment + _HEARER_SECONDS
+                if moment >= hearers_at + _HEARER_SECONDS:
+                    hearers_at = moment
                     await self._keep_all_hearers()
                 await self._rest_if_alone(moment)
             except Problem as problem:

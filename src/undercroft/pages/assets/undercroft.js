@@ -4,7 +4,11 @@
    <form data-undercroft-form>            made by form(...): checked while one types, sent by fetch
    <form data-swap="#list" method="get">  asked again while one types; the part takes the place of #list
    <a data-swap="#list" href="...">       the same for a link
-   <div data-poll="10" data-swap="#list"> asked again every 10 seconds, while somebody looks */
+   <div data-poll="10" data-swap="#list"> asked again every 10 seconds, while somebody looks
+
+   const stop = undercroft.subscribe("posts/*", ({ action, record, position }) => ..., { filter: "views > 9" })
+   tells what happens to records: `create`, `update`, `delete`. What is missed while a connection is lost is told
+   when it is back; `resync` asks to read anew what is shown. With `since`, a `position`, it begins there. */
 (() => {
   "use strict";
 
@@ -223,5 +227,103 @@
     }, Number(element.dataset.poll) * 1000);
   }
 
-  window.undercroft = { swap };
+  /* Live updates */
+
+  class Stream {
+    constructor(since = "") {
+      this.place = since;
+      this.handlers = new Map();
+      this.pause = 500;
+      this.open();
+    }
+
+    open() {
+      this.id = "";
+      this.heard = new Set();
+      this.source = new EventSource(`/api/realtime?since=${encodeURIComponent(this.place)}`);
+      this.on("PB_CONNECT", (event) => {
+        this.id = JSON.parse(event.data).clientId;
+        this.wish();
+      });
+      this.on("resync", () => this.tell([...this.handlers.values()].flatMap((found) => [...found]), { action: "resync" }));
+      for (const topic of this.handlers.keys()) this.hear(topic);
+      // A browser comes back by itself, with its place, except from an answer that is no stream.
+      this.source.addEventListener("error", () => this.source.readyState === EventSource.CLOSED && this.again());
+    }
+
+    on(name, act) {
+      this.source.addEventListener(name, (event) => {
+        this.place = event.lastEventId || this.place;
+        act(event);
+      });
+    }
+
+    hear(topic) {
+      if (this.heard.has(topic)) return;
+      this.heard.add(topic);
+      this.on(topic, (event) => this.tell([...(this.handlers.get(topic) || [])], JSON.parse(event.data)));
+    }
+
+    tell(handlers, told) {
+      for (const handler of handlers) handler({ ...told, position: this.place });
+    }
+
+    again() {
+      this.source.close();
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => this.handlers.size && this.open(), this.pause * (1 + Math.random()));
+      this.pause = Math.min(this.pause * 2, 30000);
+    }
+
+    async wish() {
+      const { id } = this;
+      try {
+        const answer = await fetch("/api/realtime", {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ clientId: id, subscriptions: [...this.handlers.keys()] }),
+        });
+        if (answer.ok) this.pause = 500;
+        else if (id === this.id) this.again();
+      } catch {
+        if (id === this.id) this.again();
+      }
+    }
+
+    add(topic, handler) {
+      const known = this.handlers.get(topic);
+      if (known) {
+        known.add(handler);
+        return;
+      }
+      this.handlers.set(topic, new Set([handler]));
+      this.hear(topic);
+      if (this.id) this.wish();
+    }
+
+    remove(topic, handler) {
+      const known = this.handlers.get(topic);
+      if (!known?.delete(handler) || known.size) return;
+      this.handlers.delete(topic);
+      if (!this.handlers.size) this.close();
+      else if (this.id) this.wish();
+    }
+
+    close() {
+      clearTimeout(this.waiting);
+      this.source.close();
+      if (shared === this) shared = null;
+    }
+  }
+
+  let shared = null;
+
+  function subscribe(topic, handler, { since, ...query } = {}) {
+    const stream = since === undefined ? (shared ||= new Stream()) : new Stream(String(since));
+    const options = Object.keys(query).length ? `?options=${encodeURIComponent(JSON.stringify({ query }))}` : "";
+    stream.add(topic + options, handler);
+    return () => stream.remove(topic + options, handler);
+  }
+
+  window.undercroft = { swap, subscribe };
 })();
