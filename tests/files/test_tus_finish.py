@@ -304,3 +304,13 @@ async def test_a_deleted_upload(client, root):
     await client.delete(f"/api/uploads/{upload_id}", headers=TUS)
 
     assert fault(await client.post(RECORDS, {"doc": f"@upload:{upload_id}"}), "doc") == "validation_unknown_upload"
+
+
+async def test_more_references_than_files_of_a_form(client, root):
+    """A body with more references than a form may have files is refused before any is looked up."""
+    answer = await client.post(RECORDS, {"docs": [f"@upload:{'x' * 32}"] * 1001})
+
+    assert (answer.status, answer.code) == (400, "too_many_references")
+    assert (
+        fault(await client.post(RECORDS, {"docs": [f"@upload:{'x' * 32}"] * 3}), "docs") == "validation_unknown_upload"
+    )

@@ -14,25 +14,38 @@ from typing import Any, Final
 
 from undercroft.api.uploads import owner_of
 from undercroft.collections.collection import Collection
-from undercroft.errors import FieldError, Problem
+from undercroft.errors import BadRequest, FieldError, Problem
 from undercroft.files.tus_parts import Unfinished
 from undercroft.files.tus_protocol import NoSuchUpload, UploadExpired
 from undercroft.http.body import Body
+from undercroft.http.form_data import MAX_PARTS
 from undercroft.http.request import Request
 from undercroft.http.upload import Upload
 from undercroft.records.attachments import upload_limits
 
 MARK: Final = "@upload:"
+MOST: Final = MAX_PARTS  # as many files as a form may have
+
+
+class TooManyReferences(BadRequest):
+    """A body refers to more uploads than any form may have files."""
+
+    code = "too_many_references"
+    default = f"At most {MOST} uploads can be used at once."
 
 
 async def redeem(request: Request, collection: Collection, body: Body) -> Body:
-    """The body with files in place of references to uploads. Raises `UploadElsewhere` and `UploadLocked`."""
+    """The body with files in place of references to uploads.
+
+    Raises `TooManyReferences`, `UploadElsewhere` and `UploadLocked`; no file is left then.
+    """
     limits = upload_limits(collection)
     found = find_references(body.data, limits)
     if not found:
         return body
     files = {key: list(uploads) for key, uploads in body.files.items()}
     try:
+        _check_number(found)
         for key, ids in found.items():
             for upload_id in ids:
                 files.setdefault(key, []).append(await _redeem(request, upload_id, limits[key]))
@@ -60,6 +73,11 @@ async def let_go(request: Request, uploads: Iterable[Upload]) -> None:
     await request.backend.staging.discard(uploads)
     with suppress(Problem):  # what is left is swept up later
         await request.backend.uploads.clear(upload.resumable for upload in uploads if upload.resumable)
+
+
+def _check_number(found: Mapping[str, list[str]]) -> None:
+    if sum(map(len, found.values())) > MOST:
+        raise TooManyReferences
 
 
 async def _redeem(request: Request, upload_id: str, limit: int) -> Upload:
