@@ -96,14 +96,6 @@ async def judge_session(request: Request, identity: Identity) -> None:
         await let_hooks_judge(request, identity, record, "")
 
 
-async def judge_session(request: Request, identity: Identity) -> None:
-    """Ask hooks before an account gets a session instead of a token, which is empty then. Raises what they raise."""
-    if request.backend.hooks.registry.moments:
-        access = _access(request, replace(request.rule_scope(), identity=identity))
-        record = await show_record(access, identity.collection, identity.id)
-        await let_hooks_judge(request, identity, record, "")
-
-
 async def let_hooks_judge(request: Request, identity: Identity, record: Record, token: str) -> RecordAuth:
     """What hooks leave of an admission, `record` being the account as it would be sent. Raises what they raise."""
     work, collection = Work(request.backend, request), identity.collection
