@@ -26,6 +26,7 @@ from undercroft.mail.outbox import KIND
 from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
 from undercroft.realtime.neighbours import forget_old_listeners, has_old_listeners
+from undercroft.records.answered import forget_old_answers, has_old_answers
 from undercroft.records.sweeping import keep_clearing
 
 DUTIES: Final = (
@@ -35,6 +36,7 @@ DUTIES: Final = (
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
+    Duty("forget old answers", 300, has_old_answers, forget_old_answers),
     Duty("forget old letters", 600, has_old_letters, forget_old_letters),
     Duty("forget old rations", 300, has_old_rations, forget_old_rations),
     Duty("give up files that no record came for", 60, has_due_files, abandon_due),

@@ -87,6 +87,18 @@ class MethodNotAllowed(Problem):
         self.allowed = allowed
 
 
+class PreconditionFailed(Problem):
+    """What the request was made for is not there any more as it was."""
+
+    code = "precondition_failed"
+
+
+class Unprocessable(Problem):
+    """The request can be read, and contradicts another one."""
+
+    code = "unprocessable"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from asyncio import create_task, shield
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from undercroft.api.batch_files import Files, batch_limits, files_by_request
+from undercroft.api.once import answer_once
 from undercroft.api.records import access_of
 from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.catalog import Catalog
@@ -23,15 +24,20 @@ from undercroft.http.body import MIB, Body
 from undercroft.http.fields import parse_fields, pick
 from undercroft.http.query import parse_query
 from undercroft.http.request import Request
-from undercroft.http.response import Response, json_response
+from undercroft.http.response import Response, json_bytes
 from undercroft.query.scope import Scope
 from undercroft.records.access import Access
+from undercroft.records.answered import Answer, Mark, keep_answer
 from undercroft.records.draft import Draft
+from undercroft.records.enrich import enrich, is_enriched
+from undercroft.records.host import Work
+from undercroft.records.involvement import Action
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.read import show_stored
 from undercroft.records.record import find_record
+from undercroft.records.saving import involved, transact
+from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
-from undercroft.settings.settings import Batch as BatchSettings
 
 DEFAULT_BODY: Final = 128 * MIB
 LONGEST_URL: Final = 2000
@@ -106,13 +112,18 @@ async def batch(request: Request) -> Response:
         raise BatchOff
     intake = request.backend.staging.intake(batch_limits(request.backend.catalog))
     body = await request.body(options.max_body_size or DEFAULT_BODY, intake)
-    work = _answer(request, body, options)
+    return await answer_once(request, body, lambda mark: _answer(request, body, mark))
+
+
+async def _answer(request: Request, body: Body, mark: Mark | None) -> Response:
+    work = _perform(request, body, mark)
     # Files are put and taken back beside the database: that is finished also when the caller goes away.
-    return json_response(await (shield(create_task(work)) if body.files else work))
+    return json_bytes(await (shield(create_task(work)) if body.files else work))
 
 
-async def _answer(request: Request, body: Body, options: BatchSettings) -> list[dict[str, Any]]:
+async def _perform(request: Request, body: Body, mark: Mark | None) -> bytes:
     steps: list[Step] = []
+    options = request.backend.settings.batch
     try:
         items = read_items(body.data, options.max_requests)
         files = files_by_request(body.files)
@@ -122,7 +133,7 @@ async def _answer(request: Request, body: Body, options: BatchSettings) -> list[
             steps.append(await _prepared(request, index, item, files.get(index, {})))
         placed = [file for step in steps if step.prepared for file in step.prepared.placed]
         async with request.backend.filing.holding(placed):
-            return await _run(request, steps, deadline)
+            return await _run(request, steps, deadline, mark)
     finally:
         prepared = [upload for step in steps if step.prepared for upload in step.prepared.uploads]
         await let_go(request, [*body.uploads, *prepared])
@@ -194,19 +205,48 @@ def understand(item: Item, catalog: Catalog, access: Access) -> Step:
     return Step(action, collection, unquote(found["id"] or ""), query, access.asking(scope))
 
 
-async def _run(request: Request, steps: list[Step], deadline: float) -> list[dict[str, Any]]:
-    async def operation(transaction: Transaction) -> list[dict[str, Any]]:
+async def _run(request: Request, steps: list[Step], deadline: float, mark: Mark | None) -> bytes:
+    work = Work(request.backend, request)
+
+    async def operation(transaction: Transaction, unit: Unit | None) -> bytes:
         answers: list[dict[str, Any]] = []
         for index, step in enumerate(steps):
             _keep_time(deadline)
-            writer = Writer(step.access.through(transaction.run), transaction)
+            writer = Writer(step.access.through(transaction.run), transaction, unit)
             try:
-                answers.append(await _do(writer, step))
+                answer = await _do(writer, step)
+                # Hooks that say what records show see all of them, and fields are picked after that.
+                answers.append(answer if is_enriched(work) else _picked(answer, step))
             except Problem as problem:
                 raise BatchFailed(index, problem) from problem
-        return answers
+        shown = msgspec.json.encode(answers)
+        if mark is not None:
+            await keep_answer(transaction, request.backend.engine.dialect, mark, Answer(200, shown.decode()))
+        return shown
 
-    return await request.backend.engine.write(operation)
+    how = involved(work, *(deed for step in steps for deed in _deeds(step)))
+    shown = await transact(work, how, operation, seconds=max(deadline - monotonic(), work.host.hooks.seconds))
+    return await _enriched(work, steps, shown) if is_enriched(work) else shown
+
+
+async def _enriched(work: Work, steps: list[Step], shown: bytes) -> bytes:
+    answers: list[dict[str, Any]] = await enrich(work, steps[0].access, msgspec.json.decode(shown))
+    return msgspec.json.encode([_picked(answer, step) for answer, step in zip(answers, steps, strict=True)])
+
+
+def _picked(answer: dict[str, Any], step: Step) -> dict[str, Any]:
+    fields = step.query.get("fields", "")
+    return {**answer, "body": pick(answer["body"], parse_fields(fields))} if fields and answer["body"] else answer
+
+
+def _deeds(step: Step) -> Iterator[tuple[Action, Collection]]:
+    """What a request may turn out to do."""
+    if step.action in ("create", "upsert"):
+        yield "create", step.collection
+    if step.action in ("update", "upsert"):
+        yield "update", step.collection
+    if step.action == "delete":
+        yield "delete", step.collection
 
 
 def _keep_time(deadline: float) -> None:
@@ -220,9 +260,10 @@ async def _do(writer: Writer, step: Step) -> dict[str, Any]:
         return {"body": None, "status": 204}
     draft = await _create_or_update(writer, step, step.prepared)
     shown = await show_stored(writer.access, step.collection, draft.columns(), step.query.get("expand", ""))
-    fields = step.query.get("fields", "")
-    body = pick(msgspec.json.decode(msgspec.json.encode(shown)), parse_fields(fields)) if fields else shown
-    return {"body": body, "status": 200}
+    return {
+        "body": msgspec.json.decode(msgspec.json.encode(shown)) if step.query.get("fields") else shown,
+        "status": 200,
+    }
 
 
 async def _create_or_update(writer: Writer, step: Step, prepared: Prepared) -> Draft:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from asyncio import create_task, shield
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
 
 from undercroft.api import explain
+from undercroft.api.conditions import condition_of, show_read, show_written
+from undercroft.api.once import answer_once
 from undercroft.api.params import list_params
 from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.editor import EditorField
-from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.json import JsonField
 from undercroft.database.engine import Transaction
 from undercroft.errors import NotFound
@@ -22,16 +23,22 @@ from undercroft.http.body import DEFAULT_LIMIT, Body, is_form_with_files
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
 from undercroft.records.access import Access
-from undercroft.records.attachments import upload_limits
+from undercroft.records.answered import Answer, Mark, keep_answer
+from undercroft.records.attachments import DEFAULT_MAX_SIZE, upload_limits
 from undercroft.records.draft import Draft
+from undercroft.records.enrich import is_enriched, render, render_json
+from undercroft.records.host import Work
 from undercroft.records.judge import judge, refuse_view
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.read import guard, list_records, selected_columns, show_stored, view_record
+from undercroft.records.saving import involved, transact
+from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
 
 MIB: Final = 1024 * 1024
-_DEFAULT_SIZES: Final = {"file": 5 * MIB, "editor": 5 * MIB, "json": MIB}
+_DEFAULT_SIZES: Final = {"editor": 5 * MIB, "json": MIB}
 Also = Callable[[Transaction, Draft], Awaitable[None]]
+Beside = Callable[[Transaction], Awaitable[None]]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -41,9 +48,11 @@ async def list_(request: Request) -> Response:
     await read_body(request, collection)
     if explain.is_wanted(request):
         return await explain.explained(request, "list", collection)
-    params, access = list_params(request.query), access_of(request)
+    params, access, work = list_params(request.query), access_of(request), Work(request.backend, request)
+    if is_enriched(work, collection):
+        params = replace(params, keys=None)
     page = await list_records(access, collection, params)
-    response = json_bytes(_encode(page))
+    response = json_bytes(await render(work, access, page))
     response.is_picked = selected_columns(collection, params, access.scope) is not None
     return response
 
@@ -54,9 +63,11 @@ async def view(request: Request) -> Response:
     await read_body(request, collection)
     if explain.is_wanted(request):
         return await explain.explained(request, "view", collection)
-    expand = request.query.get("expand", "")
-    record = await view_record(access_of(request), collection, record_id_of(request), expand)
-    return json_bytes(_encode(record))
+    expand, access, work = request.query.get("expand", ""), access_of(request), Work(request.backend, request)
+    record = await view_record(access, collection, record_id_of(request), expand)
+    if expand or is_enriched(work, collection):
+        return json_bytes(await render(work, access, record))
+    return show_read(request, _encode(record))
 
 
 async def create(request: Request) -> Response:
@@ -73,32 +84,79 @@ async def delete(request: Request) -> Response:
     """DELETE /api/collections/{collection}/records/{id}"""
     collection = collection_of(request)
     refuse_view(collection)
-    await read_body(request, collection)
-    await delete_record(request, access_of(request), collection, record_id_of(request))
+    body = await read_body(request, collection)
+    return await answer_once(request, body, lambda mark: _delete(request, collection, mark))
+
+
+async def _delete(request: Request, collection: Collection, mark: Mark | None) -> Response:
+    access, record_id = access_of(request), record_id_of(request)
+    condition = condition_of(request, access, collection, record_id)
+
+    async def also(tx: Transaction) -> None:
+        if condition is not None:
+            condition.hold()
+        if mark is not None:
+            await keep_answer(tx, access.dialect, mark, Answer(204, ""))
+
+    first = condition.look if condition else None
+    await delete_record(request, access, Deleting(collection, record_id, first, also))
     return no_content()
 
 
 async def _submit(request: Request, record_id: str | None) -> Response:
     """Create (`record_id` None) or update, and show the outcome."""
-    collection, access = collection_of(request), access_of(request)
+    collection = collection_of(request)
     refuse_view(collection)
-    body = await read_submission(request, collection, record_id)
-    draft = await save_record(request, access, Saving(collection, record_id, body))
-    record = await show_stored(access, collection, draft.columns(), request.query.get("expand", ""))
-    return json_bytes(_encode(record))
+    body = await receive_submission(request, collection, record_id)
+    return await answer_once(request, body, lambda mark: _save_and_show(request, record_id, body, mark))
+
+
+async def _save_and_show(request: Request, record_id: str | None, submitted: Body, mark: Mark | None) -> Response:
+    collection, access = collection_of(request), access_of(request)
+    expand, kept = request.query.get("expand", ""), b""
+    condition = condition_of(request, access, collection, record_id)
+
+    async def also(tx: Transaction, draft: Draft) -> None:
+        nonlocal kept
+        if condition is not None:
+            condition.hold()
+        if mark is not None:
+            kept = _encode(await show_stored(access.through(tx.run), collection, draft.columns(), expand))
+            await keep_answer(tx, access.dialect, mark, Answer(200, kept.decode()))
+
+    body = await redeem(request, collection, submitted)
+    saving = Saving(collection, record_id, body, also, condition.look if condition else None)
+    draft = await save_record(request, access, saving)
+    shown = kept or _encode(await show_stored(access, collection, draft.columns(), expand))
+    work = Work(request.backend, request)
+    if expand or is_enriched(work, collection):
+        return json_bytes(await render_json(work, access, shown))
+    return show_written(collection, shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
     """A record to be created (`record_id` None) or updated, with what was submitted for it.
 
-    `also` is done in the same transaction, once the record is written; an engine may run it again.
+    `first` is done in the same transaction before the record is written, and `also` once it is; an
+    engine may run them again.
     """
 
     collection: Collection
     record_id: str | None
     body: Body
     also: Also | None = None
+    first: Beside | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """A record to be deleted; `first` and `also` are as in `Saving`."""
+
+    collection: Collection
+    record_id: str
+    first: Beside | None = None
+    also: Beside | None = None
 
 
 async def save_record(request: Request, access: Access, saving: Saving) -> Draft:
@@ -126,8 +184,10 @@ async def _write(request: Request, access: Access, saving: Saving, prepared: Pre
     """One create or update in a transaction of its own; the record as it was stored."""
     backend, collection, record_id = request.backend, saving.collection, saving.record_id
 
-    async def operation(transaction: Transaction) -> Draft:
-        writer = Writer(access.through(transaction.run), transaction)
+    async def operation(transaction: Transaction, unit: Unit | None) -> Draft:
+        writer = Writer(access.through(transaction.run), transaction, unit)
+        if saving.first is not None:
+            await saving.first(transaction)
         if record_id is None:
             draft = await writer.create(collection, prepared)
         else:
@@ -136,21 +196,29 @@ async def _write(request: Request, access: Access, saving: Saving, prepared: Pre
             await saving.also(transaction, draft)
         return draft
 
+    work = Work(backend, request)
+    how = involved(work, (_action(record_id), collection))
     if prepared.placed:
-        await judge(access, collection, record_id, prepared)
+        # What is wrong with the values may be put right by a hook.
+        await judge(access, collection, record_id, prepared, checks=how != "inside")
     async with backend.filing.holding(prepared.placed):
-        return await backend.engine.write(operation)
+        return await transact(work, how, operation)
 
 
-async def delete_record(request: Request, access: Access, collection: Collection, record_id: str) -> None:
+async def delete_record(request: Request, access: Access, deleting: Deleting) -> None:
     """Delete a record as the caller of `access`."""
-    guard("delete", collection, access.scope)
-    backend = request.backend
+    guard("delete", deleting.collection, access.scope)
 
-    async def operation(transaction: Transaction) -> None:
-        await Writer(access.through(transaction.run), transaction).delete(collection, record_id)
+    async def operation(transaction: Transaction, unit: Unit | None) -> None:
+        if deleting.first is not None:
+            await deleting.first(transaction)
+        writer = Writer(access.through(transaction.run), transaction, unit)
+        await writer.delete(deleting.collection, deleting.record_id)
+        if deleting.also is not None:
+            await deleting.also(transaction)
 
-    await backend.engine.write(operation)
+    work = Work(request.backend, request)
+    await transact(work, involved(work, ("delete", deleting.collection)), operation)
 
 
 def access_of(request: Request) -> Access:
@@ -181,34 +249,38 @@ async def read_submission(request: Request, collection: Collection, record_id: s
 
     Who may not write at all is refused before a large body has come. Raises `SuperusersOnly`.
     """
+    return await redeem(request, collection, await receive_submission(request, collection, record_id))
+
+
+async def receive_submission(request: Request, collection: Collection, record_id: str | None) -> Body:
+    """What was submitted, with references to uploads as they came. Raises `SuperusersOnly`."""
     if not is_form_with_files(request):
         body = await read_body(request, collection)
         guard(_action(record_id), collection, request.rule_scope())
-        return await redeem(request, collection, body)
+        return body
     guard(_action(record_id), collection, request.rule_scope())
     intake = request.backend.staging.intake(upload_limits(collection).get)
-    return await redeem(request, collection, await request.body(body_limit(collection), intake))
+    return await request.body(form_limit(collection), intake)
 
 
 async def read_body(request: Request, collection: Collection) -> Body:
-    """The submitted body, without files; it may be as large as the collection's fields allow."""
+    """The submitted body, without files; it is held in memory, so files add nothing to what it may have."""
     if request.method in ("GET", "HEAD") and request.header(b"content-type") is None:
         return Body()
     return await request.body(body_limit(collection))
 
 
+def form_limit(collection: Collection) -> int:
+    """Bytes a form with files may have: what any body may, and the files."""
+    files = sum((field.max_size or DEFAULT_MAX_SIZE) * max(field.max_select, 1) for field in collection.file_fields)
+    return body_limit(collection) + files
+
+
 def body_limit(collection: Collection) -> int:
-    """Bytes a body may have: 32 MiB and what the large fields may hold."""
+    """Bytes a body without files may have: 32 MiB and what the large fields may hold."""
     known: int | None = collection.__dict__.get("_body_limit")
     if known is None:
-        known = collection.__dict__["_body_limit"] = _body_limit(collection)
+        large = (field for field in collection.fields if isinstance(field, EditorField | JsonField))
+        extra = sum(field.max_size or _DEFAULT_SIZES[field.type] for field in large)
+        known = collection.__dict__["_body_limit"] = DEFAULT_LIMIT + extra
     return known
-
-
-def _body_limit(collection: Collection) -> int:
-    extra = 0
-    for field in collection.fields:
-        if isinstance(field, FileField | EditorField | JsonField):
-            count = max(field.max_select, 1) if isinstance(field, FileField) else 1
-            extra += (field.max_size or _DEFAULT_SIZES[field.type]) * count
-    return DEFAULT_LIMIT + extra

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
+from undercroft.database.formats_work import keep_answers
 from undercroft.database.migrations import Migration
 
 _NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
@@ -131,4 +132,5 @@ SYSTEM_MIGRATIONS = (
     Migration(6, "files that must go", _keep_files_due),
     Migration(7, "live updates", _follow_records),
     Migration(8, "listeners in several processes", _share_listeners),
+    Migration(9, "answers to repeated writes", keep_answers),
 )

@@ -115,6 +115,12 @@ HOUSE_TABLES: Final = (
         key="id",
     ),
     MovedTable("_positions", _columns(kind="text", position="whole"), key="kind", label="kind", has_rows=True),
+    MovedTable(
+        "_answers",
+        _columns(key="text", fingerprint="text", number="whole", body="text", until="number"),
+        key="key",
+        label="key",
+    ),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
 )
 """The tables of every data directory that are no collections, and move with their rows."""

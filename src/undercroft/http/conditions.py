@@ -56,12 +56,16 @@ def may_continue(headers: Headers, has: Validators) -> bool:
     return _date(told.encode("latin-1")) == _seconds(has.modified)
 
 
+def names_tag(raw: bytes, quoted: str, *, is_strong: bool) -> bool:
+    """Whether If-Match (`is_strong`) or If-None-Match names a tag, given with its quotes, or any by `*`."""
+    header = _text(raw)
+    # Ours are hexadecimal, so no comma can be inside.
+    ours = {quoted} if is_strong else {quoted, f"W/{quoted}"}
+    return header == "*" or any(each.strip() in ours for each in header.split(","))
+
+
 def _names(header: str, has: Validators, *, is_strong: bool) -> bool:
-    """Whether a list of tags has this one in it. Ours are hexadecimal, so no comma can be inside."""
-    if header == "*":
-        return True
-    ours = {has.quoted} if is_strong else {has.quoted, f"W/{has.quoted}"}
-    return bool(has.etag) and any(each.strip() in ours for each in header.split(","))
+    return header == "*" or (bool(has.etag) and names_tag(header.encode("latin-1"), has.quoted, is_strong=is_strong))
 
 
 def _text(raw: bytes | None) -> str:

@@ -16,12 +16,14 @@ from undercroft.errors import (
     Locked,
     MethodNotAllowed,
     NotFound,
+    PreconditionFailed,
     Problem,
     StorageFull,
     TooLarge,
     TooMany,
     Unauthenticated,
     Unavailable,
+    Unprocessable,
 )
 from undercroft.files.store import StoreUnavailable
 from undercroft.files.tus_protocol import NotAnUpload, UnknownTusVersion, WrongChecksum
@@ -35,7 +37,9 @@ _STATUSES: Final[Mapping[type[Problem], int]] = {
     MethodNotAllowed: 405,
     Conflict: 409,
     Gone: 410,
+    PreconditionFailed: 412,
     TooLarge: 413,
+    Unprocessable: 422,
     Locked: 423,
     TooMany: 429,
     UnknownTusVersion: 412,

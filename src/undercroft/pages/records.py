@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undercroft.api.records import Also, Saving, delete_record, save_record
+from undercroft.api.records import Also, Deleting, Saving, delete_record, save_record
 from undercroft.collections.collection import Collection
 from undercroft.errors import Problem, did_you_mean
 from undercroft.http.body import Body
@@ -178,7 +178,7 @@ class CollectionRecords:
 
     async def delete(self, record_id: str) -> None:
         """Delete a record."""
-        await delete_record(self._http, self.access, self.collection, record_id)
+        await delete_record(self._http, self.access, Deleting(self.collection, record_id))
 
     async def _list(self, params: ListParams) -> RecordPage:
         before = self._clock.turn_to("records")
