@@ -156,3 +156,20 @@ async def test_a_form_with_flaws_ends_well(things, chance):
 
     assert (await send(things, bytes(raw))).status in (200, 400, 413)
     assert waiting(things) == []
+
+
+@pytest.mark.local_only
+@pytest.mark.sqlite_only("the database sees nothing of it")
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+async def test_a_body_without_files_is_not_as_large_as_files(client, kind):
+    """A body that is held in memory may not be larger because of files, which never come in it."""
+    field = {"name": "film", "type": "file", "maxSize": 4096 * MIB, "maxSelect": 5}
+    body = {"name": "films", "type": "base", "fields": [field], **OPEN}
+    assert (await client.post("/api/collections", body, as_=await client.superuser())).status == 200
+
+    for path in ("", "/x"):
+        method, raw = ("PATCH" if path else "POST"), b" " * (33 * MIB)
+        answer = await client.request(
+            method, f"/api/collections/films/records{path}", body=raw, headers={"content-type": kind}
+        )
+        assert answer.status == 413
