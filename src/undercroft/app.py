@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from undercroft.api.dispatch import Edge, Site
+from undercroft.api.mail_events import CarrierWithHooks
 from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.router import Router
 from undercroft.api.routes import ROUTES
@@ -235,6 +236,8 @@ class App:
                 try:
                     opened = await _open_at(self.directory, self._database, self._files, self._posting)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks), opened[1]
+                    carrier = CarrierWithHooks(self._backend.carrier, self._backend)
+                    self._backend = replace(self._backend, carrier=carrier)
                     self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()

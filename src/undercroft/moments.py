@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from undercroft.api.app_events import AppEvent
+from undercroft.api.collection_events import CollectionEvent
+from undercroft.api.mail_events import MailerSend
 from undercroft.api.own_requests import RouteRequest
 from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.request_events import RequestEvent
@@ -28,7 +30,9 @@ from undercroft.records.events import (
 
 __all__ = [
     "AppEvent",
+    "CollectionEvent",
     "Event",
+    "MailerSend",
     "On",
     "RecordAuth",
     "RecordCreate",
@@ -144,6 +148,65 @@ class On(Moments):
         RecordAuth,
         "Whenever an account is about to get a token, whichever way it came in; the token counts from then on. "
         "`record`, `token` and `meta` can be changed.",
+    )
+
+    collection_validate = TaggedMoment(
+        CollectionEvent, "In the transaction, around the check of a collection that is created or changed."
+    )
+
+    collection_create = TaggedMoment(
+        CollectionEvent,
+        "In the transaction, around the check and the create of a collection, imports included. "
+        "After `next()` it is done, and not yet durable.",
+    )
+
+    collection_create_execute = TaggedMoment(
+        CollectionEvent, "In the transaction, around the change of the table and of the definition alone."
+    )
+
+    collection_created = TaggedMoment(
+        CollectionEvent, "Once it is durable, and before the caller is answered. What it raises is logged."
+    )
+
+    collection_create_failed = TaggedMoment(CollectionEvent, "Once it was undone; `error` says why.")
+
+    collection_update = TaggedMoment(
+        CollectionEvent,
+        "In the transaction, around the check and the update of a collection, imports included. "
+        "After `next()` it is done, and not yet durable.",
+    )
+
+    collection_update_execute = TaggedMoment(
+        CollectionEvent, "In the transaction, around the change of the table and of the definition alone."
+    )
+
+    collection_updated = TaggedMoment(
+        CollectionEvent, "Once it is durable, and before the caller is answered. What it raises is logged."
+    )
+
+    collection_update_failed = TaggedMoment(CollectionEvent, "Once it was undone; `error` says why.")
+
+    collection_delete = TaggedMoment(
+        CollectionEvent,
+        "In the transaction, around the delete of a collection, imports included. "
+        "After `next()` it is done, and not yet durable.",
+    )
+
+    collection_delete_execute = TaggedMoment(
+        CollectionEvent, "In the transaction, around the change of the table and of the definition alone."
+    )
+
+    collection_deleted = TaggedMoment(
+        CollectionEvent, "Once it is durable, and before the caller is answered. What it raises is logged."
+    )
+
+    collection_delete_failed = TaggedMoment(CollectionEvent, "Once it was undone; `error` says why.")
+
+    mailer_send = TaggedMoment(
+        MailerSend,
+        "Whenever a letter is about to be handed to the mail server, once for each recipient and each attempt, in the "
+        "process that sends it. The names are kinds of letters: `verification`, `password-reset`, `email-change`, "
+        "`otp`, `login-alert`, `hook`.",
     )
 
     records_list_request = TaggedMoment(
@@ -274,6 +337,11 @@ class On(Moments):
     settings_update_request = Moment(
         RequestEvent,
         "Around `PATCH /api/settings`.",
+    )
+
+    settings_reload = Moment(
+        AppEvent,
+        "Once other settings count, in every process, whichever of them changed them. What it raises is logged.",
     )
 
     realtime_connect_request = Moment(

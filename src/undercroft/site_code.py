@@ -89,11 +89,21 @@ class SiteCode:
     async def start(self, backend: Backend) -> None:
         """Tell hooks that the server is about to answer. Raises `BadHooks`."""
         self._warn(backend.catalog)
+        self.follow_settings(backend)
         found = self.hooks.registry.find("serve")
         try:
             await self.hooks.run(found, AppEvent(backend), nothing, " at the start")
         except Problem as problem:
             raise BadHooks(f"A hook of on.serve failed, so the server does not start: {problem}") from problem
+
+    def follow_settings(self, backend: Backend) -> None:
+        """Tell hooks, from now on, when other settings count."""
+
+        def tell() -> None:
+            if found := self.hooks.registry.find("settings_reload"):
+                backend.errands.start(self.hooks.tell(found, AppEvent(backend), " after the settings changed"))
+
+        backend.settings_holder.on_swap = tell
 
     async def stop(self, backend: Backend) -> None:
         """Tell hooks that the server ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from undercroft.api.collection_events import MOMENTS, CollectionHooks
 from undercroft.api.params import list_params
 from undercroft.api.records import access_of
 from undercroft.collections.catalog import Catalog
@@ -103,7 +104,8 @@ def store_of(request: Request) -> Store:
     def check(collection: Collection, rule: str, catalog: Catalog) -> str | None:
         return check_rule(collection, rule, catalog, backend.engine.dialect)
 
-    return Store(backend.engine, backend.catalogs, check)
+    has_hooks = not backend.hooks.registry.moments.isdisjoint(MOMENTS)
+    return Store(backend.engine, backend.catalogs, check, CollectionHooks(request) if has_hooks else None)
 
 
 def find_collection(request: Request) -> Collection:

@@ -17,7 +17,10 @@ from undercroft.errors import BadRequest, Problem
 from undercroft.http.body import Body
 from undercroft.http.request import Request
 from undercroft.http.response import JSON_TYPE, Header, Response
+from undercroft.records import host
+from undercroft.records.access import Access
 from undercroft.records.answered import Answer, AnsweredBefore, KeyReused, Mark, find_answer
+from undercroft.records.enrich import render_json
 
 KEY: Final = b"idempotency-key"
 LONGEST: Final = 255
@@ -51,11 +54,11 @@ async def _answer(request: Request, mark: Mark, work: Work) -> Response:
     engine = request.backend.engine
     before = await find_answer(engine.read, engine.dialect, mark)
     if before is not None:
-        return _again(before)
+        return await _again(request, before)
     try:
         return await work(mark)
     except AnsweredBefore as known:
-        return _again(known.answer)
+        return await _again(request, known.answer)
     except KeyReused:
         raise
     except Problem:
@@ -63,7 +66,7 @@ async def _answer(request: Request, mark: Mark, work: Work) -> Response:
         before = await find_answer(engine.read, engine.dialect, mark)
         if before is None:
             raise
-        return _again(before)
+        return await _again(request, before)
 
 
 def read_mark(request: Request, body: Body) -> Mark:
@@ -92,7 +95,10 @@ def _digest(*parts: bytes) -> str:
     return whole.hexdigest()
 
 
-def _again(answer: Answer) -> Response:
+async def _again(request: Request, answer: Answer) -> Response:
     if not answer.body:
         return Response(answer.number, b"", (_AGAIN,))
-    return Response(answer.number, answer.body.encode(), (JSON_TYPE, _AGAIN))
+    backend = request.backend
+    access = Access(backend.engine.read, backend.plans, backend.catalog, request.rule_scope())
+    shown = await render_json(host.Work(backend, request), access, answer.body.encode())
+    return Response(answer.number, shown, (JSON_TYPE, _AGAIN))

@@ -108,7 +108,16 @@ async def _submit(request: Request, record_id: str | None) -> Response:
     collection = collection_of(request)
     refuse_view(collection)
     body = await receive_submission(request, collection, record_id)
-    return await answer_once(request, body, lambda mark: _save_and_show(request, record_id, body, mark))
+    work = _answer(request, record_id, body)
+    # Files are put and taken back beside the database: that is finished also when the caller goes away.
+    return await (shield(create_task(work)) if body.files else work)
+
+
+async def _answer(request: Request, record_id: str | None, body: Body) -> Response:
+    try:
+        return await answer_once(request, body, lambda mark: _save_and_show(request, record_id, body, mark))
+    finally:
+        await request.backend.staging.discard(body.uploads)
 
 
 async def _save_and_show(request: Request, record_id: str | None, submitted: Body, mark: Mark | None) -> Response:

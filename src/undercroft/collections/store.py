@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +27,8 @@ from undercroft.dates import now
 from undercroft.errors import BadRequest, Invalid, NotFound
 
 T = TypeVar("T")
+Judge = Callable[[Collection], Awaitable[Collection]]
+Put = Callable[[Collection], Awaitable[None]]
 
 
 class DeleteRefused(BadRequest):
@@ -36,13 +38,42 @@ class DeleteRefused(BadRequest):
     default = "Failed to delete collection."
 
 
+class Around(Protocol):
+    """What is done around changes of collections: by hooks."""
+
+    async def run(self, whole: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a change in a transaction."""
+        ...
+
+    async def save(self, old: Collection | None, new: Collection, judge: Judge, put: Put) -> Collection:
+        """Judge and put a collection; the collection as it was put."""
+        ...
+
+    async def remove(self, old: Collection, remove: Put) -> None:
+        """Remove a collection."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where collections are kept, and how rules are judged."""
+    """Where collections are kept, how rules are judged, and what is done around changes, if anything is."""
 
     engine: Engine
     holder: CatalogHolder
     check_rule: RuleCheck
+    around: Around | None = None
+
+    async def save(self, old: Collection | None, new: Collection, judge: Judge, put: Put) -> Collection:
+        """Judge and put a collection; the collection as it was put. Raises what these raise."""
+        if self.around is not None:
+            return await self.around.save(old, new, judge, put)
+        judged = await judge(new)
+        await put(judged)
+        return judged
+
+    async def remove(self, session: Session, old: Collection) -> None:
+        """Remove a collection. Raises `SchemaRefused`."""
+        await (session.remove(old) if self.around is None else self.around.remove(old, session.remove))
 
 
 async def load_catalog(engine: Engine) -> Catalog:
@@ -68,9 +99,8 @@ async def create_collection(store: Store, body: Mapping[str, Any]) -> Collection
     """Make a collection. Raises `BadDefinition`, `Invalid` and `SchemaRefused`."""
 
     async def operation(session: Session) -> Collection:
-        new = await session.judge(None, prepare_new(body, session.catalog))
-        await session.put(None, new)
-        return new
+        new = prepare_new(body, session.catalog)
+        return await store.save(None, new, partial(session.judge, None), partial(session.put, None))
 
     return await _run(store, operation)
 
@@ -92,9 +122,8 @@ async def update_collection(store: Store, name: str, body: Mapping[str, Any]) ->
 
     async def operation(session: Session) -> Collection:
         old = _find(session, name)
-        new = await session.judge(old, prepare_change(old, body))
-        await session.put(old, new)
-        return new
+        new = prepare_change(old, body)
+        return await store.save(old, new, partial(session.judge, old), partial(session.put, old))
 
     return await _run(store, operation)
 
@@ -110,7 +139,7 @@ async def delete_collection(store: Store, name: str) -> Collection:
         if referring:
             names = ", ".join(referring)
             raise DeleteRefused(f"Failed to delete collection probably due to existing reference in {names}.")
-        await session.remove(old)
+        await store.remove(session, old)
         return old
 
     return await _run(store, operation)
@@ -122,10 +151,10 @@ async def import_collections(store: Store, items: Sequence[Mapping[str, Any]], *
     async def operation(session: Session) -> None:
         plan = plan_import(items, session.catalog, delete_missing=delete_missing)
         for collection in plan.removed:
-            await session.remove(collection)
+            await store.remove(session, collection)
         session.catalog = session.catalog.put(*(pair.new for pair in plan.tables))
         for pair in [*plan.tables, *plan.views]:
-            await _import_one(session, pair)
+            await _import_one(store, session, pair)
 
     try:
         await _run(store, operation)
@@ -142,15 +171,20 @@ async def dry_run_view(engine: Engine, catalog: Catalog, query: str) -> ViewShap
     return await check_ids(engine.read, spell_view(plain, catalog, engine.dialect), shape)
 
 
-async def _import_one(session: Session, pair: Pair) -> None:
-    try:
-        new = await session.judge(pair.old, pair.new)
-    except Invalid as error:
-        raise refused(pair.new, error.data) from error
-    try:
-        await session.put(pair.old, new)
-    except Invalid as error:
-        raise Invalid(error.data, "Failed to import collections.") from error
+async def _import_one(store: Store, session: Session, pair: Pair) -> None:
+    async def judge(new: Collection) -> Collection:
+        try:
+            return await session.judge(pair.old, new)
+        except Invalid as error:
+            raise refused(new, error.data) from error
+
+    async def put(new: Collection) -> None:
+        try:
+            await session.put(pair.old, new)
+        except Invalid as error:
+            raise Invalid(error.data, "Failed to import collections.") from error
+
+    await store.save(pair.old, pair.new, judge, put)
 
 
 async def _run(store: Store, operation: Callable[[Session], Awaitable[T]]) -> T:
@@ -164,7 +198,7 @@ async def _run(store: Store, operation: Callable[[Session], Awaitable[T]]) -> T:
         tx.after_commit(partial(store.holder.swap, catalog))
         return result
 
-    return await store.engine.write(whole, alone=True)
+    return await (store.engine.write(whole, alone=True) if store.around is None else store.around.run(whole))
 
 
 def _find(session: Session, name: str) -> Collection:

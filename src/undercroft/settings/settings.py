@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -126,7 +127,19 @@ class SettingsHolder:
     """Where the current settings are kept, so that they can be swapped whole."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.current = settings or Settings()
+        self._current = settings or Settings()
+        self.on_swap: Callable[[], None] | None = None
+
+    @property
+    def current(self) -> Settings:
+        """The settings that count now; when others take their place, `on_swap` is called."""
+        return self._current
+
+    @current.setter
+    def current(self, settings: Settings) -> None:
+        self._current = settings
+        if self.on_swap is not None:
+            self.on_swap()
 
 
 def public(settings: Settings) -> dict[str, object]:
