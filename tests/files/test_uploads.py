@@ -253,6 +253,38 @@ async def test_who_may_not_write_at_all_leaves_nothing(desk):
     assert await desk.is_tidy()
 
 
+@pytest.mark.parametrize("headers", [{"if-match": '"other"'}, {"if-match": "?"}, {"idempotency-key": ""}])
+async def test_conditions_that_are_not_met(desk, headers):
+    """A form that is refused before anybody looks at its values leaves none of its files."""
+    record = (await desk.add({"one": txt("old")})).json
+    answer = await desk.change(record, form={"one": txt("new")}, headers=headers)
+
+    assert answer.status in (400, 412)
+    assert await desk.is_tidy(record)
+
+
+async def test_the_same_upload_twice(desk):
+    """A form that is sent again with the same key is answered as before, and its files are kept once."""
+    forms = [await desk.add({"one": txt("once")}, headers={"idempotency-key": "a-key"}) for _ in range(2)]
+
+    assert forms[0].json == forms[1].json
+    assert await desk.is_tidy(forms[0].json)
+
+
+async def test_a_record_that_is_not_ones_own(desk):
+    """Files for a record that the caller may not change are not kept, and the record stays as it is."""
+    await desk.client.patch("/api/collections/things", {"updateRule": 'title = "open"'}, as_=desk.root)
+    record = (await desk.add({"title": "closed", "one": txt("old")})).json
+    answers = [
+        await desk.change(record, form={"one": txt("new")}),
+        await desk.change({"id": "nosuch"}, form={"one": txt("new")}),
+        await desk.change({"id": "..%2f..%2fetc"}, form={"one": txt("new")}),
+    ]
+
+    assert [answer.status for answer in answers] == [404, 404, 404]
+    assert await desk.is_tidy(record)
+
+
 async def test_mime_types(desk):
     """What a field takes is judged by the content, whatever the client and the name say."""
     field = {"name": "picture", "type": "file", "mimeTypes": ["image/png", "text/csv"]}
