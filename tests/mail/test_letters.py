@@ -9,7 +9,7 @@ import pytest
 
 from undercroft.mail.compose import compose
 from undercroft.mail.message import Attachment, BadLetter, Letter, Mailbox, one_line
-from undercroft.mail.mime import write_out
+from undercroft.mail.mime import ascii_address, write_out
 from undercroft.mail.outbox import seal
 from undercroft.mail.plain_text import plain_text
 
@@ -185,3 +185,28 @@ def test_plain_text(html, text):
 def test_one_line():
     """Whatever breaks a header is a space."""
     assert one_line("a\r\n\tb\x00\u2028c") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("domain", "written"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("FAẞ.example", "xn--fa-hia.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("straße。bücher.example", "xn--strae-oqa.xn--bcher-kva.example"),
+    ],
+)
+def test_domain_of_another_script(domain, written):
+    """A domain is written as DNS has it today: one with a sharp s is not the one with two plain ones."""
+    assert ascii_address(f"ada@{domain}") == f"ada@{written}"
+
+
+@pytest.mark.parametrize(
+    "domain", ["a\u200db.example", "a\u200cb.example", f"{'ß' * 60}.example", "ß\u2028.example", "ü..ß"]
+)
+def test_domain_that_cannot_be(domain):
+    """A domain that DNS cannot hold, or with marks in it that nobody sees, is refused."""
+    with pytest.raises(BadLetter):
+        ascii_address(f"ada@{domain}")
