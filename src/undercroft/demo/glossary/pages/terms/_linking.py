@@ -12,7 +12,7 @@ from undercroft.pages.filters import plain
 from undercroft.records.rows import PageRecord
 from undercroft.templating.markdown import render_markdown
 
-_TAG = re.compile(r"(<[^>]+>)")
+_MARK = re.compile(r"(<[^>]+>|&#?\w+;)")  # a tag, or the name of a character
 _SUMMARY = 190  # characters
 
 
@@ -44,13 +44,11 @@ def link_terms(text: str, known: Mapping[str, Known], own_slug: str) -> Markup:
         return Markup(html)  # noqa: S704 - sanitised above
     mention = re.compile(rf"\b({'|'.join(map(re.escape, names))})(s|es)?\b", re.IGNORECASE)
     used: set[str] = set()
-    parts, is_quiet = [], False
-    for part in _TAG.split(html):
-        if part.startswith("<"):
-            is_quiet = part.startswith(("<a ", "<code")) or (is_quiet and part not in ("</a>", "</code>"))
-            parts.append(part)
-        else:
-            parts.append(part if is_quiet else mention.sub(lambda found: _link(found, left, used), part))
+    parts, quiet = [], 0  # how many links and pieces of code are open
+    for part in _MARK.split(html):
+        quiet += part.startswith(("<a ", "<code")) - (part in ("</a>", "</code>"))
+        is_text = not quiet and not part.startswith(("<", "&"))
+        parts.append(mention.sub(lambda found: _link(found, left, used), part) if is_text else part)
     return Markup("".join(parts))  # noqa: S704 - sanitised above, and what is put in is escaped
 
 
