@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from undercroft.api.auth.context import judge_session
-from undercroft.api.auth.context import judge_session
 from undercroft.auth.sessions import SECONDS, Device, begin_session, end_session
 from undercroft.http.cookies import cookie_header
 from undercroft.middleware.authenticate import is_private, session_cookie, session_value
