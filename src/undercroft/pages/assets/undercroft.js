@@ -5,6 +5,7 @@
    <form data-swap="#list" method="get">  asked again while one types; the part takes the place of #list
    <a data-swap="#list" href="...">       the same for a link
    <div data-poll="10" data-swap="#list"> asked again every 10 seconds, while somebody looks
+   <div data-live="briefs" data-swap="#list"> asked again when a record of the collection changes
 
    const stop = undercroft.subscribe("posts/*", ({ action, record, position }) => ..., { filter: "views > 9" })
    tells what happens to records: `create`, `update`, `delete`. What is missed while a connection is lost is told
@@ -323,6 +324,14 @@
     const options = Object.keys(query).length ? `?options=${encodeURIComponent(JSON.stringify({ query }))}` : "";
     stream.add(topic + options, handler);
     return () => stream.remove(topic + options, handler);
+  }
+
+  for (const element of document.querySelectorAll("[data-live]")) {
+    let soon;
+    subscribe(`${element.dataset.live}/*`, () => {
+      clearTimeout(soon);
+      soon = setTimeout(() => swap(element, window.location.href), 100); // many changes at once are shown at once
+    });
   }
 
   window.undercroft = { swap, subscribe };
