@@ -157,6 +157,19 @@ async def test_other_requests_fail_with_a_reason(store, proxy, tmp_path, kind, w
     assert "not available" in raised.value.message()
 
 
+@pytest.mark.parametrize("work", ["find", "read"])
+async def test_what_takes_too_long_is_not_tried_again(store, proxy, tmp_path, work):
+    """A request that was given its time and got no answer is given up: its caller has waited long enough."""
+    file = await keep(store, tmp_path, "c/r/a.bin")
+    proxy.faults = (Fault("hang"),)
+    proxy.asked.clear()
+
+    with pytest.raises(StoreUnavailable, match="in time"):
+        await (store.find(file.key) if work == "find" else read(store, file))
+
+    assert len(proxy.asked) == 1
+
+
 async def test_nobody_is_sent_elsewhere(store, proxy, tmp_path):
     """A server that answers with another address is not followed there, with our keys or without them."""
     file = await keep(store, tmp_path, "c/r/a.bin")

@@ -43,12 +43,12 @@ def is_missing(error: Exception) -> bool:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the same request may well succeed a moment later."""
+    """Whether the same request may well succeed a moment later; one that took too long has taken long enough."""
     text = str(error)
     answer = _answer(text)
     if answer:
         return answer >= _FAULT or answer == _BUSY
-    return not isinstance(error, (FileNotFoundError, PermissionError))
+    return _kind(text) != "Timeout" and not isinstance(error, (FileNotFoundError, PermissionError))
 
 
 def told(error: Exception, key: str = "") -> NoSuchFile | StoreUnavailable:
@@ -70,8 +70,11 @@ def _reason(text: str, answer: int) -> str:
         return "it refuses our keys, what they are used for, or our clock"
     if answer:
         return f"it answered with {answer}"
-    kind = next((kind for kind in _KIND.findall(text) if kind in _REASONS), "")
-    return _REASONS.get(kind, "the connection broke")
+    return _REASONS.get(_kind(text), "the connection broke")
+
+
+def _kind(text: str) -> str:
+    return next((kind for kind in _KIND.findall(text) if kind in _REASONS), "")
 
 
 def _code(text: str) -> str:
