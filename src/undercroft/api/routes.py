@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from undercroft.api import (
+    aggregate,
     apple_secret,
     batch,
     collection_tools,
@@ -47,6 +48,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", _C, collections.delete, "superuser"),
     Route("DELETE", f"{_C}/truncate", collections.empty, "superuser"),
     Route("GET", f"{_C}/records", records.list_),
+    Route("GET", f"{_C}/aggregate", aggregate.aggregate),
     Route("GET", f"{_C}/records/{{id}}", records.view),
     Route("POST", f"{_C}/records", records.create),
     Route("PATCH", f"{_C}/records/{{id}}", records.update),

@@ -60,7 +60,7 @@ async def list_records(access: Access, collection: Collection, params: ListParam
     Raises `SuperusersOnly`, `SuperuserFilter`, `FilterError` and `SortError`.
     """
     rule = guard("list", collection, access.scope)
-    asked = _Asked(params, access.scope)
+    asked = Asked(params, access.scope)
     wanted = selected_columns(collection, params, access.scope)
     question = Question("page", collection.id, rule, asked.shape, asked.sort, columns=wanted)
     limits: dict[str, Value] = {"limit": params.per_page, "offset": (params.page - 1) * params.per_page}
@@ -168,7 +168,7 @@ async def _run_count(access: Access, counting: Question, literals: Sequence[str 
     return int(total)
 
 
-class _Asked:
+class Asked:
     """The caller's filter and sort, taken apart."""
 
     def __init__(self, params: ListParams, scope: Scope) -> None:
@@ -197,7 +197,7 @@ class _Asked:
 async def count_records(access: Access, collection: Collection, params: ListParams) -> int:
     """How many records the caller may list. Raises what `list_records` raises."""
     rule = guard("list", collection, access.scope)
-    asked = _Asked(params, access.scope)
+    asked = Asked(params, access.scope)
     question = Question("count", collection.id, rule, asked.shape)
     return await asked.reporting(_run_count(access, question, asked.literals))
 
