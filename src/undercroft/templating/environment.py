@@ -53,8 +53,3 @@ def make_environment(loader: BaseLoader, *, has_reload: bool = False) -> Environ
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def is_defined(value: Any) -> bool:
-    """Whether a value from a template is there at all."""
-    return not isinstance(value, Undefined)
