@@ -14,6 +14,8 @@ import pytest
 from network import free_port
 from program import connect, run, serving
 
+pytestmark = pytest.mark.sqlite_only("what is read before any database is asked")
+
 ROOT, PASSWORD = "root@example.com", "correct-horse-9"
 MIB = 1024 * 1024
 HEAD = b'--b\r\nContent-Disposition: form-data; name="f"; filename="big.bin"\r\n\r\n'
