@@ -84,7 +84,7 @@ class _Feed:
 
     async def next(self) -> bytes:
         """What to send next."""
-        return await self._client.take(self._live.broadcaster.position)
+        return await self._client.take(self._live.reached)
 
     def leave(self) -> None:
         """Nobody is there any more."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 from undercroft.collections.catalog import Catalog
@@ -28,6 +29,8 @@ from undercroft.realtime.judge import NOT_TOLD, Happening, Judge, NobodyKnows
 AT_ONCE: Final = 100
 _ATTEMPTS: Final = 5
 _BREATH: Final = 16  # questions between two looks at what else is to be done
+_TOGETHER: Final = 25  # events put into the queues before they are sent
+_MOMENT: Final = 0.1  # seconds
 _PAUSE: Final = 0.25
 _MOST_LOOKED_AT: Final = 1000
 _log = logging.getLogger("undercroft")
@@ -108,9 +111,11 @@ class Broadcaster:
                 return
             self.claimed = entries[-1].id
             told = await self._judge(entries)
-            for each in told:
-                deliver(each)
-                await asyncio.sleep(0)
+            for number, each in enumerate(told, 1):
+                if deliver(each):
+                    await let_drain(each.events)
+                elif number % _TOGETHER == 0:
+                    await asyncio.sleep(0)
             if self.position is not None:
                 self.position = self.claimed
 
@@ -203,11 +208,25 @@ async def tell(
     return told
 
 
-def deliver(told: Told) -> None:
-    """Put what was judged into the queues of those who listen live."""
+def deliver(told: Told) -> bool:
+    """Put what was judged into the queues of those who listen live; whether one of them fills up."""
+    is_filling = False
     for client in told.unsure:
         if client.is_live and client.keeps_place:
             client.tell_to_resync(told.position)
     for client, events in told.events.items():
         if client.is_live and client not in told.unsure:
             client.tell(told.position, events)
+            is_filling = is_filling or client.is_filling
+    return is_filling
+
+
+async def let_drain(clients: Iterable[Client]) -> None:
+    """Give those whose queues fill up a moment to read; who did not use it is not waited for again."""
+    until = monotonic() + _MOMENT
+    while filling := [client for client in clients if client.is_filling]:
+        if monotonic() > until:
+            for client in filling:
+                client.is_stuck = True
+            return
+        await asyncio.sleep(_MOMENT / 20)

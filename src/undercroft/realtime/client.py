@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -22,6 +22,8 @@ MOST_WAITING: Final = 256  # events
 MOST_BYTES: Final = 1024 * 1024
 IDLE_SECONDS: Final = 300.0
 HEARTBEAT_SECONDS: Final = 25.0
+_PACE: Final = 0.02  # seconds
+_MANY: Final = 64  # parts of events that do not wait for more
 _ID_LENGTH: Final = 40
 _PIECE: Final = 16 * 1024  # bytes given to the server at a time: what it holds of a client that does not read
 
@@ -36,6 +38,8 @@ class Client:
     """
 
     __slots__ = (
+        "_is_due",
+        "_sent",
         "_size",
         "_waiter",
         "_waiting",
@@ -46,6 +50,7 @@ class Client:
         "groups",
         "id",
         "is_live",
+        "is_stuck",
         "keeps_place",
         "last_event",
         "position",
@@ -60,6 +65,7 @@ class Client:
         self.position = since
         self.keeps_place = keeps_place
         self.is_live = False
+        self.is_stuck = False
         self.account: Account | None = None
         self.expires = 0.0
         self.session = ""
@@ -70,11 +76,19 @@ class Client:
         self.sender: asyncio.Task[Any] | None = None
         self._waiting: deque[bytes] = deque()
         self._size = 0
+        self._is_due = False
+        self._sent = 0.0
         self._waiter: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         """The task that runs now sends what waits here; it is cancelled when the client does not read."""
         self.sender = asyncio.current_task()
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether its queue is half full, of one that may still read."""
+        is_half_full = len(self._waiting) > MOST_WAITING or self._size > MOST_BYTES // 2
+        return is_half_full and not self.is_stuck and not self.ending
 
     @property
     def is_busy(self) -> bool:
@@ -130,42 +144,51 @@ class Client:
                 self.sender.cancel()
         self._wake()
 
-    async def take(self, reached: int | None) -> bytes:
-        """What to send next; a heartbeat when nothing happened for a while, nothing at the end.
+    def beat(self, moment: float) -> None:
+        """Have it hear something now and then, and end it when nothing has happened for too long."""
+        if moment - self.last_event >= IDLE_SECONDS:
+            self.end("idle")
+        elif moment - self._sent >= HEARTBEAT_SECONDS:
+            self._is_due = True
+            self._wake()
 
-        `reached` is a position up to which a live client was told everything.
+    async def take(self, reached: Callable[[], int | None]) -> bytes:
+        """What to send next; a heartbeat when that is due, nothing at the end.
+
+        `reached` says up to which position a live client was told everything.
         """
+        await self._pace()
         while not self._waiting:
             if self.ending:
                 return b""
-            if not await self._wait(HEARTBEAT_SECONDS):
-                return self._heartbeat(reached)
-        piece = bytearray()
-        while self._waiting and len(piece) < _PIECE:
-            piece += self._waiting.popleft()
+            if self._is_due:
+                return self._heartbeat(reached())
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self.is_stuck = False
+        piece = b"".join(self._next_parts())
         self._size -= len(piece)
-        return bytes(piece)
+        self._sent = monotonic()
+        return piece
+
+    def _next_parts(self) -> Iterator[bytes]:
+        """What waits, as far as it goes into one piece."""
+        size = 0
+        while self._waiting and size < _PIECE:
+            size += len(self._waiting[0])
+            yield self._waiting.popleft()
+
+    async def _pace(self) -> None:
+        """What happens soon after one another is sent together: each sending costs more than what is sent."""
+        if 0 < len(self._waiting) < _MANY and (left := self._sent + _PACE - monotonic()) > 0:
+            await asyncio.sleep(left)
 
     def _heartbeat(self, reached: int | None) -> bytes:
-        if monotonic() - self.last_event >= IDLE_SECONDS:
-            self.end("idle")
-            return b""
+        self._is_due, self._sent = False, monotonic()
         if not self.keeps_place or not self.is_live or reached is None:
             return b":\n\n"
         self.position = max(self.position or 0, reached)
         return b"id:%d\n\n" % self.position
-
-    async def _wait(self, seconds: float) -> bool:
-        """Whether something came to be sent, or the end, in that time."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._waiter
-        except TimeoutError:
-            return False
-        finally:
-            self._waiter = None
-        return True
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -233,7 +233,7 @@ class Live:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             moment = time.monotonic()
-            self._end_expired()
+            self._beat(moment)
             try:
                 if moment >= sessions_at + _SESSION_SECONDS:
                     sessions_at = moment
@@ -245,11 +245,16 @@ class Live:
             except Problem as problem:
                 _log.debug("Clients that listen cannot be looked after: %s", problem)
 
-    def _end_expired(self) -> None:
+    def reached(self) -> int | None:
+        """Up to which position everything was told."""
+        return self.broadcaster.position
+
+    def _beat(self, moment: float) -> None:
         now = time.time()
         for client in tuple(self.broker.clients.values()):
             if client.expires and client.expires <= now:
                 client.end("expired")
+            client.beat(moment)
 
     async def _end_closed_sessions(self) -> None:
         for client in tuple(self.broker.clients.values()):
