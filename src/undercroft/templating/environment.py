@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import CoroutineType
-from typing import Any
 
 from jinja2 import BaseLoader, ChainableUndefined, Environment, Undefined
 from jinja2.utils import missing, object_type_repr
