@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import random
 
 import pytest
 from kept import facts_of, keep, keys, read
@@ -206,6 +208,21 @@ async def test_nothing_of_the_keys_is_told(store, proxy, tmp_path):
     assert "127.0.0.1" not in raised.value.message()
     assert "tester" not in raised.value.detail
     assert raised.value.__cause__ is None
+
+
+async def test_listings_that_are_cancelled(s3, seed):
+    """Listings whose callers go away, at whatever moment, end in peace."""
+    moments = random.Random(seed)
+    for _ in range(60):
+        store = S3Files(s3.bucket())
+        listings = [asyncio.create_task(keys(store)) for _ in range(3)]
+        await asyncio.sleep(moments.random() * 0.005)
+        for listing in listings:
+            listing.cancel()
+        await asyncio.gather(*listings, return_exceptions=True)
+        await store.close()
+
+    gc.collect()  # a panic in what is dropped would be a warning now, and warnings are errors
 
 
 async def test_a_file_that_is_cancelled(store, proxy, tmp_path):

@@ -31,6 +31,7 @@ _LISTS_AT_ONCE: Final = 8
 _IS_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _BYTES: Final = "application/octet-stream"
 _FAREWELL: Final = 0.05
+_PATIENCE: Final = 2.0  # seconds that listings nobody waits for any more may hold up the end
 
 
 class S3Files:
@@ -38,6 +39,7 @@ class S3Files:
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
+        self._listings: set[asyncio.Task[Sequence[ObjectMeta]]] = set()
 
     @cached_property
     def _clients(self) -> Clients:
@@ -94,6 +96,8 @@ class S3Files:
 
     async def close(self) -> None:
         """Let go; what threads still hold of the last answers is gone when this returns."""
+        if self._listings:
+            await asyncio.wait(self._listings, timeout=_PATIENCE)
         if "_clients" in self.__dict__:
             # A thread that comes back to an interpreter which is ending aborts the process.
             await asyncio.sleep(_FAREWELL)
@@ -116,9 +120,19 @@ class S3Files:
             after = page[-1]["path"]
 
     async def _page(self, prefix: str, after: str | None) -> Sequence[ObjectMeta]:
-        folder = prefix.rpartition("/")[0] or None
-        listing = obstore.list(self._clients.quick, folder, offset=after, chunk_size=_PAGE)
-        async for page in listing:
+        # A listing that is dropped while it waits for its answer panics, so it goes on when its caller does not.
+        asking = asyncio.create_task(self._ask(prefix.rpartition("/")[0] or None, after))
+        self._listings.add(asking)
+        asking.add_done_callback(self._settle)
+        return await asyncio.shield(asking)
+
+    def _settle(self, asking: asyncio.Task[Sequence[ObjectMeta]]) -> None:
+        self._listings.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # whoever still waits is told; when nobody does, nobody need be
+
+    async def _ask(self, folder: str | None, after: str | None) -> Sequence[ObjectMeta]:
+        async for page in obstore.list(self._clients.quick, folder, offset=after, chunk_size=_PAGE):
             return page
         return []
 
