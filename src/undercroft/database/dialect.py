@@ -163,6 +163,10 @@ class Dialect(Protocol):
         """An expression: the seconds since 1970 by the database's own clock, with their fractions."""
         ...
 
+    def skip_locked(self) -> str:
+        """What stands behind a SELECT so that it passes over rows that another one works on; `""` where one waits."""
+        ...
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         ...

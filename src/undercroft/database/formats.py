@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
-from undercroft.database.formats_work import keep_answers
+from undercroft.database.formats_work import keep_answers, keep_jobs
 from undercroft.database.migrations import Migration
 
 _NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
@@ -133,4 +133,5 @@ SYSTEM_MIGRATIONS = (
     Migration(7, "live updates", _follow_records),
     Migration(8, "listeners in several processes", _share_listeners),
     Migration(9, "answers to repeated writes", keep_answers),
+    Migration(10, "jobs", keep_jobs),
 )

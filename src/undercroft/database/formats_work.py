@@ -19,6 +19,16 @@ async def keep_answers(tx: Transaction, dialect: Dialect) -> None:
     await tx.run('CREATE INDEX "_answers_until" ON "_answers" ("until")')
 
 
+async def keep_jobs(tx: Transaction, dialect: Dialect) -> None:
+    """Jobs that wait, and when each cron was last due."""
+    text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))
+    texts = dict.fromkeys(("name", "arguments", "state", "note"), text)
+    numbers = {"due": number, "progress": number, "attempts": _COUNT_TYPE, "tries": _COUNT_TYPE}
+    await _create(tx, dialect, "_jobs", {"id": _NAME_TYPE, **texts, **numbers, "created": date, "updated": date})
+    await tx.run('CREATE INDEX "_jobs_due" ON "_jobs" ("state", "due")')
+    await _create(tx, dialect, "_crons", {"name": _NAME_TYPE, "last": number})
+
+
 async def _create(tx: Transaction, dialect: Dialect, table: str, columns: Mapping[str, str]) -> None:
     spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
     await tx.run(f"CREATE TABLE {dialect.quote(table)} ({spelled})")

@@ -121,6 +121,15 @@ HOUSE_TABLES: Final = (
         key="key",
         label="key",
     ),
+    MovedTable(
+        "_jobs",
+        (
+            *_columns(id="id", name="text", arguments="text", state="text", note="text", due="number"),
+            *_columns(progress="number", attempts="whole", tries="whole", created="date", updated="date"),
+        ),
+        key="id",
+    ),
+    MovedTable("_crons", _columns(name="text", last="number"), key="name", label="name"),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
 )
 """The tables of every data directory that are no collections, and move with their rows."""

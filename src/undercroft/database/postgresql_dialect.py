@@ -178,6 +178,10 @@ class PostgresDialect:
         """An expression: the seconds since 1970 by the server's clock, with their fractions."""
         return "extract(epoch FROM clock_timestamp())::double precision"
 
+    def skip_locked(self) -> str:
+        """What stands behind a SELECT so that it passes over rows that another one works on."""
+        return " FOR UPDATE SKIP LOCKED"
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind."""
         return type_coerce(value, Kind(kind))

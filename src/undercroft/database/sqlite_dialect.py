@@ -165,6 +165,10 @@ class SqliteDialect:
         """An expression: the seconds since 1970 by the clock of the machine, with their fractions."""
         return "unixepoch('subsec')"
 
+    def skip_locked(self) -> str:
+        """Nothing: there is one writer."""
+        return ""
+
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         # A json column keeps what it is given, and CAST would make 0 of text that is no number.
