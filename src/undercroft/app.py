@@ -36,11 +36,13 @@ from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import SECONDS
 from undercroft.http.request import Message, Receive, Send
+from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
 from undercroft.moments import On
 from undercroft.pages.options import SiteOptions
+from undercroft.query.core import Tables
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
 from undercroft.records.filing import Filing
@@ -150,8 +152,8 @@ class App:
     `files` that of a bucket for uploads, or `local` for the directory whatever the settings say.
     `shared` says that several processes of one server use the directory together.
     `site` is where its pages and static files are.
-    `hooks` is the folder of its hooks, which may take `hook_seconds` within a change; `on`, `route` and
-    `mount` add to them.
+    `hooks` is the folder of its hooks, which may take `hook_seconds` within a change; `on`, `route`,
+    `mount`, `job` and `cron` add to them.
     `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     `mail` carries letters away, whatever the settings say.
     """
@@ -182,6 +184,8 @@ class App:
         self.on = On(self.code)
         self.route = RouteDecorators(self.code)
         self.mount = MountDecorator(self.code)
+        self.job = JobDecorator(self.code)
+        self.cron = CronDecorator(self.code)
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None
@@ -194,6 +198,11 @@ class App:
         if self._backend is None:
             raise RuntimeError("The app is not open yet.")
         return self._backend
+
+    @property
+    def tables(self) -> Tables:
+        """The collections as tables of SQLAlchemy Core: `app.tables.articles`. Raises `RuntimeError` before the start."""
+        return Tables(self.backend.catalog)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -235,7 +244,7 @@ class App:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
                     opened = await _open_at(self.directory, self._database, self._files, self._posting)
-                    self._backend, position = replace(opened[0], hooks=self.code.hooks), opened[1]
+                    self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
                     self._backend = replace(self._backend, carrier=carrier)
                     self._backend.live.broadcaster.judge.work = Work(self._backend)

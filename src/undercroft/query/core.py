@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import BindParameter, Column, Executable, MetaData, Select, Table, bindparam, literal_column, select
-from sqlalchemy.sql import ClauseElement, visitors
-from sqlalchemy.sql.elements import ClauseList
+from sqlalchemy.sql import ClauseElement, operators, visitors
+from sqlalchemy.sql.elements import BinaryExpression, ClauseList, False_, True_
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from undercroft.collections.catalog import Catalog
@@ -100,6 +100,9 @@ class _Binder:
         self._values = values
 
     def replace(self, element: Any, **_: Any) -> Any:
+        """What stands in place of a part of the statement; None leaves it."""
+        if isinstance(element, BinaryExpression) and isinstance(element.right, True_ | False_):
+            return self._compare_truth(element)
         if not isinstance(element, BindParameter):
             return None
         value = self._values[element.key] if element.required else element.effective_value
@@ -108,6 +111,12 @@ class _Binder:
         if not value:
             return select(literal_column("NULL")).where(literal_column("1 = 0")).scalar_subquery()
         return ClauseList(*(self._bind(each, element.type) for each in value)).self_group()
+
+    def _compare_truth(self, element: BinaryExpression[Any]) -> Any:
+        """`column == True`, or `column.is_(True)`, with the truth bound."""
+        left: Any = visitors.replacement_traverse(element.left, {}, self.replace)
+        truth = self._bind(isinstance(element.right, True_), Kind("bool"))
+        return left != truth if element.operator in (operators.ne, operators.is_not) else left == truth
 
     def _bind(self, value: Any, kind: Any) -> Any:
         name = f"v{len(self.bound)}"
