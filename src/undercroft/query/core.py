@@ -109,7 +109,7 @@ class _Binder:
         if not element.expanding:
             return self._bind(value, element.type)
         if not value:
-            return select(literal_column("NULL")).where(literal_column("1 = 0")).scalar_subquery()
+            return select(self._bind(None, element.type)).where(literal_column("1 = 0")).scalar_subquery()
         return ClauseList(*(self._bind(each, element.type) for each in value)).self_group()
 
     def _compare_truth(self, element: BinaryExpression[Any]) -> Any:
