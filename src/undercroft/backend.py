@@ -14,6 +14,7 @@ from undercroft.files.store import FileStore
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import Hooks
+from undercroft.jobs.declare import Jobs
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
@@ -45,6 +46,7 @@ class Backend:
     live: Live
     dev_url: str = ""
     hooks: Hooks = field(default_factory=Hooks)
+    jobs: Jobs = field(default_factory=Jobs)
 
     @property
     def catalog(self) -> Catalog:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
+from undercroft.api.job_events import performer
 from undercroft.auth.kept import forget_expired, has_expired
 from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
@@ -20,7 +21,11 @@ from undercroft.files.ledger import abandon_due, has_due_files
 from undercroft.files.probe import tell_fault
 from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
 from undercroft.files.tus_sweep import keep_sweeping
+from undercroft.hooks.threads import HookThreads
 from undercroft.ids import record_id
+from undercroft.jobs import queue as job_queue
+from undercroft.jobs.crons import Crons
+from undercroft.jobs.worker import Worker
 from undercroft.mail.keeping import forget_old_letters, has_old_letters
 from undercroft.mail.outbox import KIND
 from undercroft.mail.postman import Postman
@@ -37,6 +42,7 @@ DUTIES: Final = (
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old answers", 300, has_old_answers, forget_old_answers),
+    Duty("forget old jobs", 600, job_queue.has_old_jobs, job_queue.forget_old_jobs),
     Duty("forget old letters", 600, has_old_letters, forget_old_letters),
     Duty("forget old rations", 300, has_old_rations, forget_old_rations),
     Duty("give up files that no record came for", 60, has_due_files, abandon_due),
@@ -48,15 +54,19 @@ class Company:
     """A process among those that share a database; make it with `join`."""
 
     def __init__(
-        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, backend: Backend, postman: Postman
+        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, backend: Backend, crew: tuple[Postman, Worker]
     ) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
         self._live = backend.live
         self._leader = leader
-        self._postman = postman
-        work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), postman.run())
-        files = (keep_clearing(backend.filing, backend.staging), tell_fault(backend.files))
+        self._crew = crew
+        work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), *(each.run() for each in crew))
+        files = (
+            keep_clearing(backend.filing, backend.staging),
+            tell_fault(backend.files),
+            Crons(backend.engine, backend.jobs.crons).run(),
+        )
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
 
     @classmethod
@@ -68,18 +78,19 @@ class Company:
         for kind in ("collection", "settings"):
             engine.listeners[kind] = wakeup.ring
         postman = Postman(engine, backend.carrier, is_alone=not has_others)
-        engine.listeners[KIND] = postman.wake
+        worker = Worker(engine, performer(backend, HookThreads()), is_alone=not has_others)
+        engine.listeners[KIND], engine.listeners[job_queue.KIND] = postman.wake, worker.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
         freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, _duties(backend))
         if not has_others:
             await backend.filing.recover()
         backend.live.start(freshness.catch_up, wakeup if has_others else None)
-        return cls(wakeup, freshness, leader, backend, postman)
+        return cls(wakeup, freshness, leader, backend, (postman, worker))
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""
         await self._live.close()
-        await self._postman.stop()
+        await asyncio.gather(*(each.stop() for each in self._crew))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from undercroft.api.app_events import AppEvent
 from undercroft.api.collection_events import CollectionEvent
+from undercroft.api.job_events import JobRun
 from undercroft.api.mail_events import MailerSend
 from undercroft.api.own_requests import RouteRequest
 from undercroft.api.own_routes import MountDecorator, RouteDecorators
@@ -16,6 +17,7 @@ from undercroft.api.request_events import RequestEvent
 from undercroft.auth.events import RecordAuth
 from undercroft.hooks.hook import Event
 from undercroft.hooks.moment import InItsModule, Moment, Moments, TaggedMoment
+from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.records.events import (
     RecordCreate,
     RecordCreated,
@@ -32,6 +34,7 @@ __all__ = [
     "AppEvent",
     "CollectionEvent",
     "Event",
+    "JobRun",
     "MailerSend",
     "On",
     "RecordAuth",
@@ -46,6 +49,8 @@ __all__ = [
     "RecordValidate",
     "RequestEvent",
     "RouteRequest",
+    "cron",
+    "job",
     "mount",
     "on",
     "route",
@@ -358,3 +363,5 @@ class On(Moments):
 on: Final = On(InItsModule())
 route: Final = RouteDecorators(InItsModule())
 mount: Final = MountDecorator(InItsModule())
+job: Final = JobDecorator(InItsModule())
+cron: Final = CronDecorator(InItsModule())

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from undercroft.api.app_events import AppEvent
 from undercroft.api.dispatch import Edge
+from undercroft.api.house_crons import HOUSE_CRONS
 from undercroft.api.mounts import Mounts
 from undercroft.api.own_routes import OwnMount, OwnRoute, make_routes
 from undercroft.api.router import Router
@@ -21,6 +22,8 @@ from undercroft.hooks.hook import Hook
 from undercroft.hooks.hooks import SECONDS, Hooks, nothing
 from undercroft.hooks.loader import HookFiles
 from undercroft.hooks.watchdog import Watchdog
+from undercroft.jobs.declare import Jobs
+from undercroft.jobs.job import Job
 from undercroft.moments import On
 
 T = TypeVar("T")
@@ -36,6 +39,7 @@ class SiteCode:
 
     def __init__(self, folder: Path | None = None, *, is_dev: bool = False, seconds: float = SECONDS) -> None:
         self.hooks = Hooks(seconds=seconds)
+        self.jobs = Jobs(lambda: self._all(Job), HOUSE_CRONS)
         self._is_dev = is_dev
         self._files = HookFiles(folder, is_dev=is_dev) if folder is not None else None
         self._declared: list[object] = []
@@ -67,6 +71,7 @@ class SiteCode:
                 if not hasattr(On, hook.moment):
                     raise BadHooks(f"{hook.name}: there is no moment {hook.moment!r}.")
             self.hooks.registry.load(hooks)
+        self.jobs.all()  # two of one name are told now
 
     def furnish(self, edge: Edge) -> None:
         """Have the routes and applications answered. Raises `BadHooks`."""

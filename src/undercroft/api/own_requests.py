@@ -14,6 +14,7 @@ from undercroft.errors import BadRequest
 from undercroft.http.body import read_bytes
 from undercroft.http.request import Request
 from undercroft.http.response import Header
+from undercroft.jobs.job import Named
 from undercroft.query.core import Tables
 from undercroft.query.scope import Identity
 from undercroft.records.events import SiteEvent
@@ -101,6 +102,10 @@ class RouteRequest:
     async def mail(self, to: str, subject: str, *, text: str = "", html: str = "", reply_to: str = "") -> None:
         """Send a letter. Raises `BadLetter`."""
         await self._event.mail(to, subject, text=text, html=html, reply_to=reply_to)
+
+    async def enqueue(self, job: Named, /, delay: float = 0.0, **arguments: Any) -> str:
+        """Have a job done in the background, in `delay` seconds or at once; its id. Raises `BadArguments`."""
+        return await self._event.enqueue(job, delay, **arguments)
 
     async def body(self) -> bytes:
         """What was submitted, as it came. Raises `TooLarge`."""

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "adopt": "undercroft.cli.adopt",
     "files": "undercroft.cli.files",
     "mail": "undercroft.cli.mail",
+    "jobs": "undercroft.cli.jobs",
 }
 
 

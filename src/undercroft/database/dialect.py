@@ -163,6 +163,10 @@ class Dialect(Protocol):
         """An expression: the seconds since 1970 by the database's own clock, with their fractions."""
         ...
 
+    def refresh_statistics(self) -> str:
+        """A statement after which the engine knows anew what its tables hold, so that it plans well."""
+        ...
+
     def skip_locked(self) -> str:
         """What stands behind a SELECT so that it passes over rows that another one works on; `""` where one waits."""
         ...

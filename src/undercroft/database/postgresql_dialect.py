@@ -178,6 +178,10 @@ class PostgresDialect:
         """An expression: the seconds since 1970 by the server's clock, with their fractions."""
         return "extract(epoch FROM clock_timestamp())::double precision"
 
+    def refresh_statistics(self) -> str:
+        """A statement after which the engine knows anew what its tables hold."""
+        return "ANALYZE"
+
     def skip_locked(self) -> str:
         """What stands behind a SELECT so that it passes over rows that another one works on."""
         return " FOR UPDATE SKIP LOCKED"

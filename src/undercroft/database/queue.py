@@ -89,18 +89,21 @@ class Ending:
 
 async def end(tx: Transaction, dialect: Dialect, queue: Queue, held: tuple[str, int], ending: Ending) -> bool:
     """Say what became of a row; False when it is not held any more, so that nothing was changed."""
-    mark, others = dialect.placeholder, ending.others or {}
-    due = "0" if ending.delay is None else f"{dialect.clock()} + {mark(6, 'number')}"
-    values: list[Value] = [ending.state, ending.note, now(), *held]
-    values += [] if ending.delay is None else [ending.delay]
+    mark = dialect.placeholder
+    values: list[Value] = [ending.state, ending.note, now()]
+    due = "0"
+    if ending.delay is not None:
+        values.append(ending.delay)
+        due = f"{dialect.clock()} + {mark(len(values), 'number')}"
     sets = ""
-    for name, (kind, value) in others.items():
+    for name, (kind, value) in (ending.others or {}).items():
         values.append(value)
         sets += f', "{name}" = {mark(len(values), kind)}'
+    places = mark(len(values) + 1), mark(len(values) + 2)
     sql = f"""UPDATE "{queue.table}" SET "state" = {mark(1)}, "note" = {mark(2)}, "updated" = {mark(3, "date")},
-        "due" = {due}{sets} WHERE "id" = {mark(4)} AND "state" = '{queue.busy}' AND "attempts" = {mark(5)}
+        "due" = {due}{sets} WHERE "id" = {places[0]} AND "state" = '{queue.busy}' AND "attempts" = {places[1]}
         RETURNING "id\""""
-    return bool(await tx.run(sql, values))
+    return bool(await tx.run(sql, [*values, *held]))
 
 
 async def release_all(engine: Engine, queue: Queue) -> None:

@@ -165,6 +165,10 @@ class SqliteDialect:
         """An expression: the seconds since 1970 by the clock of the machine, with their fractions."""
         return "unixepoch('subsec')"
 
+    def refresh_statistics(self) -> str:
+        """A statement after which the engine knows anew what its tables hold."""
+        return "PRAGMA optimize"
+
     def skip_locked(self) -> str:
         """Nothing: there is one writer."""
         return ""

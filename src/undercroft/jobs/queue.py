@@ -92,11 +92,12 @@ async def note_progress(tx: Transaction, dialect: Dialect, job: Claimed, part: f
 async def list_jobs(engine: Engine, states: tuple[str, ...], limit: int = 100, name: str = "") -> list[Entry]:
     """The newest jobs in one of these states, newest first."""
     mark = engine.dialect.placeholder
+    values: list[Value] = [*states, *([name] if name else []), limit]
     places = ", ".join(mark(number) for number in range(1, len(states) + 1))
-    named = f' AND "name" = {mark(len(states) + 2)}' if name else ""
+    named = f' AND "name" = {mark(len(states) + 1)}' if name else ""
     sql = f"""SELECT {_names()} FROM "_jobs" WHERE "state" IN ({places}){named}
-        ORDER BY "created" DESC, "id" LIMIT {mark(len(states) + 1)}"""
-    return [_entry(row) for row in await engine.read(sql, (*states, limit, *([name] if name else [])))]
+        ORDER BY "created" DESC, "id" LIMIT {mark(len(values))}"""
+    return [_entry(row) for row in await engine.read(sql, values)]
 
 
 async def count_states(engine: Engine) -> dict[str, int]:

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import Executable
 
 from undercroft.collections.collection import Collection
+from undercroft.database.engine import Transaction
 from undercroft.errors import FieldError
 from undercroft.hooks.hook import REFUSED, Event
+from undercroft.jobs.job import Named, order
+from undercroft.jobs.queue import enqueue
 from undercroft.mail.message import Letter, Mailbox, one_line
 from undercroft.mail.outbox import seal
 from undercroft.query.core import Tables, make_ready
@@ -53,6 +56,19 @@ class SiteEvent(Event):
         """
         ready = make_ready(statement, self._surroundings.reach.access.dialect, values)
         return ready.read(await self._surroundings.run(ready))
+
+    async def enqueue(self, job: Named, /, delay: float = 0.0, **arguments: Any) -> str:
+        """Have a job done in the background, in `delay` seconds or at once; its id.
+
+        Inside a transaction it is done once that is durable, and never if it is undone. Raises `BadArguments`.
+        """
+        dialect, wanted = self._surroundings.reach.access.dialect, order(job, arguments, delay)
+
+        async def put(transaction: Transaction) -> None:
+            await enqueue(transaction, dialect, wanted)
+
+        await self._surroundings.within(put)
+        return wanted.id
 
     async def mail(self, to: str, subject: str, *, text: str = "", html: str = "", reply_to: str = "") -> None:
         """Send a letter: inside a transaction, once that is durable, and never if it is undone. Raises `BadLetter`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from undercroft.collections.collection import Collection
+from undercroft.database.engine import Operation as Part
 from undercroft.database.engine import Row, Transaction
 from undercroft.hooks.failures import HookTimeout
 from undercroft.http.upload import Upload
@@ -189,6 +190,10 @@ class Outside:
         if ready.is_read:
             return await engine.read(ready.sql, ready.values)
         return await engine.write(lambda transaction: transaction.run(ready.sql, ready.values))
+
+    async def within(self, work: Part[None]) -> None:
+        """Do something in a transaction of its own."""
+        await self.work.host.engine.write(work)
 
     async def enqueue(self, letter: Sealed) -> None:
         """Have a letter sent."""

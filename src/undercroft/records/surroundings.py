@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from undercroft.database.engine import Row
+from undercroft.database.engine import Operation, Row
 from undercroft.mail.outbox import Sealed
 from undercroft.query.core import Ready
 from undercroft.records.host import Work
@@ -23,6 +23,10 @@ class Surroundings(Protocol):
 
     async def run(self, ready: Ready) -> Sequence[Row]:
         """Run a statement; its rows."""
+        ...
+
+    async def within(self, work: Operation[None]) -> None:
+        """Do something in the transaction, or, outside of any, in one of its own."""
         ...
 
     async def enqueue(self, letter: Sealed) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 
 from undercroft.collections.collection import Collection
-from undercroft.database.engine import Row, Transaction, Value
+from undercroft.database.engine import Operation, Row, Transaction, Value
 from undercroft.errors import FieldError, Invalid
 from undercroft.hooks.failures import HookMisuseError
 from undercroft.hooks.hook import Deed as Core
@@ -193,6 +193,10 @@ class Inside:
         """Run a statement; its rows."""
         async with self._unit.apart(self._control):
             return await self.access.run(ready.sql, ready.values)
+
+    async def within(self, work: Operation[None]) -> None:
+        """Do something in the transaction."""
+        await work(self._writer.transaction)
 
     async def enqueue(self, letter: Sealed) -> None:
         """Have a letter sent once the transaction is durable."""
