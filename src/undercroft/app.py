@@ -201,7 +201,7 @@ class App:
 
     @property
     def tables(self) -> Tables:
-        """The collections as tables of SQLAlchemy Core: `app.tables.articles`. Raises `RuntimeError` before the start."""
+        """The collections as SQLAlchemy tables: `app.tables.articles`. Raises `RuntimeError` before the start."""
         return Tables(self.backend.catalog)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
