@@ -68,9 +68,9 @@ class MountedResponse(Response):
 
         try:
             await call(self._hooks, self._app(scope, request.receive, pass_on))
-        except BaseException as error:
+        except Exception:
             _log.exception("The application at %s failed in request %s.", self._at, request.id)
-            if has_begun or not isinstance(error, Exception | SystemExit):
+            if has_begun:
                 raise
             await _FAILED.send(send, common)
 

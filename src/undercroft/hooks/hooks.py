@@ -83,6 +83,10 @@ class _Calls:
         return HookFailed()
 
 
+class DiedError(Exception):
+    """A function of a site raised what would have ended the program."""
+
+
 async def nothing() -> None:
     """The deed of those who only listen."""
 
@@ -94,7 +98,15 @@ def _is_ending(error: BaseException) -> bool:
 
 
 async def call(hooks: Hooks, work: Awaitable[T]) -> T:
-    """Await what a site's own function does, under the eyes of the watchdog if there is one."""
-    if hooks.watchdog is None or not isinstance(work, Coroutine):
-        return await work
-    return await stepwise(work, hooks.watchdog)
+    """Await what a site's own function does, under the eyes of the watchdog if there is one.
+
+    Raises what it raises; what would end the program, were it raised here, as `DiedError`.
+    """
+    try:
+        if hooks.watchdog is None or not isinstance(work, Coroutine):
+            return await work
+        return await stepwise(work, hooks.watchdog)
+    except BaseException as error:
+        if isinstance(error, Exception) or _is_ending(error):
+            raise
+        raise DiedError(f"It raised {type(error).__name__}: {error}") from error
