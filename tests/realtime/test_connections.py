@@ -180,3 +180,15 @@ async def until(holds):
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110 - a task of the app changes it, which sets no event here
             await asyncio.sleep(0.005)
+
+
+async def test_one_client_can_be_told_something(board):
+    """Under a topic of its own choice, and only if it listens to that."""
+    live = board.client.backend.live
+    async with board.client.listen("@oauth2", "notes/*") as listener, board.client.listen("notes/*") as other:
+        assert await live.say(listener.client_id, "@oauth2", b'{"code":"c"}')
+        assert not await live.say(other.client_id, "@oauth2", b"{}")
+        assert not await live.say("nobody", "@oauth2", b"{}")
+        event = await listener.event()
+
+    assert (event.name, event.json) == ("@oauth2", {"code": "c"})

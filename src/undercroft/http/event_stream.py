@@ -47,15 +47,12 @@ class EventStream(Response):
 
     async def send(self, send: Send, common: Sequence[Header], *, without_body: bool = False) -> None:
         """Send the headers, then every event as it comes."""
-        await send({"type": "http.response.start", "status": self.status, "headers": [*common, *self.headers]})
-        if without_body:
-            await send({"type": "http.response.body"})
-            return
+        del without_body  # who asks for headers alone gets another answer
         self._feed.begin()
         gone = asyncio.create_task(until_gone(self._receive))
         gone.add_done_callback(lambda _: self._feed.leave())
         try:
-            await self._pump(send)
+            await self._pump(send, [*common, *self.headers])
         except asyncio.CancelledError:
             if not self._feed.was_cut:
                 raise
@@ -63,7 +60,8 @@ class EventStream(Response):
             gone.cancel()
             self._feed.leave()
 
-    async def _pump(self, send: Send) -> None:
+    async def _pump(self, send: Send, headers: Sequence[Header]) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         while piece := await self._feed.next():
             if not await give(send, {"type": "http.response.body", "body": piece, "more_body": True}):
                 return

@@ -28,7 +28,7 @@ from undercroft.realtime.judge import NOT_TOLD, Happening, Judge, NobodyKnows
 
 AT_ONCE: Final = 100
 _ATTEMPTS: Final = 5
-_BREATH: Final = 16  # questions between two looks at what else is to be done
+_BREATH: Final = 8  # questions between two looks at what else is to be done, or at a time
 _TOGETHER: Final = 25  # events put into the queues before they are sent
 _MOMENT: Final = 0.1  # seconds
 _PAUSE: Final = 0.25
@@ -144,12 +144,12 @@ class Broadcaster:
         """Know anew who changed, or all when what they are known by may have."""
         if not self.broker.accounts:
             return
-        is_general = any(entry.change.kind == "collection" for entry in entries)
-        touched = {(entry.change.collection, entry.change.record) for entry in entries}
-        for account in tuple(self.broker.accounts.values()):
-            collection_id, record_id, _ = account.key
-            is_touched = is_general or (collection_id, record_id) in touched or (collection_id, "") in touched
-            if is_touched and not await account.renew(self.engine, catalog.find(collection_id)):
+        changes = [entry.change for entry in entries]
+        touched = [each for change in changes for each in self.broker.accounts_of(change.collection, change.record)]
+        if any(change.kind == "collection" for change in changes):
+            touched = list(self.broker.accounts.values())
+        for account in dict.fromkeys(touched):
+            if not await account.renew(self.engine, catalog.find(account.key[0])):
                 for client in tuple(account.clients):
                     client.end("signed out")
                     self.broker.close(client)
@@ -191,21 +191,29 @@ async def tell(
     if happening is None or not happening.columns:
         return told
     told.is_read_now = happening.is_read_now or any("expand" in group.topic.query for group in groups)
-    for number, group in enumerate(groups):
-        if number % _BREATH == _BREATH - 1:
+    for at in range(0, len(groups), _BREATH):
+        some = groups[at : at + _BREATH]
+        if judge.engine.is_networked:  # where asking is mostly waiting
+            await asyncio.gather(*(_ask(judge, catalog, happening, group, told) for group in some))
+        else:
+            for group in some:
+                await _ask(judge, catalog, happening, group, told)
             await asyncio.sleep(0)
-        try:
-            event = await judge.event(catalog, happening, group.topic, group.identity)
-        except NobodyKnows:
-            told.unsure.update(group.clients)
-            continue
-        except NOT_TOLD as problem:
-            _log.debug("%s: %s", group.topic.text, problem)
-            continue
+    return told
+
+
+async def _ask(judge: Judge, catalog: Catalog, happening: Happening, group: Group, told: Told) -> None:
+    """Put what a group is told of a change beside what others are."""
+    try:
+        event = await judge.event(catalog, happening, group.topic, group.identity)
+    except NobodyKnows:
+        told.unsure.update(group.clients)
+    except NOT_TOLD as problem:
+        _log.debug("%s: %s", group.topic.text, problem)
+    else:
         if event is not None:
             for client in group.clients:
                 told.events.setdefault(client, []).append(event)
-    return told
 
 
 def deliver(told: Told) -> bool:

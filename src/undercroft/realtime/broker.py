@@ -88,6 +88,7 @@ class Broker:
         self.clients: dict[str, Client] = {}
         self.accounts: dict[AccountKey, Account] = {}
         self.is_closed = False
+        self._of_record: dict[tuple[str, str], set[Account]] = {}
         self._groups: dict[Place, dict[GroupKey, Group]] = {}
         self._addresses: Counter[str] = Counter()
         self._topic_bytes = 0
@@ -106,7 +107,9 @@ class Broker:
         if self.clients.pop(client.id, None) is None:
             return
         client.end("gone")
-        self._addresses -= Counter({client.address: 1})
+        self._addresses[client.address] -= 1
+        if not self._addresses[client.address]:
+            del self._addresses[client.address]
         self.place(client, {}, client.account)
         self._unbind(client)
 
@@ -117,6 +120,7 @@ class Broker:
             return None
         key = key_of(identity)
         account = self.accounts.setdefault(key, Account(key, identity))
+        self._of_record.setdefault(key[:2], set()).add(account)
         account.clients.add(client)
         client.account = account
         return account
@@ -128,6 +132,7 @@ class Broker:
             raise TooManyListeners
         self._topic_bytes += size - client.topics_size
         client.topics_size = size
+        client.topics = frozenset(topics)
         self._leave(client)
         found: dict[Place, list[Group]] = {}
         for text, topic in topics.items():
@@ -151,7 +156,7 @@ class Broker:
 
     def accounts_of(self, collection_id: str, record_id: str) -> list[Account]:
         """The accounts that listen of an auth record; several for a moment when its tokens were ended."""
-        return [account for account in self.accounts.values() if account.key[:2] == (collection_id, record_id)]
+        return list(self._of_record.get((collection_id, record_id), ()))
 
     def end_all(self, ending: Ending) -> None:
         """Let every connection end, and each new one at once."""
@@ -176,6 +181,10 @@ class Broker:
             account.clients.discard(client)
             if not account.clients:
                 self.accounts.pop(account.key, None)
+                same = self._of_record.get(account.key[:2], set())
+                same.discard(account)
+                if not same:
+                    self._of_record.pop(account.key[:2], None)
 
 
 def places_of(collection: Collection, record_id: str) -> Iterable[Place]:

@@ -56,6 +56,7 @@ class Client:
         "position",
         "sender",
         "session",
+        "topics",
         "topics_size",
     )
 
@@ -71,6 +72,7 @@ class Client:
         self.session = ""
         self.groups: Mapping[Place, Sequence[Group]] = {}
         self.topics_size = 0
+        self.topics: frozenset[str] = frozenset()
         self.ending: Ending = ""
         self.last_event = monotonic()
         self.sender: asyncio.Task[Any] | None = None
@@ -116,6 +118,14 @@ class Client:
         for event in events[:-1]:
             self._put(event)
         self._put(b"id:%d\n" % position, events[-1])
+
+    def say(self, topic: str, data: bytes) -> bool:
+        """Have it told JSON under a topic; whether it listens to that."""
+        if topic not in self.topics or self.ending:
+            return False
+        name = b"" if self.keeps_place else b"id:%s\n" % self.id.encode()
+        self._put(b"%sevent:%s\ndata:%s\n\n" % (name, topic.encode(), data))
+        return True
 
     def tell_to_resync(self, position: int) -> None:
         """Have it told that it may have missed something, and at which position it goes on."""

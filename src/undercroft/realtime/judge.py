@@ -105,7 +105,7 @@ class Judge:
         self, access: Access, happening: Happening, plan: Plan, literals: tuple[str | float, ...] = ()
     ) -> bool:
         values = plan.values(access.scope, literals, happening.columns)
-        key = (id(plan), tuple(values))
+        key = (plan.sql, *values)
         if key not in happening.verdicts:
             happening.verdicts[key] = bool(await access.run(plan.sql, values))
         return happening.verdicts[key]
@@ -114,7 +114,8 @@ class Judge:
         shows_address = happening.collection.is_auth and await self._shows_address(access, happening)
         expand, fields = topic.query.get("expand", ""), topic.query.get("fields", "")
         is_its_own = bool(expand) or (self.work is not None and is_enriched(self.work, happening.collection))
-        who = (access.scope.identity and access.scope.identity.id) if is_its_own else None
+        identity = access.scope.identity if is_its_own else None
+        who = (identity.collection.id, identity.id) if identity else ()
         key = (access.scope.is_superuser, shows_address, expand, fields, who)
         if key not in happening.bodies:
             happening.bodies[key] = await self._render(access, happening, topic, shows_address=shows_address)

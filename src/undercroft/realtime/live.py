@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from secrets import randbelow
 from typing import Final
 
+from msgspec import Raw
+
 from undercroft.auth.sessions import is_session_open
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine, Transaction
@@ -20,7 +22,7 @@ from undercroft.realtime.broadcast import Broadcaster
 from undercroft.realtime.broker import Broker, Group, key_of
 from undercroft.realtime.client import Client
 from undercroft.realtime.judge import NOT_TOLD, Judge, hearer_of
-from undercroft.realtime.neighbours import Asked, Neighbours
+from undercroft.realtime.neighbours import Asked, Neighbours, Said
 from undercroft.realtime.replay import Replayer
 from undercroft.realtime.topics import parse_topic
 from undercroft.realtime.wishes import (
@@ -130,7 +132,20 @@ class Live:
         elif problem := problem_of(await self._neighbours.pass_on(owner, client_id, write_down(wish))):
             raise problem
 
-    async def _answer(self, client_id: str, asked: Asked) -> str:
+    async def say(self, client_id: str, topic: str, data: bytes) -> bool:
+        """Tell one client JSON under a topic; whether it is there and listens to that.
+
+        Raises `NoAnswer`.
+        """
+        owner = client_id[: len(self.broker.owner)]
+        if self._neighbours is None or owner == self.broker.owner:
+            client = self.broker.clients.get(client_id)
+            return client is not None and client.say(topic, data)
+        return await self._neighbours.pass_on(owner, client_id, Said(topic, Raw(data))) == FULFILLED
+
+    async def _answer(self, client_id: str, asked: Asked | Said) -> str:
+        if isinstance(asked, Said):
+            return FULFILLED if await self.say(client_id, asked.topic, bytes(asked.data)) else UnknownClient.code
         wish = await read_back(self._engine, await self._catch_up(), asked)
         try:
             await self._fulfil(client_id, wish)

@@ -33,7 +33,14 @@ class NoAnswer(Unavailable):
     code = "no_answer"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, tag=True):
+    """A message for a client of another process: JSON under a topic."""
+
+    topic: str
+    data: msgspec.Raw
+
+
+class Asked(msgspec.Struct, frozen=True, tag=True):
     """A wish that was written down for a client of another process."""
 
     topics: Sequence[str]
@@ -45,8 +52,8 @@ class Asked(msgspec.Struct, frozen=True):
     proof: str
 
 
-Answer = Callable[[str, Asked], Awaitable[str]]
-"""What fulfils a wish for a client: the code of what was wrong with it, or `ok`."""
+Answer = Callable[[str, Asked | Said], Awaitable[str]]
+"""What fulfils a wish for a client, or tells it something: the code of what was wrong, or `ok`."""
 
 
 class Neighbours:
@@ -95,7 +102,7 @@ class Neighbours:
         if self._present_until:
             await self._fulfil()
 
-    async def pass_on(self, owner: str, client: str, asked: Asked) -> str:
+    async def pass_on(self, owner: str, client: str, asked: Asked | Said) -> str:
         """The holder's answer to a wish; empty when there is no such process. Raises `NoAnswer`."""
         clock = self._engine.dialect.clock()
         there = f'SELECT 1 FROM "_listeners" WHERE "owner" = {self._mark(1)} AND "until" > {clock}'
@@ -130,7 +137,7 @@ class Neighbours:
     async def _fulfil(self) -> None:
         sql = f"""SELECT "id", "client", "wish" FROM "_wishes" WHERE "owner" = {self._mark(1)} AND "answer" = ''"""
         for name, client, wish in await self._engine.read(sql, (self._owner,)):
-            answer = await self._answer(str(client), msgspec.json.decode(str(wish), type=Asked))
+            answer = await self._answer(str(client), _read(str(wish)))
             done = f'UPDATE "_wishes" SET "answer" = {self._mark(1)} WHERE "id" = {self._mark(2)}'
             await self._write(done, (answer, name))
             self._wakeup.ring()
@@ -158,6 +165,11 @@ async def forget_old_listeners(tx: Transaction, dialect: Dialect) -> None:
     """Forget what is over."""
     for table in _TABLES:
         await tx.run(f'DELETE FROM "{table}" WHERE "until" <= {dialect.clock()}')
+
+
+def _read(text: str) -> Asked | Said:
+    found: Asked | Said = msgspec.json.decode(text, type=Asked | Said)
+    return found
 
 
 _TABLES: Final = ("_listeners", "_wishes", "_hearers")

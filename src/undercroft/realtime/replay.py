@@ -19,10 +19,11 @@ from undercroft.realtime.broker import Group, groups_of
 from undercroft.realtime.client import Client
 from undercroft.realtime.happenings import happening_of
 
-LONGEST: Final = 20_000  # entries of the log; who missed more reads anew
+LONGEST: Final = 5_000  # entries of the log; who missed more reads anew
 _PORTION: Final = 200
 _ATTEMPTS: Final = 5
 _SIDE_BY_SIDE: Final = 4
+_BREATH: Final = 20
 _PATIENCE: Final = 0.02
 _log = logging.getLogger("undercroft")
 
@@ -90,7 +91,9 @@ class Replayer:
         for _ in range(_ATTEMPTS):
             catalog = await broadcaster.catch_up()
             told = []
-            for entry in entries:
+            for number, entry in enumerate(entries, 1):
+                if number % _BREATH == 0:
+                    await asyncio.sleep(0)
                 collection = catalog.find(entry.change.collection) if entry.change.kind == "record" else None
                 found = groups_of(client, collection, entry.change.record) if collection else ()
                 groups = [Group(group.topic, group.account, {client: None}) for group in found]
