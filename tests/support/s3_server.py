@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from undercroft.files.s3_errors import FAULTS
 from undercroft.ids import random_text
 
 PROGRAM = Path(sys.executable).parent / "weed"
+WATCH = Path(__file__).with_name("s3_watch.py")
 BUCKET = "files"
 ACCESS_KEY, SECRET = "tester", "s3cr3t-of-the-tests"
 KEYS = {"UNDERCROFT_S3_ACCESS_KEY": ACCESS_KEY, "UNDERCROFT_S3_SECRET": SECRET}
@@ -55,20 +55,14 @@ class S3Server:
 
 @contextmanager
 def shared_s3(folder: Path) -> Iterator[S3Server]:
-    """The server of all who name the same folder; the first starts it, the last stops it."""
-    with (folder / "s3.users").open("a+b") as users:
+    """The server of all who name the same folder. The first starts it; when the last is gone, even killed, it ends."""
+    with (folder / "s3.users").open("ab") as users:
         with _alone(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
-            if not (folder / "s3.json").exists():
-                (folder / "s3.json").write_text(json.dumps(_start()))
-            known = json.loads((folder / "s3.json").read_text())
-        try:
-            yield S3Server(known["port"])
-        finally:
-            with _alone(folder), suppress(BlockingIOError):
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                (folder / "s3.json").unlink()
-                _stop(known)
+            if not (folder / "s3.port").exists():
+                (folder / "s3.port").write_text(str(_start(folder)))
+            port = int((folder / "s3.port").read_text())
+        yield S3Server(port)
 
 
 @contextmanager
@@ -78,22 +72,24 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _start() -> dict[str, object]:
+def _start(users: Path) -> int:
+    """Start a server, and one who ends it; its port."""
     for _ in range(3):
         folder = Path(tempfile.mkdtemp(prefix="s3", dir="/tmp"))
         ports = dict(zip(PARTS, _free_ports(len(PARTS)), strict=True))
-        known = {"port": ports["s3"], "pid": _launch(folder, ports), "folder": str(folder)}
+        pid = _launch(folder, _command(folder, ports))
         if _is_up(ports["s3"]):
-            return known
+            _launch(folder, [sys.executable, str(WATCH), str(users), str(pid), str(folder)])
+            return ports["s3"]
         told = (folder / "log").read_text()[-2000:]
-        _stop(known)
+        os.kill(pid, signal.SIGKILL)
     raise RuntimeError(told)
 
 
-def _launch(folder: Path, ports: dict[str, int]) -> int:
-    """The id of its process, which is nobody's child: whoever starts it may be gone before the others."""
+def _launch(folder: Path, command: list[str]) -> int:
+    """The id of a process that is nobody's child: whoever starts it may be gone before the others."""
     started = subprocess.run(
-        ["sh", "-c", '"$@" >log 2>&1 </dev/null & echo $!', "sh", *_command(folder, ports)],
+        ["sh", "-c", '"$@" >>log 2>&1 </dev/null & echo $!', "sh", *command],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         stdout=subprocess.PIPE,
@@ -132,13 +128,6 @@ def _takes_files(port: int) -> bool:
     except FAULTS:
         return False
     return True
-
-
-def _stop(known: dict[str, object]) -> None:
-    pid = int(str(known["pid"]))
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(str(known["folder"]), ignore_errors=True)
 
 
 def _free_ports(count: int) -> list[int]:
