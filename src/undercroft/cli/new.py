@@ -11,7 +11,11 @@ import click
 from undercroft.errors import Problem
 
 _SKELETON: Final = Path(__file__).parent / "skeleton"
-_RENAMED: Final = {"gitignore": ".gitignore", "index.py.txt": "index.py"}  # those of ours must not be what they make
+_RENAMED: Final = {
+    "gitignore": ".gitignore",
+    "index.py.txt": "index.py",
+    "example.py.txt": "example.py",
+}  # those of ours must not be what they make
 
 
 class FolderNotEmpty(Problem):
@@ -29,7 +33,7 @@ def command(site: Path) -> None:
     """Make a new site in the folder SITE.
 
     It has a page with a script, a layout, a page for wrong addresses, a style sheet and
-    the options of the server; `undercroft serve SITE --dev` shows it.
+    the options of the server, and an example of hooks; `undercroft serve SITE --dev` shows it.
 
     \b
     Examples:

@@ -63,7 +63,12 @@ async def _enrich_one(outside: Outside, record: dict[str, Any]) -> None:
     if collection is None:
         return
     found = hooks.registry.find(MOMENT, collection.name, collection.id)
-    await hooks.run(found, RecordEnrich(outside, collection, record), nothing, outside.work.about)
+    if not found:
+        return
+    event = RecordEnrich(outside, collection, dict(record))
+    await hooks.run(found, event, nothing, outside.work.about)
+    record.clear()
+    record.update(sorted(event.record.items()))  # as every record on the wire
 
 
 def _records(shown: Any) -> Iterator[dict[str, Any]]:
