@@ -14,7 +14,7 @@ demo: $(VENV)/.demo ## Run the demo: a glossary with an intake desk (PORT=8090)
 	$(BIN)/undercroft demo --dir .demo --http 127.0.0.1:$(PORT)
 
 test: $(VENV)/.test ## Run the whole test-suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 quick: $(VENV)/.test ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ from everything import add_records, make_collections
 
 from undercroft import testing
 from undercroft.cli.move import command
+from undercroft.database.postgresql_text import decode_text
 
 RECORDS = 300
 
@@ -91,7 +92,12 @@ def target(request, tmp_path):
         return Database(str(folder), lambda sql: _run_sql(folder, sql))
     server = request.getfixturevalue("postgres")
     url = server.database()
-    return Database(url, lambda sql: [tuple(row) for row in server.run(sql, on=url)])
+    return Database(url, lambda sql: [tuple(map(_as_kept, row)) for row in server.run(sql, on=url)])
+
+
+def _as_kept(value):
+    """A value as it was given to PostgreSQL, which has no NUL."""
+    return decode_text(value) if isinstance(value, str) else value
 
 
 @pytest.fixture
