@@ -295,6 +295,7 @@ async def test_a_caller_who_goes_away(site):
     assert await site.titles() == ["one"]
 
 
+@pytest.mark.sqlite_only(reason="about the start, which is the same on both")
 async def test_a_start_that_a_hook_refuses(tmp_path):
     """Where a hook of the start fails the server does not start, and says so."""
     (tmp_path / "hooks").mkdir()

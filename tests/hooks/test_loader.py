@@ -12,6 +12,7 @@ from undercroft.hooks.failures import BadHooks
 from undercroft.hooks.loader import HookFiles
 from undercroft.testing import TestClient, client
 
+pytestmark = pytest.mark.sqlite_only(reason="about files, which are the same on both")
 STAMP = """
 from undercroft import on
 

@@ -166,6 +166,7 @@ async def test_a_mounted_application_that_fails(shop, caplog):
     assert (await shop.get("/shop/cart")).status == 200
 
 
+@pytest.mark.sqlite_only(reason="about paths, which are the same on both")
 async def test_fastapi_below_a_path(tmp_path):
     """An application of FastAPI is one like any other."""
     from fastapi import FastAPI  # noqa: PLC0415 - takes half a second to import
@@ -195,6 +196,7 @@ def client_of(app):
     return opened()
 
 
+@pytest.mark.sqlite_only(reason="about paths, which are the same on both")
 async def test_routes_of_an_embedded_app(tmp_path):
     """`app.route` declares routes without any file, and may answer with a response."""
     app = App(tmp_path / "data")
@@ -206,6 +208,7 @@ async def test_routes_of_an_embedded_app(tmp_path):
 
 
 @pytest.mark.parametrize("pattern", ["/api/health", "/api/collections/{name}/records", "/api/twice"])
+@pytest.mark.sqlite_only(reason="about paths, which are the same on both")
 async def test_a_route_that_is_taken(tmp_path, pattern):
     """A path has one answer: the server's own cannot be taken, whatever the parts are called."""
     app = App(tmp_path / "data")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from servers import Server, running
 
+pytestmark = pytest.mark.sqlite_only(reason="about the event loop, which is the same on both")
 HOOKS = """
 import os, sys, time
 from undercroft import on, route
