@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from undercroft.app import App
-    from undercroft.moments import cron, job, mount, on, route
+    from undercroft.moments import cron, job, mount, on, route, webhook
 
 __version__ = "0.1.0"
-__all__ = ["App", "__version__", "cron", "job", "mount", "on", "route"]
-_HOMES = {"App": "undercroft.app", **dict.fromkeys(("cron", "job", "mount", "on", "route"), "undercroft.moments")}
+__all__ = ["App", "__version__", "cron", "job", "mount", "on", "route", "webhook"]
+_HOMES = {"App": "undercroft.app", **dict.fromkeys(("cron", "job", "mount", "on", "route", "webhook"), "undercroft.moments")}
 
 
 def __getattr__(name: str) -> Any:

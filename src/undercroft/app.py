@@ -37,6 +37,7 @@ from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import SECONDS
 from undercroft.http.request import Message, Receive, Send
 from undercroft.jobs.declare import CronDecorator, JobDecorator
+from undercroft.jobs.webhook import WebhookDecorator
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -186,6 +187,7 @@ class App:
         self.mount = MountDecorator(self.code)
         self.job = JobDecorator(self.code)
         self.cron = CronDecorator(self.code)
+        self.webhook = WebhookDecorator(self.code)
         self._opening = asyncio.Lock()
         self._backend: Backend | None = None
         self._edge: Edge | None = None

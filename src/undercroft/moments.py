@@ -18,6 +18,7 @@ from undercroft.auth.events import RecordAuth
 from undercroft.hooks.hook import Event
 from undercroft.hooks.moment import InItsModule, Moment, Moments, TaggedMoment
 from undercroft.jobs.declare import CronDecorator, JobDecorator
+from undercroft.jobs.webhook import WebhookDecorator
 from undercroft.records.events import (
     RecordCreate,
     RecordCreated,
@@ -54,6 +55,7 @@ __all__ = [
     "mount",
     "on",
     "route",
+    "webhook",
 ]
 
 
@@ -365,3 +367,4 @@ route: Final = RouteDecorators(InItsModule())
 mount: Final = MountDecorator(InItsModule())
 job: Final = JobDecorator(InItsModule())
 cron: Final = CronDecorator(InItsModule())
+webhook: Final = WebhookDecorator(InItsModule())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from undercroft.api.app_events import AppEvent
@@ -13,6 +13,8 @@ from undercroft.backend import Backend
 from undercroft.errors import Problem
 from undercroft.hooks.hooks import call
 from undercroft.hooks.threads import HookThreads
+from undercroft.http.calling import post
+from undercroft.http.outgoing import Reply
 from undercroft.jobs.job import Claimed, Job
 from undercroft.jobs.queue import note_progress
 from undercroft.jobs.worker import GiveUp
@@ -65,6 +67,13 @@ class JobRun(AppEvent):
         """Say how far it has come, from 0 to 1, to those who look at the job."""
         engine = self.backend.engine
         await engine.write(lambda tx: note_progress(tx, engine.dialect, self._claimed, part, note))
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], networks: Sequence[str] = ()) -> Reply:
+        """Send a body to another server on the internet, or in a private network that is named, within 5 seconds.
+
+        Raises `OutgoingRefused` and `OutgoingFailed`; whatever is answered is no error.
+        """
+        return await post(url, body, headers, networks)
 
     def give_up(self, text: str) -> GiveUp:
         """What to raise when it would be of no use to try again: `raise run.give_up("No such order.")`."""

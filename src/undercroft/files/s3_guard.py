@@ -13,18 +13,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from undercroft.files.s3_bucket import Bucket
 from undercroft.files.store import StoreUnavailable
+from undercroft.http.addresses import Address, carried
 
-_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 _METADATA: Final = ip_address("fd00:ec2::254")
 _SECONDS: Final = 5.0
-
-Address = IPv4Address | IPv6Address
 
 
 async def guarded(bucket: Bucket) -> Bucket:
@@ -54,7 +52,7 @@ async def _addresses(bucket: Bucket) -> list[Address]:
 
 def is_forbidden(address: Address) -> bool:
     """Whether no storage can be at an address: link-local (there are the metadata services), multicast, unspecified."""
-    inner = _inner(address)
+    inner = carried(address)
     if inner is not None:
         return is_forbidden(inner)
     return (
@@ -65,14 +63,3 @@ def is_forbidden(address: Address) -> bool:
         or (address.is_reserved and not address.is_loopback)
         or (address.version == 4 and address in ip_network("0.0.0.0/8"))
     )
-
-
-def _inner(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address carries."""
-    if isinstance(address, IPv4Address):
-        return None
-    if any(address in network for network in _NAT64):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    if int(address) >> 32 == 0 and int(address) > 1:
-        return IPv4Address(int(address))
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
