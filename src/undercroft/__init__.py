@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["App", "__version__", "cron", "job", "mount", "on", "route", "webhook"]
-_HOMES = {"App": "undercroft.app", **dict.fromkeys(("cron", "job", "mount", "on", "route", "webhook"), "undercroft.moments")}
+_HOMES = {
+    "App": "undercroft.app",
+    **dict.fromkeys(("cron", "job", "mount", "on", "route", "webhook"), "undercroft.moments"),
+}
 
 
 def __getattr__(name: str) -> Any:
