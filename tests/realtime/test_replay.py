@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from undercroft.database.changes import last_change_id, prune_changes
+from undercroft.realtime import replay
 
 
 def shown(events):
@@ -141,3 +142,13 @@ async def test_coming_and_going(board, seed):
     assert "resync" not in {event.name for event in heard}
     assert places == sorted(set(places))
     assert sorted(event.json["record"]["id"] for event in heard) == sorted(written)
+
+
+async def test_who_was_away_for_too_long_reads_anew(board, monkeypatch):
+    """Looking through the log has an end."""
+    monkeypatch.setattr(replay, "LONGEST", 3)
+    since = await position(board)
+    for _ in range(4):
+        await board.add()
+    async with board.client.listen("notes/*", since=since) as listener:
+        assert [event.name for event in await listener.events()] == ["resync"]
