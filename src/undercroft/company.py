@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Final
 
 from undercroft.api.job_events import performer
@@ -16,6 +17,7 @@ from undercroft.database.changes import forget_old_changes, forget_old_rows, has
 from undercroft.database.engine import Engine
 from undercroft.database.leader import Always, Duty, Leader
 from undercroft.database.lease import Lease
+from undercroft.database.queue_keeping import forget_old, has_old
 from undercroft.database.wakeup import Silence, Wakeup
 from undercroft.files.ledger import abandon_due, has_due_files
 from undercroft.files.probe import tell_fault
@@ -23,11 +25,10 @@ from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
 from undercroft.files.tus_sweep import keep_sweeping
 from undercroft.hooks.threads import HookThreads
 from undercroft.ids import record_id
-from undercroft.jobs import queue as job_queue
 from undercroft.jobs.crons import Crons
+from undercroft.jobs.queue import JOBS
 from undercroft.jobs.worker import Worker
-from undercroft.mail.keeping import forget_old_letters, has_old_letters
-from undercroft.mail.outbox import KIND
+from undercroft.mail.outbox import LETTERS
 from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
 from undercroft.realtime.neighbours import forget_old_listeners, has_old_listeners
@@ -42,8 +43,8 @@ DUTIES: Final = (
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old answers", 300, has_old_answers, forget_old_answers),
-    Duty("forget old jobs", 600, job_queue.has_old_jobs, job_queue.forget_old_jobs),
-    Duty("forget old letters", 600, has_old_letters, forget_old_letters),
+    Duty("forget old jobs", 600, partial(has_old, queue=JOBS), partial(forget_old, queue=JOBS)),
+    Duty("forget old letters", 600, partial(has_old, queue=LETTERS), partial(forget_old, queue=LETTERS)),
     Duty("forget old rations", 300, has_old_rations, forget_old_rations),
     Duty("give up files that no record came for", 60, has_due_files, abandon_due),
 )
@@ -79,7 +80,7 @@ class Company:
             engine.listeners[kind] = wakeup.ring
         postman = Postman(engine, backend.carrier, is_alone=not has_others)
         worker = Worker(engine, performer(backend, HookThreads()), is_alone=not has_others)
-        engine.listeners[KIND], engine.listeners[job_queue.KIND] = postman.wake, worker.wake
+        engine.listeners[LETTERS.kind], engine.listeners[JOBS.kind] = postman.wake, worker.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
         freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, _duties(backend))
         if not has_others:

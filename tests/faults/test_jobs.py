@@ -8,12 +8,13 @@ from random import Random
 
 import pytest
 
+from undercroft.database.queue_keeping import count_states
 from undercroft.jobs.job import Job, order
-from undercroft.jobs.queue import count_states, enqueue
+from undercroft.jobs.queue import JOBS, enqueue
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-JOBS = 10_000
+COUNT = 10_000
 WORKERS = 4
 KILLS = 20
 PROGRAM = Path(__file__).parent.parent / "support" / "working.py"
@@ -42,13 +43,13 @@ async def test_none_is_lost(engine, start, seed):
     await engine.write(lambda tx: tx.run(f'CREATE TABLE "effects" ({columns})'))
 
     async def fill(tx):
-        for number in range(JOBS):
+        for number in range(COUNT):
             await enqueue(tx, engine.dialect, order(job, {"number": number}))
 
     await engine.write(fill)
     began = time.monotonic()
     workers, kills = [start() for _ in range(WORKERS)], 0
-    while (await count_states(engine)).get("done", 0) < JOBS:
+    while (await count_states(engine, JOBS)).get("done", 0) < COUNT:
         assert time.monotonic() - began < 500
         time.sleep(chance.uniform(0.5, 2.0))  # noqa: ASYNC251 - nothing else runs here
         if kills < KILLS:
@@ -64,9 +65,9 @@ async def test_none_is_lost(engine, start, seed):
     for number, attempt in rows:
         attempts.setdefault(number, []).append(attempt)
     again = [found for found in attempts.values() if len(found) > 1]
-    print(f"{len(attempts)} jobs in {took:.0f} s, {kills} kills, {len(rows) - JOBS} done again")  # noqa: T201
-    assert sorted(attempts) == list(range(JOBS))
+    print(f"{len(attempts)} jobs in {took:.0f} s, {kills} kills, {len(rows) - COUNT} done again")  # noqa: T201
+    assert sorted(attempts) == list(range(COUNT))
     assert all(later > 1 for found in again for later in found[1:])
     assert all(len(set(found)) == len(found) for found in again)
-    assert len(rows) - JOBS <= kills * 16
+    assert len(rows) - COUNT <= kills * 16
     assert kills > 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from undercroft.database.queue import Ending, end
+from undercroft.database.queue_keeping import forget_old, has_old
 from undercroft.jobs import worker
 from undercroft.jobs.crons import Crons
 from undercroft.jobs.job import BadArguments, BadJob, Job, order
@@ -17,8 +18,6 @@ from undercroft.jobs.queue import (
     cancel_job,
     claim_jobs,
     enqueue,
-    forget_old_jobs,
-    has_old_jobs,
     list_jobs,
     load_job,
     retry_jobs,
@@ -263,8 +262,8 @@ async def test_old_jobs_are_forgotten(engine):
                 f"""UPDATE "_jobs" SET "state" = '{state}', "updated" = '2026-01-01 00:00:00.000Z' WHERE "id" = '{state}'"""
             )
         )
-    assert await has_old_jobs(engine)
-    await engine.write(lambda tx: forget_old_jobs(tx, engine.dialect))
+    assert await has_old(engine, JOBS)
+    await engine.write(lambda tx: forget_old(tx, engine.dialect, JOBS))
 
     assert [entry.id for entry in await list_jobs(engine, ("done", "dead", "waiting"))] == ["waiting"]
 

@@ -9,8 +9,9 @@ import pytest
 from program import run
 
 from undercroft.app import close_backend, open_backend
+from undercroft.database.queue import Ending, end
 from undercroft.mail.message import Letter, Mailbox
-from undercroft.mail.outbox import bury, claim, enqueue, seal
+from undercroft.mail.outbox import LETTERS, claim_letters, enqueue, seal
 
 pytestmark = pytest.mark.sqlite_only("about the command")
 
@@ -25,8 +26,9 @@ def folder(tmp_path):
         backend = await open_backend(tmp_path / "data")
         engine = backend.engine
         await engine.write(lambda tx: enqueue(tx, engine.dialect, LETTER))
-        (claimed,) = await engine.write(lambda tx: claim(tx, engine.dialect, 1, 60, 8))
-        await engine.write(lambda tx: bury(tx, engine.dialect, claimed, "550 no such user"))
+        (claimed,) = await engine.write(lambda tx: claim_letters(tx, engine.dialect, 1, 60, 8))
+        held, ending = (claimed.id, claimed.attempt), Ending("dead", "550 no such user")
+        await engine.write(lambda tx: end(tx, engine.dialect, LETTERS, held, ending))
         await close_backend(backend)
 
     asyncio.run(prepare())

@@ -7,29 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from undercroft.database import queue
+from undercroft.database.queue import Ending, release_all, seconds_until_due
+from undercroft.database.queue_keeping import count_states, forget_old, has_old
 from undercroft.dates import render_date
 from undercroft.errors import Problem
-from undercroft.mail.keeping import (
-    NoSuchLetter,
-    NotTriedAgain,
-    count_states,
-    forget_old_letters,
-    has_old_letters,
-    list_entries,
-    load_entry,
-    retry,
-)
+from undercroft.mail.keeping import NoSuchLetter, NotTriedAgain, list_entries, load_entry, retry
 from undercroft.mail.message import Letter, Mailbox
-from undercroft.mail.outbox import (
-    bury,
-    claim,
-    enqueue,
-    put_back,
-    release_claims,
-    seal,
-    seconds_until_due,
-    settle,
-)
+from undercroft.mail.outbox import LETTERS, claim_letters, enqueue, seal, sent
 
 pytestmark = pytest.mark.anyio
 STATES = ("waiting", "sending", "sent", "dead")
@@ -48,11 +33,12 @@ async def put(engine, *letters):
 
 
 async def take(engine, most=10, seconds=60.0, at_once=10):
-    return await engine.write(lambda tx: claim(tx, engine.dialect, most, seconds, at_once))
+    return await engine.write(lambda tx: claim_letters(tx, engine.dialect, most, seconds, at_once))
 
 
-async def end(engine, how, *arguments):
-    await engine.write(lambda tx: how(tx, engine.dialect, *arguments))
+async def end(engine, letter, ending):
+    held = letter.id, letter.attempt
+    await engine.write(lambda tx: queue.end(tx, engine.dialect, LETTERS, held, ending))
 
 
 async def test_shares_the_transaction(engine):
@@ -64,11 +50,11 @@ async def test_shares_the_transaction(engine):
 
     with pytest.raises(Problem):
         await engine.write(fail)
-    assert await seconds_until_due(engine) is None
+    assert await seconds_until_due(engine, LETTERS) is None
 
     await put(engine, sealed("ada@example.com", "bob@example.com"))
 
-    assert await seconds_until_due(engine) <= 0
+    assert await seconds_until_due(engine, LETTERS) <= 0
     assert sorted(entry.recipient for entry in await list_entries(engine, STATES)) == [
         "ada@example.com",
         "bob@example.com",
@@ -97,7 +83,7 @@ async def test_claimed_once(engine):
 
     taken = await asyncio.gather(*(take(engine, most=3, at_once=100) for _ in range(20)))
 
-    ids = [letter.posted.id for letters in taken for letter in letters]
+    ids = [letter.id for letters in taken for letter in letters]
     assert len(ids) == len(set(ids)) == 30
 
 
@@ -115,13 +101,13 @@ async def test_claim_that_ended(engine):
     (first,) = await take(engine, seconds=0.0)
 
     (second,) = await take(engine)
-    await end(engine, bury, first, "too late to say so")
+    await end(engine, first, Ending("dead", "too late to say so"))
 
     assert second.posted == first.posted
-    assert (first.attempts, second.attempts) == (1, 2)
-    assert await count_states(engine) == {"sending": 1}
-    await end(engine, settle, second, "taken")
-    assert await count_states(engine) == {"sent": 1}
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert await count_states(engine, LETTERS) == {"sending": 1}
+    await end(engine, second, sent("taken"))
+    assert await count_states(engine, LETTERS) == {"sent": 1}
 
 
 async def test_claims_are_released(engine):
@@ -130,7 +116,7 @@ async def test_claims_are_released(engine):
     await take(engine)
     assert await take(engine) == []
 
-    await release_claims(engine)
+    await release_all(engine, LETTERS)
 
     assert len(await take(engine)) == 1
 
@@ -140,9 +126,9 @@ async def test_sent(engine):
     await put(engine)
     (letter,) = await take(engine)
 
-    await end(engine, settle, letter, "250 taken")
+    await end(engine, letter, sent("250 taken"))
 
-    entry, content = await load_entry(engine, letter.posted.id)
+    entry, content = await load_entry(engine, letter.id)
     assert (entry.state, entry.note, content) == ("sent", "250 taken", "")
     assert await take(engine) == []
 
@@ -152,10 +138,10 @@ async def test_put_back(engine):
     await put(engine)
     (letter,) = await take(engine)
 
-    await end(engine, put_back, letter, "451 later", 100.0)
+    await end(engine, letter, Ending("waiting", "451 later", 100.0))
 
-    assert 90 < await seconds_until_due(engine) <= 100
-    entry, content = await load_entry(engine, letter.posted.id)
+    assert 90 < await seconds_until_due(engine, LETTERS) <= 100
+    entry, content = await load_entry(engine, letter.id)
     assert (entry.state, entry.note, entry.attempts) == ("waiting", "451 later", 1)
     assert content == letter.posted.content
 
@@ -165,9 +151,9 @@ async def test_put_back_until_it_expires(engine):
     await put(engine, sealed(seconds=0.2))
     (letter,) = await take(engine)
 
-    await end(engine, put_back, letter, "451 later", 100.0)
+    await end(engine, letter, Ending("waiting", "451 later", 100.0))
 
-    assert await seconds_until_due(engine) <= 0.2
+    assert await seconds_until_due(engine, LETTERS) <= 0.2
     await asyncio.sleep(0.25)
     (again,) = await take(engine)
     assert (letter.is_late, again.is_late, again.note) == (False, True, "451 later")
@@ -177,29 +163,29 @@ async def test_given_up(engine):
     """A letter that was given up is kept with its last reason, and can be tried again."""
     await put(engine)
     (letter,) = await take(engine)
-    await end(engine, bury, letter, "550 no such user")
+    await end(engine, letter, Ending("dead", "550 no such user"))
     (entry,) = await list_entries(engine, ["dead"])
     assert entry.note == "550 no such user"
 
-    assert await retry(engine, letter.posted.id) == 1
+    assert await retry(engine, letter.id) == 1
 
     (again,) = await take(engine)
-    assert (again.posted, again.attempts, again.is_late) == (letter.posted, 1, False)
+    assert (again.posted, again.attempt, again.is_late) == (letter.posted, 1, False)
 
 
 async def test_retry_all(engine):
     """All that wait or were given up can be tried again at once; those sent stay sent."""
     await put(engine, sealed("a@example.com"), sealed("b@example.com"), sealed("c@example.com"))
-    sent, dead, waiting = await take(engine)
-    await end(engine, settle, sent, "")
-    await end(engine, bury, dead, "550")
-    await end(engine, put_back, waiting, "451", 1000.0)
+    posted, dead, waiting = await take(engine)
+    await end(engine, posted, sent(""))
+    await end(engine, dead, Ending("dead", "550"))
+    await end(engine, waiting, Ending("waiting", "451", 1000.0))
 
     assert await retry(engine) == 2
 
-    assert await count_states(engine) == {"sent": 1, "waiting": 2}
+    assert await count_states(engine, LETTERS) == {"sent": 1, "waiting": 2}
     with pytest.raises(NotTriedAgain):
-        await retry(engine, sent.posted.id)
+        await retry(engine, posted.id)
     with pytest.raises(NoSuchLetter):
         await retry(engine, "nobody")
 
@@ -213,14 +199,14 @@ async def test_old_letters_are_forgotten(engine):
     for letter, (state, days) in zip(letters, ages, strict=True):
         sql = f"""UPDATE "_outbox" SET "state" = {dialect.placeholder(1)}, "updated" = {dialect.placeholder(2, "date")}
             WHERE "id" = {dialect.placeholder(3)}"""
-        values = (state, days_ago(days), letter.posted.id)
+        values = (state, days_ago(days), letter.id)
         await engine.write(lambda tx, sql=sql, values=values: tx.run(sql, values))
-    assert await has_old_letters(engine)
+    assert await has_old(engine, LETTERS)
 
-    await engine.write(lambda tx: forget_old_letters(tx, dialect))
+    await engine.write(lambda tx: forget_old(tx, dialect, LETTERS))
 
-    assert not await has_old_letters(engine)
-    assert await count_states(engine) == {"sent": 1, "dead": 1, "waiting": 1}
+    assert not await has_old(engine, LETTERS)
+    assert await count_states(engine, LETTERS) == {"sent": 1, "dead": 1, "waiting": 1}
 
 
 def days_ago(days):

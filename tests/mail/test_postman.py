@@ -11,9 +11,10 @@ import pytest
 from mail_server import mail_server
 from network import free_port
 
-from undercroft.mail.keeping import count_states, list_entries, retry
+from undercroft.database.queue_keeping import count_states
+from undercroft.mail.keeping import list_entries, retry
 from undercroft.mail.message import Letter, Mailbox
-from undercroft.mail.outbox import enqueue, seal
+from undercroft.mail.outbox import LETTERS, enqueue, seal
 from undercroft.mail.postman import Pace, Postman
 from undercroft.mail.smtp import MailServer, SmtpCarrier
 
@@ -45,7 +46,7 @@ async def until(engine, **states):
     """Wait until so many letters are in each state; all of them."""
 
     async def are_there():
-        return await count_states(engine) == states
+        return await count_states(engine, LETTERS) == states
 
     await wait_for(are_there)
     return await list_entries(engine, tuple(states))
@@ -98,7 +99,7 @@ async def test_server_away(engine, caplog):
         await put(engine, *(f"a{number}@example.com" for number in range(20)))
         await until_noted(engine, str(port))
         await asyncio.sleep(0.3)
-        assert await count_states(engine) in ({"waiting": 20}, {"waiting": 19, "sending": 1})
+        assert await count_states(engine, LETTERS) in ({"waiting": 20}, {"waiting": 19, "sending": 1})
         async with mail_server(port=port) as server:
             await server.arrived(20)
             await until(engine, sent=20)
@@ -206,7 +207,27 @@ async def test_lets_them_arrive(engine):
             asyncio.get_running_loop().call_later(0.3, server.go_on)
 
     assert len(server.letters) == 1
-    assert await count_states(engine) == {"sent": 1, "waiting": 1}
+    assert await count_states(engine, LETTERS) == {"sent": 1, "waiting": 1}
+
+
+async def test_leaves_what_takes_too_long(engine):
+    """A letter that is still on its way when the patience of a postman who was told to stop ends is the next one's."""
+    async with mail_server() as server:
+        server.get_stuck()
+
+        async def is_on_its_way():
+            return server.at_once == 1
+
+        async with at_work(engine, server.port, Pace(farewell=0.1)):
+            await put(engine)
+            await wait_for(is_on_its_way)
+
+        (entry,) = await until(engine, waiting=1)
+        server.go_on()
+        async with at_work(engine, server.port):
+            await until(engine, sent=1)
+
+    assert "stopped" in entry.note
 
 
 async def test_a_fault_of_ours(engine, caplog):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from undercroft.api.job_events import JobRun
 from undercroft.auth.kept import forget_expired, has_expired
 from undercroft.database.changes import forget_old_changes, has_old_changes
 from undercroft.database.engine import Transaction
+from undercroft.database.queue_keeping import forget_old, has_old
 from undercroft.jobs.job import Job
-from undercroft.jobs.queue import forget_old_jobs, has_old_jobs
-from undercroft.mail.keeping import forget_old_letters, has_old_letters
+from undercroft.jobs.queue import JOBS
+from undercroft.mail.outbox import LETTERS
 
 
 async def optimize(run: JobRun) -> None:
@@ -31,8 +33,8 @@ async def forget_logs(run: JobRun) -> None:
     engine = run.backend.engine
     sweeps = (
         (has_old_changes, forget_old_changes),
-        (has_old_letters, forget_old_letters),
-        (has_old_jobs, forget_old_jobs),
+        (partial(has_old, queue=LETTERS), partial(forget_old, queue=LETTERS)),
+        (partial(has_old, queue=JOBS), partial(forget_old, queue=JOBS)),
     )
     for is_needed, forget in sweeps:
 

@@ -11,14 +11,15 @@ import msgspec
 
 from undercroft.backend import Backend
 from undercroft.cli.data import Place, open_data, place_options
+from undercroft.database.queue_keeping import count_states
 from undercroft.jobs.job import Job, order
 from undercroft.jobs.queue import (
     DEAD_DAYS,
     DONE_DAYS,
+    JOBS,
     STATES,
     Entry,
     cancel_job,
-    count_states,
     enqueue,
     list_jobs,
     load_job,
@@ -54,7 +55,7 @@ def list_(place: Place, name: str, limit: int, *, is_all: bool) -> None:
 
     async def load(backend: Backend) -> tuple[list[Entry], dict[str, int]]:
         states = STATES if is_all else _OPEN
-        return await list_jobs(backend.engine, states, limit, name), await count_states(backend.engine)
+        return await list_jobs(backend.engine, states, limit, name), await count_states(backend.engine, JOBS)
 
     entries, counts = _run(place, load)
     if entries:

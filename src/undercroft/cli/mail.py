@@ -10,7 +10,9 @@ import click
 
 from undercroft.backend import Backend
 from undercroft.cli.data import Place, open_data, place_options
-from undercroft.mail.keeping import SENT_DAYS, Entry, count_states, list_entries, load_entry, retry
+from undercroft.database.queue_keeping import count_states
+from undercroft.mail.keeping import Entry, list_entries, load_entry, retry
+from undercroft.mail.outbox import LETTERS, SENT_DAYS
 
 _OPEN: Final = ("waiting", "sending", "dead")
 _ALL: Final = (*_OPEN, "sent")
@@ -39,7 +41,7 @@ def list_(place: Place, limit: int, *, is_all: bool) -> None:
 
     async def load(backend: Backend) -> tuple[list[Entry], dict[str, int]]:
         states = _ALL if is_all else _OPEN
-        return await list_entries(backend.engine, states, limit), await count_states(backend.engine)
+        return await list_entries(backend.engine, states, limit), await count_states(backend.engine, LETTERS)
 
     entries, counts = _run(place, load)
     if entries:

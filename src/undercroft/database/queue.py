@@ -26,12 +26,18 @@ ABSURD: Final = 2 * 86_400.0
 class Queue:
     """A table with `id`, `state`, `due`, `attempts`, `note` and `updated`; `columns` is what whoever takes a row gets.
 
-    `busy` is the state of rows that are taken; the others wait in the state `waiting`.
+    Whoever puts a row in announces its `kind`. `busy` is the state of rows that are taken;
+    the others wait in the state `waiting`. Rows that are over are kept for so many days as
+    `kept` says of their state. Where rows `expire`, their column `until` says when: a row is
+    due once more then, and no later.
     """
 
     table: str
+    kind: str
     columns: tuple[str, ...]
     busy: str
+    kept: Mapping[str, int]
+    expire: bool = False
 
     @property
     def is_open(self) -> str:
@@ -53,13 +59,17 @@ async def seconds_until_due(engine: Engine, queue: Queue) -> float | None:
 
 
 async def claim(tx: Transaction, dialect: Dialect, queue: Queue, most: int, seconds: float) -> list[Row]:
-    """At most so many rows that are due, taken for some seconds: their columns, and the number of the attempt."""
+    """At most so many rows that are due, taken for some seconds: their columns, and the number of the attempt.
+
+    Where rows expire, it is also said whether the row has.
+    """
     clock, mark = dialect.clock(), dialect.placeholder
-    columns = ", ".join(dialect.quote(name) for name in queue.columns)
+    columns = ", ".join(dialect.quote(name) for name in (*queue.columns, "attempts"))
+    columns += f', "until" <= {clock}' if queue.expire else ""
     chosen = f"""SELECT "id" FROM "{queue.table}" WHERE {queue.is_due(clock)}
         ORDER BY "due", "id" LIMIT {mark(2)}{dialect.skip_locked()}"""
     sql = f"""UPDATE "{queue.table}" SET "state" = '{queue.busy}', "due" = {clock} + {mark(1, "number")},
-        "attempts" = "attempts" + 1 WHERE "id" IN ({chosen}) RETURNING {columns}, "attempts\""""
+        "attempts" = "attempts" + 1 WHERE "id" IN ({chosen}) RETURNING {columns}"""
     return await tx.run(sql, (seconds, most))
 
 
@@ -95,6 +105,10 @@ async def end(tx: Transaction, dialect: Dialect, queue: Queue, held: tuple[str, 
     if ending.delay is not None:
         values.append(ending.delay)
         due = f"{dialect.clock()} + {mark(len(values), 'number')}"
+    if ending.delay is not None and queue.expire:
+        values.append(ending.delay)
+        sooner = f"{dialect.clock()} + {mark(len(values), 'number')}"
+        due = f'CASE WHEN {sooner} < "until" THEN {due} ELSE "until" END'
     sets = ""
     for name, (kind, value) in (ending.others or {}).items():
         values.append(value)

@@ -12,22 +12,23 @@ from typing import Final
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Row, Transaction, Value
 from undercroft.database.queue import Queue, claim
-from undercroft.dates import moment_ago, now
+from undercroft.dates import now
 from undercroft.errors import Conflict, NotFound
 from undercroft.jobs.job import TRIES, Claimed, Order
 
-KIND: Final = "job"
-"""What a transaction announces that put a job in."""
-
-JOBS: Final = Queue("_jobs", ("id", "name", "arguments", "tries", "note"), "running")
 DONE_DAYS: Final = 7
 DEAD_DAYS: Final = 30
+JOBS: Final = Queue(
+    "_jobs",
+    "job",
+    ("id", "name", "arguments", "tries", "note"),
+    "running",
+    {"done": DONE_DAYS, "cancelled": DONE_DAYS, "dead": DEAD_DAYS},
+)
 STATES: Final = ("waiting", "running", "done", "dead", "cancelled")
-_AT_ONCE: Final = 1000
 _COLUMNS: Final = (
     *("id", "name", "arguments", "state", "note", "attempts", "tries", "progress", "created", "updated"),
 )
-_IS_OLD: Final = """("state" IN ('done', 'cancelled') AND "updated" < {0}) OR ("state" = 'dead' AND "updated" < {1})"""
 
 
 class JobNotFound(NotFound):
@@ -72,7 +73,7 @@ async def enqueue(tx: Transaction, dialect: Dialect, order: Order) -> bool:
         {mark(5, "date")}, {mark(6, "date")}, 'waiting', {due}) ON CONFLICT ("id") DO NOTHING RETURNING "id\""""
     values: list[Value] = [order.id, order.name, order.arguments, order.tries, moment, moment]
     added = bool(await tx.run(sql, [*values, order.delay] if order.delay else values))
-    tx.announce(KIND)
+    tx.announce(JOBS.kind)
     return added
 
 
@@ -98,12 +99,6 @@ async def list_jobs(engine: Engine, states: tuple[str, ...], limit: int = 100, n
     sql = f"""SELECT {_names()} FROM "_jobs" WHERE "state" IN ({places}){named}
         ORDER BY "created" DESC, "id" LIMIT {mark(len(values))}"""
     return [_entry(row) for row in await engine.read(sql, values)]
-
-
-async def count_states(engine: Engine) -> dict[str, int]:
-    """How many jobs are in each state."""
-    rows = await engine.read('SELECT "state", count(*) FROM "_jobs" GROUP BY "state"')
-    return {str(state): int(count or 0) for state, count in rows}
 
 
 async def load_job(engine: Engine, job_id: str) -> Entry:
@@ -138,24 +133,12 @@ async def cancel_job(engine: Engine, job_id: str) -> None:
         raise JobOver(f"Job {job_id} is {entry.state} already.")
 
 
-async def has_old_jobs(engine: Engine) -> bool:
-    """Whether there are jobs that nobody looks at any more."""
-    test = _IS_OLD.format(*_marks(engine.dialect))
-    return bool(await engine.read(f'SELECT 1 FROM "_jobs" WHERE {test} LIMIT 1', _limits()))
-
-
-async def forget_old_jobs(tx: Transaction, dialect: Dialect) -> None:
-    """Forget jobs that were done a week ago, or given up a month ago; not too many at once."""
-    old = f'SELECT "id" FROM "_jobs" WHERE {_IS_OLD.format(*_marks(dialect))} LIMIT {_AT_ONCE}'
-    await tx.run(f'DELETE FROM "_jobs" WHERE "id" IN ({old})', _limits())
-
-
 async def _change(engine: Engine, sets: str, which: str, values: tuple[str, ...]) -> int:
     sql = f"""UPDATE "_jobs" SET "updated" = {engine.dialect.placeholder(1, "date")}, {sets}
         WHERE {which} RETURNING "id\""""
 
     async def change(tx: Transaction) -> int:
-        tx.announce(KIND)
+        tx.announce(JOBS.kind)
         return len(await tx.run(sql, (now(), *values)))
 
     return await engine.write(change)
@@ -163,14 +146,6 @@ async def _change(engine: Engine, sets: str, which: str, values: tuple[str, ...]
 
 def _names() -> str:
     return ", ".join(f'"{name}"' for name in _COLUMNS)
-
-
-def _marks(dialect: Dialect) -> tuple[str, str]:
-    return dialect.placeholder(1, "date"), dialect.placeholder(2, "date")
-
-
-def _limits() -> tuple[str, str]:
-    return moment_ago(DONE_DAYS * 86_400), moment_ago(DEAD_DAYS * 86_400)
 
 
 def _claimed(row: Row) -> Claimed:

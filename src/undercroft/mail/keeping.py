@@ -1,23 +1,18 @@
-"""Looking after the outbox: what is in it, what is tried again, what is forgotten."""
+"""Looking after the outbox: what is in it, what is tried again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Row, Transaction, Value
-from undercroft.dates import now, render_date
+from undercroft.dates import now
 from undercroft.errors import NotFound
 from undercroft.mail.outbox import PATIENCE
 
-SENT_DAYS: Final = 7
-DEAD_DAYS: Final = 30
-_AT_ONCE: Final = 1000
 _COLUMNS: Final = ("id", "kind", "sender", "recipient", "state", "note", "attempts", "created", "updated")
-_IS_OLD: Final = """("state" = 'sent' AND "updated" < {0}) OR ("state" = 'dead' AND "updated" < {1})"""
 
 
 class NoSuchLetter(NotFound):
@@ -59,12 +54,6 @@ async def list_entries(engine: Engine, states: Sequence[str], limit: int = 100) 
     return [_entry(row) for row in await engine.read(sql, (*states, limit))]
 
 
-async def count_states(engine: Engine) -> dict[str, int]:
-    """How many letters are in each state."""
-    rows = await engine.read('SELECT "state", count(*) FROM "_outbox" GROUP BY "state"')
-    return {str(state): int(count or 0) for state, count in rows}
-
-
 async def load_entry(engine: Engine, letter_id: str) -> tuple[Entry, str]:
     """A letter and its message, which is empty once it was sent. Raises `NoSuchLetter`."""
     dialect = engine.dialect
@@ -93,18 +82,6 @@ async def retry(engine: Engine, letter_id: str = "") -> int:
     return await engine.write(wake)
 
 
-async def has_old_letters(engine: Engine) -> bool:
-    """Whether there are letters that nobody needs any more."""
-    test = _IS_OLD.format(*_marks(engine.dialect))
-    return bool(await engine.read(f'SELECT 1 FROM "_outbox" WHERE {test} LIMIT 1', _limits()))
-
-
-async def forget_old_letters(tx: Transaction, dialect: Dialect) -> None:
-    """Forget letters that were sent a week ago, or given up a month ago; not too many at once."""
-    old = f'SELECT "id" FROM "_outbox" WHERE {_IS_OLD.format(*_marks(dialect))} LIMIT {_AT_ONCE}'
-    await tx.run(f'DELETE FROM "_outbox" WHERE "id" IN ({old})', _limits())
-
-
 def _retry_statement(dialect: Dialect, letter_id: str) -> tuple[str, list[Value]]:
     mark, clock = dialect.placeholder, dialect.clock()
     which = f""" AND "id" = {mark(3)}""" if letter_id else ""
@@ -121,12 +98,3 @@ def _columns(dialect: Dialect) -> str:
 def _entry(row: Row) -> Entry:
     letter_id, kind, sender, recipient, state, note, attempts, created, updated = (str(value) for value in row)
     return Entry(letter_id, kind, sender, recipient, state, note, int(attempts), created, updated)
-
-
-def _marks(dialect: Dialect) -> tuple[str, str]:
-    return dialect.placeholder(1, "date"), dialect.placeholder(2, "date")
-
-
-def _limits() -> tuple[str, str]:
-    today = datetime.now(UTC)
-    return render_date(today - timedelta(days=SENT_DAYS)), render_date(today - timedelta(days=DEAD_DAYS))
