@@ -10,18 +10,12 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from typing import Final
-from unicodedata import normalize
 
+from undercroft.domains import ascii_domain
 from undercroft.mail.message import BadLetter, Letter, Mailbox
 from undercroft.mail.plain_text import plain_text
 
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
-_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-_DEVIATIONS: Final = re.compile("[\u00df\u03c2]")  # sharp s, and sigma at the end of a word
-_JOINERS: Final = re.compile(
-    "[\u200c\u200d]"
-)  # these mean something in a few scripts alone, and are left out elsewhere
-_LONGEST_LABEL: Final = 63  # RFC 1035, 2.3.4
 
 
 def write_out(letter: Letter, message_id: str) -> str:
@@ -48,30 +42,9 @@ def ascii_address(address: str) -> str:
     """The address with its domain as DNS writes it. Raises `BadLetter`."""
     local, _, domain = address.rpartition("@")
     try:
-        return f"{local}@{domain if domain.isascii() else _ascii_domain(domain)}"
+        return f"{local}@{ascii_domain(domain)}"
     except UnicodeError:
         raise BadLetter("address", f"{address[:100]!r} has a domain that cannot be") from None
-
-
-def _ascii_domain(domain: str) -> str:
-    """The domain by IDNA 2008, in which some letters are not what they were in 2003. Raises `UnicodeError`.
-
-    By the older rules a letter to somebody at `faß.example` would go to `fass.example`, which is somebody else's.
-    """
-    labels = _DOTS.split(normalize("NFC", domain.lower()))
-    if _JOINERS.search(domain) or "" in labels:
-        raise UnicodeError(domain)
-    return ".".join(
-        _ascii_label(label) if _DEVIATIONS.search(label) else label.encode("idna").decode() for label in labels
-    )
-
-
-def _ascii_label(label: str) -> str:
-    _DEVIATIONS.sub("a", label).encode("idna")  # refuses what else may not stand there
-    encoded = f"xn--{label.encode('punycode').decode()}"
-    if len(encoded) > _LONGEST_LABEL:
-        raise UnicodeError(label)
-    return encoded
 
 
 def _add_contents(message: EmailMessage, letter: Letter) -> None:
