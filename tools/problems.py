@@ -26,6 +26,7 @@ STATUSES = {
     "UnknownTusVersion": "412",
     "NotAnUpload": "415",
     "WrongChecksum": "460",
+    "Unreadable": "500",
     "Unavailable": "503",
     "StorageFull": "507",
     "Problem": "–",

@@ -131,6 +131,17 @@ class StorageFull(Problem):
     default = "The server has no space left to store this."
 
 
+class Unreadable(Problem):
+    """What is stored cannot be read as it was written; no other request would help. `detail` is for the log alone."""
+
+    code = "unreadable"
+    default = "What is stored cannot be read."
+
+    def __init__(self, text: str = "", detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """Why one value was refused: a stable code, a sentence, and the facts of the sentence."""

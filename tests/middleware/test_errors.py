@@ -15,6 +15,7 @@ from undercroft.errors import (
     TooLarge,
     TooMany,
     Unauthenticated,
+    Unreadable,
 )
 from undercroft.middleware.errors import error_body, respond, respond_unexpected, sentence, status_of
 
@@ -31,6 +32,7 @@ from undercroft.middleware.errors import error_body, respond, respond_unexpected
         (TooLarge(), 413),
         (TooMany(), 429),
         (Problem(), 500),
+        (Unreadable(), 500),
         (WriteQueueFull(), 503),
         (StorageFull(), 507),
     ],
@@ -80,3 +82,12 @@ def test_faults_of_ours_stay_ours(caplog):
 def test_sentence(text, whole):
     """Messages start with a capital and end with a period."""
     assert sentence(text) == whole
+
+
+def test_what_cannot_be_read_is_logged(caplog):
+    """What is stored and cannot be read is a fault of ours: the log has the details, under the request's id."""
+    answer = respond(Unreadable("It is damaged.", detail="Row 7 is torn."), "r-1")
+
+    assert (answer.status, b"Row 7" in answer.body) == (500, False)
+    assert "r-1" in caplog.text
+    assert "Row 7 is torn." in caplog.text

@@ -115,7 +115,7 @@ class Edge:
             request.asgi["undercroft.error"] = error.code  # for those who call us in-process; never on the wire
         if self.site is not None and _is_of_site(escaped_path(request.asgi)):
             return await self.site.failed(request, error)
-        return respond(error) if isinstance(error, Problem) else respond_unexpected(error, request.id)
+        return respond(error, request.id) if isinstance(error, Problem) else respond_unexpected(error, request.id)
 
     async def _refused(self, request: Request, problem: Problem, catalog: Catalog) -> Response:
         """What a statement that the database refused is answered with: the collections may have changed beneath it."""

@@ -24,6 +24,7 @@ from undercroft.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    Unreadable,
 )
 from undercroft.files.store import StoreUnavailable
 from undercroft.files.tus_protocol import NotAnUpload, UnknownTusVersion, WrongChecksum
@@ -45,6 +46,7 @@ _STATUSES: Final[Mapping[type[Problem], int]] = {
     UnknownTusVersion: 412,
     NotAnUpload: 415,
     WrongChecksum: 460,
+    Unreadable: 500,
     Unavailable: 503,
     StorageFull: 507,
 }
@@ -52,9 +54,11 @@ _UNEXPECTED: Final = 500
 _log = logging.getLogger("undercroft")
 
 
-def respond(problem: Problem) -> Response:
-    """The answer to a problem: `{"data", "message", "status"}`."""
+def respond(problem: Problem, request_id: str = "") -> Response:
+    """The answer to a problem: `{"data", "message", "status"}`; one of what is stored is logged by the request's id."""
     status = status_of(problem)
+    if isinstance(problem, Unreadable):
+        _log.error("Request %s failed: %s %s", request_id, problem.code, problem.detail, exc_info=problem)
     headers = [(b"retry-after", b"%d" % problem.retry_after)] if isinstance(problem, Unavailable) else []
     return json_response(error_body(problem), status, headers)
 
