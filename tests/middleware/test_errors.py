@@ -89,5 +89,11 @@ def test_what_cannot_be_read_is_logged(caplog):
     answer = respond(Unreadable("It is damaged.", detail="Row 7 is torn."), "r-1")
 
     assert (answer.status, b"Row 7" in answer.body) == (500, False)
-    assert "r-1" in caplog.text
-    assert "Row 7 is torn." in caplog.text
+    assert caplog.text.count("Row 7 is torn.") == caplog.text.count("r-1") == 1
+
+
+def test_what_cannot_be_read_inside_a_problem(caplog):
+    """That is so as well where it is the reason for another problem."""
+    respond(BadRequest("x", {"response": Unreadable(detail="Row 7 is torn.")}), "r-1")
+
+    assert caplog.text.count("Row 7 is torn.") == caplog.text.count("r-1") == 1

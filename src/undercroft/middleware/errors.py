@@ -55,12 +55,10 @@ _log = logging.getLogger("undercroft")
 
 
 def respond(problem: Problem, request_id: str = "") -> Response:
-    """The answer to a problem: `{"data", "message", "status"}`; one of what is stored is logged by the request's id."""
+    """The answer to a problem: `{"data", "message", "status"}`."""
     status = status_of(problem)
-    if isinstance(problem, Unreadable):
-        _log.error("Request %s failed: %s %s", request_id, problem.code, problem.detail, exc_info=problem)
     headers = [(b"retry-after", b"%d" % problem.retry_after)] if isinstance(problem, Unavailable) else []
-    return json_response(error_body(problem), status, headers)
+    return json_response(error_body(problem, request_id), status, headers)
 
 
 def respond_unexpected(error: Exception, request_id: str) -> Response:
@@ -74,13 +72,15 @@ def status_of(problem: Problem) -> int:
     return next((_STATUSES[family] for family in type(problem).__mro__ if family in _STATUSES), _UNEXPECTED)
 
 
-def error_body(problem: Problem) -> dict[str, Any]:
-    """What a problem looks like on the wire; what the wire does not tell is logged."""
+def error_body(problem: Problem, request_id: str = "") -> dict[str, Any]:
+    """What a problem looks like on the wire; what it does not tell is logged, with the request's id."""
+    if isinstance(problem, Unreadable):
+        _log.error("Request %s failed: %s. %s", request_id, problem.code, problem.detail, exc_info=problem)
     if isinstance(problem, SqlError):
         _log.warning("The database refused a statement: %s", problem.detail)
     if isinstance(problem, StoreUnavailable) and problem.detail:
         _log.warning("%s", problem.detail)
-    data = {str(key): _render(value) for key, value in problem.data.items()}
+    data = {str(key): _render(value, request_id) for key, value in problem.data.items()}
     return {"data": data, "message": sentence(problem.message()), "status": status_of(problem)}
 
 
@@ -92,12 +92,12 @@ def sentence(text: str) -> str:
     return stripped[0].upper() + stripped[1:] + ("" if stripped[-1] in ".?!" else ".")
 
 
-def _render(value: Any) -> Any:
+def _render(value: Any, request_id: str) -> Any:
     if isinstance(value, FieldError):
         rendered: dict[str, Any] = {"code": value.code, "message": sentence(value.message)}
         return rendered | {"params": dict(value.params)} if value.params else rendered
     if isinstance(value, Problem):
-        return error_body(value)
+        return error_body(value, request_id)
     if isinstance(value, Mapping):
-        return {str(key): _render(inner) for key, inner in value.items()}
+        return {str(key): _render(inner, request_id) for key, inner in value.items()}
     return value
