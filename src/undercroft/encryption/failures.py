@@ -20,7 +20,7 @@ class DecryptionFailed(Unreadable):
     default = "What is stored encrypted cannot be decrypted: it is not as it was written, or not where."
 
     def __init__(self, detail: str = "", place: FieldPlace | None = None, record_id: str = "") -> None:
-        super().__init__(detail=detail)
+        super().__init__(detail=detail if place is None else f"{detail} {_where(place, record_id)}")
         self.place = place
         self.record_id = record_id
 
@@ -103,3 +103,7 @@ class UnusablePassphrase(Problem):
     """The passphrase is empty, or its stretching is described in a way that nobody here would have written."""
 
     code = "unusable_passphrase"
+
+
+def _where(place: FieldPlace, record_id: str) -> str:
+    return f"It is the field {place.field_id} of the record {record_id!r} in the collection {place.collection_id}."

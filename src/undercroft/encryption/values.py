@@ -67,12 +67,11 @@ class FieldCipher:
         return sealed.startswith(self._prefix)
 
     def _failure(self, sealed: bytes, record_id: str) -> DecryptionFailed:
-        """What is wrong with bytes that were not even tried; raises what the key set has to say."""
+        """What is wrong with bytes that were not even tried; raises what the key set has to say of their key."""
         key_id = key_id_of(sealed)
-        if key_id is None:
-            return self._failed("The value does not begin like a sealed one, or is too short.", record_id)
-        self.keys.opening(key_id)
-        return self._failed("The value is too short.", record_id)
+        if key_id is not None:
+            self.keys.opening(key_id)
+        return self._failed("The value does not begin like a sealed one, or is too short.", record_id)
 
     def _failed(self, detail: str, record_id: str) -> DecryptionFailed:
         return DecryptionFailed(detail, self.place, record_id)
