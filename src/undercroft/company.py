@@ -12,6 +12,7 @@ from undercroft.auth.kept import forget_expired, has_expired
 from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
 from undercroft.auth.setup_link import forget_old_link, has_old_link
+from undercroft.auth.tickets import forget_old_tickets, has_old_tickets
 from undercroft.backend import Backend
 from undercroft.database.changes import forget_old_changes, forget_old_rows, has_old_changes, has_old_rows
 from undercroft.database.engine import Engine
@@ -42,6 +43,7 @@ DUTIES: Final = (
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
+    Duty("forget old tickets", 300, has_old_tickets, forget_old_tickets),
     Duty("forget old answers", 300, has_old_answers, forget_old_answers),
     Duty("forget old jobs", 600, partial(has_old, queue=JOBS), partial(forget_old, queue=JOBS)),
     Duty("forget old letters", 600, partial(has_old, queue=LETTERS), partial(forget_old, queue=LETTERS)),

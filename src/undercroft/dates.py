@@ -35,6 +35,11 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def date_of(seconds: float) -> str:
+    """Date text of a moment in seconds since 1970; `""` for 0."""
+    return render_date(datetime.fromtimestamp(seconds, UTC)) if seconds else ""
+
+
 def render_date(moment: datetime) -> str:
     """A moment with a time zone as date text."""
     # Not strftime: it leaves out the zeros that years before 1000 begin with.

@@ -213,7 +213,7 @@ class On(Moments):
         MailerSend,
         "Whenever a letter is about to be handed to the mail server, once for each recipient and each attempt, in the "
         "process that sends it. The names are kinds of letters: `verification`, `password-reset`, `email-change`, "
-        "`otp`, `login-alert`, `hook`.",
+        "`otp`, `login-alert`, `new-way-in`, `hook`.",
     )
 
     records_list_request = TaggedMoment(
@@ -264,6 +264,21 @@ class On(Moments):
     record_auth_with_otp_request = TaggedMoment(
         RequestEvent,
         "Around `POST …/auth-with-otp`.",
+    )
+
+    record_request_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-passkey`, which begins to make one.",
+    )
+
+    record_confirm_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-passkey`; after `next()` the account has it.",
+    )
+
+    record_auth_with_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-passkey`.",
     )
 
     record_request_verification_request = TaggedMoment(

@@ -12,7 +12,16 @@ from typing import Any, Final
 import msgspec
 
 from undercroft.api import batch, collection_tools, collections, files, realtime, records, settings
-from undercroft.api.auth import email_change, otp, password, password_reset, refresh, verification
+from undercroft.api.auth import (
+    email_change,
+    otp,
+    passkey_login,
+    passkeys,
+    password,
+    password_reset,
+    refresh,
+    verification,
+)
 from undercroft.api.records import access_of
 from undercroft.api.router import Handler, Route
 from undercroft.collections.collection import Collection
@@ -36,6 +45,9 @@ MOMENTS: Final[Mapping[Handler, str]] = {
     refresh.handler: "record_auth_refresh_request",
     otp.request: "record_request_otp_request",
     otp.log_in: "record_auth_with_otp_request",
+    passkeys.request: "record_request_passkey_request",
+    passkeys.confirm: "record_confirm_passkey_request",
+    passkey_login.log_in: "record_auth_with_passkey_request",
     verification.request: "record_request_verification_request",
     verification.confirm: "record_confirm_verification_request",
     password_reset.request: "record_request_password_reset_request",

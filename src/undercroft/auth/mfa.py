@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from undercroft.auth.kept import drop, is_younger, keep, prepare_kept
 from undercroft.auth.superusers import WithRecords
+from undercroft.collections.collection import Collection
 from undercroft.collections.options import AuthOptions
 from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest
@@ -13,7 +14,7 @@ from undercroft.ids import record_id
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
 
-Method = Literal["password", "oauth2", "otp"]
+Method = Literal["password", "oauth2", "otp", "passkey"]
 KEPT: Final = "_mfas"
 
 
@@ -37,6 +38,19 @@ async def begin_mfa(backend: WithRecords, account: Identity, method: Method) -> 
     prepared = await prepare_kept(backend, KEPT, account, {"id": mfa_id, "method": method})
     await backend.engine.write(lambda tx: keep(backend, tx, KEPT, prepared))
     return mfa_id
+
+
+async def find_first_half(backend: WithRecords, collection: Collection, mfa_id: str) -> Identity:
+    """Whose first half of a log-in it is, which still counts. Raises `MfaRefused`."""
+    engine, home = backend.engine, backend.catalog.collection(KEPT)
+    kept = await find_record(engine.read, engine.dialect, home, {"id": mfa_id})
+    seconds = (collection.auth or AuthOptions()).mfa.duration
+    if kept is None or kept["collectionRef"] != collection.id or not is_younger(kept, seconds):
+        raise MfaRefused
+    record = await find_record(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
+    if record is None:
+        raise MfaRefused
+    return Identity(collection, record)
 
 
 async def finish_mfa(backend: WithRecords, account: Identity, method: Method, mfa_id: str) -> None:

@@ -23,6 +23,7 @@ from undercroft.auth.rations import ration_key, take_ration
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import Otp
 from undercroft.database.engine import Transaction
+from undercroft.database.statements import forget_account
 from undercroft.errors import BadRequest, Forbidden, TooMany
 from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.mail.outbox import enqueue
@@ -131,7 +132,7 @@ async def use_code(backend: WithLetters, collection: Collection, otp_id: str, co
 
     Who gets a code by letter reads the mail of the address: the account is verified. A
     password that was set before may be somebody else's, and is worth nothing any more,
-    unless it is the second factor.
+    unless it is the second factor; and so are all keys.
     """
     options = otp_options(collection)
     kept = await find_record(
@@ -172,7 +173,10 @@ async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[st
         if await find_record(tx.run, engine.dialect, home, {"id": kept["id"]}) is None:
             raise OtpRefused  # somebody else came with it at the same moment
         await drop(backend, tx, KEPT, kept)
-        return Identity(collection, (await change.apply(tx, unit)).values) if change is not None else account
+        if change is None:
+            return account
+        await forget_account(tx.run, engine.dialect, collection.id, account.id)
+        return Identity(collection, (await change.apply(tx, unit)).values)
 
     return await (change.write(use) if change is not None else engine.write(use))
 

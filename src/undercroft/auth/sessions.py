@@ -74,6 +74,14 @@ async def is_session_open(engine: Engine, key: str) -> bool:
     return bool(await engine.read(sql, [key, time.time()]))
 
 
+async def session_began(engine: Engine, value: str) -> float:
+    """When the session of a cookie's value began, in seconds since 1970; 0 when there is none."""
+    rows = await engine.read(
+        f'SELECT "created" FROM "_sessions" WHERE "id" = {engine.dialect.placeholder(1)}', [_hash(value)]
+    )
+    return float(rows[0][0] or 0) if rows else 0.0
+
+
 def session_key(value: str) -> str:
     """What the session of a cookie's value is kept under."""
     return _hash(value)

@@ -45,7 +45,10 @@ _OPTIONS: Final[Mapping[str, Callable[[AuthOptions], TokenOptions]]] = {
 
 
 class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a token says. Unless the token verifies, anyone may have written it."""
+    """What a token says. Unless the token verifies, anyone may have written it.
+
+    `iat` is when somebody signed in for it (seconds since 1970); tokens that were had for another one have none.
+    """
 
     collection_id: str
     exp: int
@@ -54,6 +57,7 @@ class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     refreshable: bool | None = None
     email: str = ""
     new_email: str = ""
+    iat: int | None = None
 
 
 _decode_claims = msgspec.json.Decoder(Claims).decode
@@ -61,11 +65,11 @@ _encode_claims = msgspec.json.Encoder(order="sorted").encode
 
 
 def issue(
-    kind: Kind, collection: Collection, record: Mapping[str, Any], duration: int = 0, **claims: bool | str
+    kind: Kind, collection: Collection, record: Mapping[str, Any], duration: int = 0, **claims: bool | str | int
 ) -> str:
     """A new token about a record, for `duration` seconds or as long as its collection says.
 
-    `claims` are `refreshable` for the kind `auth`, `email` and `new_email` for those sent by mail.
+    `claims` are `refreshable` and `iat` for the kind `auth`, `email` and `new_email` for those sent by mail.
     """
     seconds = duration or token_options(collection, kind).duration
     exp = int(time.time()) + seconds

@@ -13,11 +13,13 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.completion import join_fields
 from undercroft.collections.fields.registry import BadDefinition, dump_field, load_field
 from undercroft.collections.merging import merge_options
-from undercroft.collections.options import AuthOptions
+from undercroft.collections.options import BEYOND_THE_WIRE, AuthOptions
 from undercroft.dates import parse_date
 
 RULES: Final = ("listRule", "viewRule", "createRule", "updateRule", "deleteRule")
 _TOKENS: Final = ("authToken", "passwordResetToken", "emailChangeToken", "verificationToken", "fileToken")
+
+_DEFAULTS: Final[dict[str, Any]] = msgspec.to_builtins(AuthOptions())
 
 
 class _Sent(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,7 +67,7 @@ def dump_definition(collection: Collection) -> dict[str, Any]:
         "system": collection.system,
     }
     if collection.auth is not None:
-        return shown | _without_secrets(dump_options(collection.auth))
+        return shown | _without_defaults(_without_secrets(dump_options(collection.auth)))
     return shown | {"viewQuery": collection.view_query} if collection.is_view else shown
 
 
@@ -97,6 +99,10 @@ def _plain(name: str, value: Any) -> Any:
 
 def _snake(rule: str) -> str:
     return rule.removesuffix("Rule") + "_rule"
+
+
+def _without_defaults(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in BEYOND_THE_WIRE or value != _DEFAULTS[name]}
 
 
 def _without_secrets(options: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -55,6 +55,8 @@ def _empty(kind: Any) -> Any:
         return {option.encode_name: _empty(types[option.name]) for option in msgspec.structs.fields(kind)}
     if get_origin(kind) in (Union, UnionType):
         return None
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
     return [] if get_origin(kind) is tuple else kind()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -80,6 +80,16 @@ class Otp(_Options, frozen=True):
     email_template: Template = Template()
 
 
+Verification = Literal["required", "preferred"]
+
+
+class Passkeys(_Options, frozen=True):
+    """Logging in with passkeys, and whether an authenticator must know its user, by a finger or a PIN."""
+
+    enabled: bool = False
+    user_verification: Verification = "required"
+
+
 class AuthAlert(_Options, frozen=True):
     """Telling an account of logins from somewhere new."""
 
@@ -97,6 +107,7 @@ class AuthOptions(_Options, frozen=True):
     password_auth: PasswordAuth = PasswordAuth()
     mfa: Mfa = Mfa()
     otp: Otp = Otp()
+    passkeys: Passkeys = Passkeys()
     auth_token: TokenOptions = TokenOptions(duration=432000)
     password_reset_token: TokenOptions = TokenOptions(duration=1800)
     email_change_token: TokenOptions = TokenOptions(duration=1800)
@@ -105,3 +116,7 @@ class AuthOptions(_Options, frozen=True):
     verification_template: Template = Template()
     reset_password_template: Template = Template()
     confirm_email_change_template: Template = Template()
+
+
+BEYOND_THE_WIRE: Final = ("passkeys",)
+"""Options that PocketBase does not know: in a collection's JSON there are none of them until somebody sets them."""

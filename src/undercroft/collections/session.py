@@ -35,6 +35,7 @@ from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
 from undercroft.database.positions import Read, hold_position, load_positions
+from undercroft.database.statements import forget_account
 from undercroft.errors import BadRequest, Invalid
 from undercroft.files.ledger import doom_files
 
@@ -213,6 +214,7 @@ class Session:
         for beside in filter(None, map(self.catalog.by_name, OF_ACCOUNTS)):
             quote, mark = self.dialect.quote, self.dialect.placeholder(1)
             await self.tx.run(f"DELETE FROM {quote(beside.name)} WHERE {quote('collectionRef')} = {mark}", [old.id])
+        await forget_account(self.tx.run, self.dialect, old.id)
 
     async def _probe(self, view: Collection) -> None:
         """Ask nothing of a view, which fails when it cannot be read."""

@@ -1,7 +1,7 @@
 """The mails an auth collection sends until somebody writes better ones.
 
 Placeholders are filled in when a mail is composed: `{APP_NAME}`, `{APP_URL}`,
-`{TOKEN}`, `{OTP}`, `{OTP_ID}`, `{ALERT_INFO}` and `{RECORD:field}`.
+`{TOKEN}`, `{OTP}`, `{OTP_ID}`, `{ALERT_INFO}`, `{WAY_IN}` and `{RECORD:field}`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,14 @@ OTP: Final = Template(
     body=_letter(
         "Your one-time password is <strong>{OTP}</strong>.",
         "<i>If you did not ask for it, do nothing.</i>",
+    ),
+)
+
+NEW_WAY_IN: Final = Template(
+    subject="A new way into your account at {APP_NAME}",
+    body=_letter(
+        "From now on {WAY_IN} opens your account.",
+        "If it was you who added it, all is well. If not, <strong>remove it</strong>, and change your password.",
     ),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
+from undercroft.database.formats_logins import keep_passkeys
 from undercroft.database.formats_work import keep_answers, keep_jobs
 from undercroft.database.migrations import Migration
 
@@ -134,4 +135,5 @@ SYSTEM_MIGRATIONS = (
     Migration(8, "listeners in several processes", _share_listeners),
     Migration(9, "answers to repeated writes", keep_answers),
     Migration(10, "jobs", keep_jobs),
+    Migration(11, "passkeys", keep_passkeys),
 )

@@ -15,7 +15,7 @@ async def keep_answers(tx: Transaction, dialect: Dialect) -> None:
     """Answers to writes that carried a key."""
     text, number = dialect.column_type("text"), dialect.column_type("number")
     columns = {"key": _NAME_TYPE, "fingerprint": text, "number": _COUNT_TYPE, "body": text, "until": number}
-    await _create(tx, dialect, "_answers", columns)
+    await create_table(tx, dialect, "_answers", columns)
     await tx.run('CREATE INDEX "_answers_until" ON "_answers" ("until")')
 
 
@@ -24,11 +24,12 @@ async def keep_jobs(tx: Transaction, dialect: Dialect) -> None:
     text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))
     texts = dict.fromkeys(("name", "arguments", "state", "note"), text)
     numbers = {"due": number, "progress": number, "attempts": _COUNT_TYPE, "tries": _COUNT_TYPE}
-    await _create(tx, dialect, "_jobs", {"id": _NAME_TYPE, **texts, **numbers, "created": date, "updated": date})
+    await create_table(tx, dialect, "_jobs", {"id": _NAME_TYPE, **texts, **numbers, "created": date, "updated": date})
     await tx.run('CREATE INDEX "_jobs_due" ON "_jobs" ("state", "due")')
-    await _create(tx, dialect, "_crons", {"name": _NAME_TYPE, "last": number})
+    await create_table(tx, dialect, "_crons", {"name": _NAME_TYPE, "last": number})
 
 
-async def _create(tx: Transaction, dialect: Dialect, table: str, columns: Mapping[str, str]) -> None:
+async def create_table(tx: Transaction, dialect: Dialect, table: str, columns: Mapping[str, str]) -> None:
+    """Make a table of these columns, each with its type."""
     spelled = ", ".join(f"{dialect.quote(name)} {kind}" for name, kind in columns.items())
     await tx.run(f"CREATE TABLE {dialect.quote(table)} ({spelled})")

@@ -130,6 +130,19 @@ HOUSE_TABLES: Final = (
         key="id",
     ),
     MovedTable("_crons", _columns(name="text", last="number"), key="name", label="name"),
+    MovedTable(
+        "_tickets",
+        _columns(id="id", kind="text", collection="text", record="text", data="text", until="number"),
+        key="id",
+    ),
+    MovedTable(
+        "_passkeys",
+        (
+            *_columns(id="id", collection="text", record="text", credential="text", handle="text", key="text"),
+            *_columns(name="text", details="text", counter="whole", created="number", used="number"),
+        ),
+        key="id",
+    ),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
 )
 """The tables of every data directory that are no collections, and move with their rows."""

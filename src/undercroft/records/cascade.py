@@ -19,6 +19,7 @@ from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.database.changes import append_deletes
 from undercroft.database.engine import QueryTimeout, Transaction
+from undercroft.database.statements import forget_account
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
@@ -153,7 +154,7 @@ class Cascade:
         await log_change(self.transaction, self.access.dialect, Entry(referring, draft.values, "update"))
 
     async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:
-        """Remove what the server keeps about one account or all: second factors, codes, devices, links."""
+        """Remove what the server keeps about one account or all: second factors, codes, devices, links, keys."""
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
         test, values = f"{quote('collectionRef')} = {mark(1)}", [collection.id]
         if record_id is not None:
@@ -162,6 +163,7 @@ class Cascade:
             table = self.access.catalog.find(name)
             if table is not None:
                 await self.access.run(f"DELETE FROM {quote(table.name)} WHERE {test}", values)
+        await forget_account(self.access.run, self.access.dialect, collection.id, record_id)
 
 
 def is_alone(access: Access, collection: Collection) -> bool:

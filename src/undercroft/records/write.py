@@ -17,6 +17,7 @@ from undercroft.collections.fields.autodate import AutodateField
 from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction, UniqueViolation
+from undercroft.database.statements import forget_account
 from undercroft.dates import now
 from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
 from undercroft.files.keys import BadKey
@@ -118,6 +119,7 @@ class Writer:
         collection = draft.collection
         await self._update(draft)
         await self._forget_origins(draft)
+        await self._forget_stranger(draft)
         await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
         await log_change(self.transaction, self.access.dialect, Entry(collection, draft.values, "update"))
@@ -183,6 +185,14 @@ class Writer:
         for (origin,) in await self.access.run(sql, (draft.collection.id, before["id"])):
             change = Change("record", home.id, str(origin), "delete")
             await append_change(self.transaction, self.access.dialect, change)
+
+    async def _forget_stranger(self, draft: Draft) -> None:
+        """What came before the address was proven may be somebody else's: like the password, no key of theirs stays."""
+        before, values = draft.before or {}, draft.values
+        if not draft.collection.is_auth or before["verified"] or not values["verified"]:
+            return
+        if values["password"] != before["password"]:
+            await forget_account(self.access.run, self.access.dialect, draft.collection.id, before["id"])
 
 
 def _insert_sql(access: Access, collection: Collection) -> str:

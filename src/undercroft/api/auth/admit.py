@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercroft.api.auth.context import answer, holds, new_token
+from undercroft.api.auth.context import answer, holds, sign_in_token
 from undercroft.auth.mfa import Method, begin_mfa, finish_mfa
 from undercroft.auth.origins import Origin, note_origin
 from undercroft.http.request import Request
@@ -22,7 +22,7 @@ async def admit(request: Request, identity: Identity, method: Method, mfa_id: st
             return json_response({"mfaId": await begin_mfa(backend, identity, method)}, 401)
         await finish_mfa(backend, identity, method, first_half)
     await note_origin(backend, identity, Origin(request.client_ip, request.headers.get("user-agent", "")))
-    return await answer(request, identity, new_token(identity, refreshable=True))
+    return await answer(request, identity, sign_in_token(identity))
 
 
 async def needs_second_factor(request: Request, identity: Identity, method: Method) -> bool:

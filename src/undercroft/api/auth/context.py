@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TypeVar
 
@@ -115,3 +116,8 @@ def _access(request: Request, scope: Scope) -> Access:
 def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> str:
     """A token to make requests with."""
     return tokens.issue("auth", identity.collection, identity.record, duration, refreshable=refreshable)
+
+
+def sign_in_token(identity: Identity) -> str:
+    """A token for who has just proven who they are, which tells when that was."""
+    return tokens.issue("auth", identity.collection, identity.record, refreshable=True, iat=int(time.time()))

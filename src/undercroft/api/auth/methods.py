@@ -31,4 +31,9 @@ def render_methods(auth: AuthOptions) -> dict[str, Any]:
         "authProviders": [],
         "usernamePassword": "username" in names,
         "emailPassword": "email" in names,
-    }
+    } | _beyond_the_wire(auth)
+
+
+def _beyond_the_wire(auth: AuthOptions) -> dict[str, Any]:
+    """The ways in that PocketBase does not know, where they are open."""
+    return {"passkey": {"enabled": True}} if auth.passkeys.enabled else {}

@@ -1,0 +1,70 @@
+"""Whose account it is about: one's own, or any for superusers; and whether somebody signed in just now."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from undercroft.api.auth.refresh import WrongCollection
+from undercroft.auth.identify import read_header
+from undercroft.auth.sessions import session_began, session_key
+from undercroft.auth.tokens import read_claims
+from undercroft.collections.collection import Collection
+from undercroft.errors import Forbidden, NotFound, Unauthenticated
+from undercroft.http.request import Request
+from undercroft.middleware.authenticate import session_value
+from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
+
+FRESH_SECONDS: Final = 600
+
+
+class SignInAgain(Forbidden):
+    """What was asked for changes how the account is reached, and the caller signed in too long ago for that."""
+
+    code = "sign_in_again"
+    default = "This changes how the account is reached. Please sign in again first."
+
+
+def own_account(request: Request, collection: Collection) -> Identity:
+    """The caller's account. Raises `Unauthenticated`, and `WrongCollection` when it is in another collection."""
+    identity = request.identity
+    if identity is None:
+        raise Unauthenticated
+    if identity.collection.id != collection.id:
+        raise WrongCollection(identity.collection.name)
+    return identity
+
+
+async def account_meant(request: Request, collection: Collection) -> Identity:
+    """The caller's account, or the one that a superuser names with `?record=ID`.
+
+    Raises what `own_account` raises, and `NotFound`.
+    """
+    named = request.query.get("record", "")
+    if not named or request.identity is None or not request.identity.is_superuser:
+        return own_account(request, collection)
+    engine = request.backend.engine
+    record = await find_record(engine.read, engine.dialect, collection, {"id": named})
+    if record is None:
+        raise NotFound
+    return Identity(collection, record)
+
+
+async def check_fresh(request: Request) -> None:
+    """Raise `SignInAgain` unless the caller signed in within the last ten minutes, and did so by themselves."""
+    if time.time() - await _signed_in_at(request) > FRESH_SECONDS:
+        raise SignInAgain
+
+
+async def _signed_in_at(request: Request) -> float:
+    header = request.header(b"authorization")
+    if not header:
+        return await session_began(request.backend.engine, session_value(request))
+    claims = read_claims(read_header(header.decode("latin-1")))
+    return float(claims.iat or 0) if claims else 0.0
+
+
+def session_of(request: Request) -> str:
+    """What the caller's session is kept under; empty for who came with a token."""
+    return "" if request.header(b"authorization") else session_key(session_value(request))

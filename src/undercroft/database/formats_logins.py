@@ -1,0 +1,28 @@
+"""Steps of the data format for ways to log in.
+
+These tables are the house's own and no collections: what is in them are keys, which no rule,
+filter, export or live update can lead to, and clients see no collection more than before.
+"""
+
+from __future__ import annotations
+
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Transaction
+from undercroft.database.formats_work import create_table
+
+_NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
+_COUNT_TYPE = "BIGINT NOT NULL DEFAULT 0"
+
+
+async def keep_passkeys(tx: Transaction, dialect: Dialect) -> None:
+    """Passkeys, and tickets: what counts once and for a while."""
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    owner = {"collection": text, "record": text}
+    columns = {"id": _NAME_TYPE, "kind": text, **owner, "data": text, "until": number}
+    await create_table(tx, dialect, "_tickets", columns)
+    await tx.run('CREATE INDEX "_tickets_until" ON "_tickets" ("until")')
+    texts = dict.fromkeys(("credential", "handle", "key", "name", "details"), text)
+    numbers = {"counter": _COUNT_TYPE, "created": number, "used": number}
+    await create_table(tx, dialect, "_passkeys", {"id": _NAME_TYPE, **owner, **texts, **numbers})
+    await tx.run('CREATE UNIQUE INDEX "_passkeys_credential" ON "_passkeys" ("credential")')
+    await tx.run('CREATE INDEX "_passkeys_owner" ON "_passkeys" ("collection", "record")')
