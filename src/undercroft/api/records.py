@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from asyncio import create_task, shield
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
@@ -28,17 +27,12 @@ from undercroft.records.attachments import DEFAULT_MAX_SIZE, upload_limits
 from undercroft.records.draft import Draft
 from undercroft.records.enrich import is_enriched, render, render_json
 from undercroft.records.host import Work
-from undercroft.records.judge import judge, refuse_view
-from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.judge import refuse_view
 from undercroft.records.read import guard, list_records, selected_columns, show_stored, view_record
-from undercroft.records.saving import involved, transact
-from undercroft.records.unit import Unit
-from undercroft.records.write import Writer
+from undercroft.records.saving import Deleting, Saving, delete_record, save_record
 
 MIB: Final = 1024 * 1024
 _DEFAULT_SIZES: Final = {"editor": 5 * MIB, "json": MIB}
-Also = Callable[[Transaction, Draft], Awaitable[None]]
-Beside = Callable[[Transaction], Awaitable[None]]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -99,7 +93,7 @@ async def _delete(request: Request, collection: Collection, mark: Mark | None) -
             await keep_answer(tx, access.dialect, mark, Answer(204, ""))
 
     first = condition.look if condition else None
-    await delete_record(request, access, Deleting(collection, record_id, first, also))
+    await delete_record(Work(request.backend, request), access, Deleting(collection, record_id, first, also))
     return no_content()
 
 
@@ -134,8 +128,8 @@ async def _save_and_show(request: Request, record_id: str | None, submitted: Bod
             await keep_answer(tx, access.dialect, mark, Answer(200, kept.decode()))
 
     body = await redeem(request, collection, submitted)
-    saving = Saving(collection, record_id, body, also, condition.look if condition else None)
-    draft = await save_record(request, access, saving)
+    saving = Saving(collection, record_id, body.data, body.files, also, condition.look if condition else None)
+    draft = await save_submitted(request, access, saving)
     shown = kept or _encode(await show_stored(access, collection, draft.columns(), expand))
     work = Work(request.backend, request)
     if expand or is_enriched(work, collection):
@@ -143,91 +137,21 @@ async def _save_and_show(request: Request, record_id: str | None, submitted: Bod
     return show_written(collection, shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """A record to be created (`record_id` None) or updated, with what was submitted for it.
-
-    `first` is done in the same transaction before the record is written, and `also` once it is; an
-    engine may run them again.
-    """
-
-    collection: Collection
-    record_id: str | None
-    body: Body
-    also: Also | None = None
-    first: Beside | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deleting:
-    """A record to be deleted; `first` and `also` are as in `Saving`."""
-
-    collection: Collection
-    record_id: str
-    first: Beside | None = None
-    also: Beside | None = None
-
-
-async def save_record(request: Request, access: Access, saving: Saving) -> Draft:
+async def save_submitted(request: Request, access: Access, saving: Saving) -> Draft:
     """Create or update a record as the caller of `access`; the record as it was stored.
 
-    The files of the body are gone from where they waited, however this ends.
+    Its files are gone from where they waited, however this ends.
     """
     work = _save(request, access, saving)
     # Files are put and taken back beside the database: that is finished also when the caller goes away.
-    return await (shield(create_task(work)) if saving.body.files else work)
+    return await (shield(create_task(work)) if saving.files else work)
 
 
 async def _save(request: Request, access: Access, saving: Saving) -> Draft:
-    body, record_id = saving.body, saving.record_id
     try:
-        guard(_action(record_id), saving.collection, access.scope)
-        desk = Desk(access, request.backend.passwords)
-        prepared = await prepare_write(desk, saving.collection, record_id, body.data, body.files)
-        return await _write(request, access, saving, prepared)
+        return await save_record(Work(request.backend, request), access, saving)
     finally:
-        await let_go(request, body.uploads)
-
-
-async def _write(request: Request, access: Access, saving: Saving, prepared: Prepared) -> Draft:
-    """One create or update in a transaction of its own; the record as it was stored."""
-    backend, collection, record_id = request.backend, saving.collection, saving.record_id
-
-    async def operation(transaction: Transaction, unit: Unit | None) -> Draft:
-        writer = Writer(access.through(transaction.run), transaction, unit)
-        if saving.first is not None:
-            await saving.first(transaction)
-        if record_id is None:
-            draft = await writer.create(collection, prepared)
-        else:
-            draft = await writer.update(collection, record_id, prepared)
-        if saving.also is not None:
-            await saving.also(transaction, draft)
-        return draft
-
-    work = Work(backend, request)
-    how = involved(work, (_action(record_id), collection))
-    if prepared.placed:
-        # What is wrong with the values may be put right by a hook.
-        await judge(access, collection, record_id, prepared, checks=how != "inside")
-    async with backend.filing.holding(prepared.placed):
-        return await transact(work, how, operation)
-
-
-async def delete_record(request: Request, access: Access, deleting: Deleting) -> None:
-    """Delete a record as the caller of `access`."""
-    guard("delete", deleting.collection, access.scope)
-
-    async def operation(transaction: Transaction, unit: Unit | None) -> None:
-        if deleting.first is not None:
-            await deleting.first(transaction)
-        writer = Writer(access.through(transaction.run), transaction, unit)
-        await writer.delete(deleting.collection, deleting.record_id)
-        if deleting.also is not None:
-            await deleting.also(transaction)
-
-    work = Work(request.backend, request)
-    await transact(work, involved(work, ("delete", deleting.collection)), operation)
+        await let_go(request, [upload for uploads in saving.files.values() for upload in uploads])
 
 
 def access_of(request: Request) -> Access:
@@ -254,7 +178,7 @@ def _action(record_id: str | None) -> Literal["create", "update"]:
 
 
 async def read_submission(request: Request, collection: Collection, record_id: str | None) -> Body:
-    """What was submitted for a create (`record_id` None) or update; its files wait for `save_record`.
+    """What was submitted for a create (`record_id` None) or update; its files wait for `save_submitted`.
 
     Who may not write at all is refused before a large body has come. Raises `SuperusersOnly`.
     """

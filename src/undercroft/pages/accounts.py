@@ -21,10 +21,10 @@ from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.throttle import Throttle
 from undercroft.pages.controls import Control
 from undercroft.pages.forms import Form, above
-from undercroft.pages.records import CollectionRecords
 from undercroft.pages.sessions import begin, end
 from undercroft.pages.submissions import QUERY, Descriptor, Failure, open_form, read_sent
 from undercroft.pages.templates import Templates
+from undercroft.records.reach import CollectionRecords
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest

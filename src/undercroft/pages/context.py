@@ -13,9 +13,10 @@ from undercroft.http.request import Request
 from undercroft.http.response import Header
 from undercroft.http.upload import Intake
 from undercroft.ids import random_text
-from undercroft.pages.records import Records
+from undercroft.pages.reach import PageReach
 from undercroft.pages.timing import Stopwatch
 from undercroft.query.scope import Identity
+from undercroft.records.reach import Records
 from undercroft.records.rows import PageRecord, record_of
 from undercroft.settings.settings import Meta
 
@@ -105,7 +106,7 @@ class PageRequest:
     @cached_property
     def records(self) -> Records:
         """The collections, read and written as the visitor."""
-        return Records(self.http, self.clock)
+        return Records(PageReach(self.http, self.clock))
 
     def become(self, identity: Identity | None) -> None:
         """Go on as somebody else, who has just signed in, or as a guest."""

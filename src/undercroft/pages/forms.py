@@ -23,10 +23,10 @@ from undercroft.collections.fields.relation import RelationField
 from undercroft.errors import Forbidden, Invalid, Problem, did_you_mean
 from undercroft.middleware.authenticate import session_value
 from undercroft.pages.controls import Attributes, Control, Option, can_fill_in, make_control
-from undercroft.pages.records import CollectionRecords
 from undercroft.pages.submissions import QUERY, TRAP, Descriptor, Failure
 from undercroft.pages.templates import Templates
 from undercroft.pages.typed import typed_values
+from undercroft.records.reach import CollectionRecords
 from undercroft.records.rows import PageRecord, collection_of_record, values_of
 
 if TYPE_CHECKING:

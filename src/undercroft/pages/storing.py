@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from undercroft.api.records import Also
 from undercroft.database.engine import Transaction
 from undercroft.mail.message import Letter, Mailbox, one_line
 from undercroft.mail.outbox import enqueue, seal
 from undercroft.records.draft import Draft
+from undercroft.records.saving import Also
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest

@@ -25,10 +25,12 @@ from undercroft.http.body import Body
 from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
+from undercroft.pages.reach import PageReach
 from undercroft.pages.sessions import begin
 from undercroft.pages.storing import storing_with
 from undercroft.pages.typed import Texts, read_typed
 from undercroft.query.scope import Identity
+from undercroft.records.reach import Records
 from undercroft.records.record import find_record
 from undercroft.records.rows import PageRecord, values_of
 
@@ -122,7 +124,8 @@ class Submissions:
                 raise TooQuick
         data = read_typed(collection, descriptor.fields, sent.texts)
         data |= _uploads(collection, descriptor, body) | dict(descriptor.preset)
-        record = await visit.records[collection.name].save(descriptor.record or None, data, storing_with(visit))
+        records = Records(PageReach(visit.http, visit.clock, also=storing_with(visit)))
+        record = await records[collection.name].save(descriptor.record or None, data)
         if descriptor.enters:
             await _enter(visit, collection, record.id)
         return _place(descriptor.then, record) or done_url(visit, sent.form)

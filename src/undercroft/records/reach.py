@@ -8,6 +8,7 @@ as whom and in which transaction, is said by a `Reach`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -51,6 +52,10 @@ class Reach(Protocol):
 
     @property
     def access(self) -> Access: ...
+
+    def working(self) -> AbstractContextManager[None]:
+        """What is done in its block is work on records, for those who count the time."""
+        ...
 
     async def save(self, collection: Collection, record_id: str | None, values: Values) -> Draft:
         """Create (`record_id` None) or update a record."""
@@ -164,12 +169,14 @@ class CollectionRecords:
 
     async def get(self, record_id: str, *, expand: str = "") -> PageRecord:
         """The record with that id. Raises `NotFound` when it is not there, or not for the caller."""
-        record: PageRecord = await view_record(self.reach.access, self.collection, record_id, expand)
+        with self.reach.working():
+            record: PageRecord = await view_record(self.reach.access, self.collection, record_id, expand)
         return record
 
     async def count(self, filter: str = "", **values: Bound) -> int:  # noqa: A002 - the word of the whole API
         """How many records may be listed."""
-        return await count_records(self.reach.access, self.collection, ListParams(filter=filter, values=values))
+        with self.reach.working():
+            return await count_records(self.reach.access, self.collection, ListParams(filter=filter, values=values))
 
     async def create(self, data: Mapping[str, Any] | None = None, /, **fields: Any) -> PageRecord:
         """A new record of these values; an `Upload` or a list of them is for a file field."""
@@ -181,16 +188,19 @@ class CollectionRecords:
 
     async def save(self, record_id: str | None, data: Mapping[str, Any]) -> PageRecord:
         """Create (`record_id` None) or update a record, and show it as the caller sees it."""
-        draft = await self.reach.save(self.collection, record_id, Values.of(data))
-        record: PageRecord = await show_stored(self.reach.access, self.collection, draft.columns())
+        with self.reach.working():
+            draft = await self.reach.save(self.collection, record_id, Values.of(data))
+            record: PageRecord = await show_stored(self.reach.access, self.collection, draft.columns())
         return record
 
     async def delete(self, record_id: str) -> None:
         """Delete a record."""
-        await self.reach.delete(self.collection, record_id)
+        with self.reach.working():
+            await self.reach.delete(self.collection, record_id)
 
     async def _list(self, params: ListParams) -> RecordPage:
-        found = await list_records(self.reach.access, self.collection, params)
+        with self.reach.working():
+            found = await list_records(self.reach.access, self.collection, params)
         return RecordPage(found.items, found.page, found.per_page, found.total_items, found.total_pages)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from undercroft.records.write import Writer
 T = TypeVar("T")
 Operation = Callable[[Transaction, Unit | None], Awaitable[T]]
 Also = Callable[[Transaction, Draft], Awaitable[None]]
+Beside = Callable[[Transaction], Awaitable[None]]
 _GRACE = 1.0  # seconds in which hooks that are stopped may clean up
 
 
@@ -44,7 +46,8 @@ _GRACE = 1.0  # seconds in which hooks that are stopped may clean up
 class Saving:
     """A record to be created (`record_id` None) or updated, with what was submitted for it.
 
-    `also` is done in the same transaction, once the record is written; an engine may run it again.
+    `first` is done in the same transaction before the record is written, and `also` once it
+    is; an engine may run them again.
     """
 
     collection: Collection
@@ -52,11 +55,22 @@ class Saving:
     data: Mapping[str, Any]
     files: Mapping[str, Sequence[Upload]] = field(default_factory=dict)
     also: Also | None = None
+    first: Beside | None = None
 
     @property
     def action(self) -> Action:
         """Whether it is a create or an update."""
         return "create" if self.record_id is None else "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """A record to be deleted; `first` and `also` are as in `Saving`."""
+
+    collection: Collection
+    record_id: str
+    first: Beside | None = None
+    also: Beside | None = None
 
 
 async def save_record(work: Work, access: Access, saving: Saving) -> Draft:
@@ -67,29 +81,36 @@ async def save_record(work: Work, access: Access, saving: Saving) -> Draft:
     return await _write(work, access, saving, prepared)
 
 
-async def delete_record(work: Work, access: Access, collection: Collection, record_id: str) -> None:
+async def delete_record(work: Work, access: Access, deleting: Deleting) -> None:
     """Delete a record as the caller of `access`."""
-    guard("delete", collection, access.scope)
+    guard("delete", deleting.collection, access.scope)
 
     async def operation(transaction: Transaction, unit: Unit | None) -> None:
-        await Writer(access.through(transaction.run), transaction, unit).delete(collection, record_id)
+        if deleting.first is not None:
+            await deleting.first(transaction)
+        writer = Writer(access.through(transaction.run), transaction, unit)
+        await writer.delete(deleting.collection, deleting.record_id)
+        if deleting.also is not None:
+            await deleting.also(transaction)
 
-    await transact(work, involved(work, ("delete", collection)), operation)
+    await transact(work, involved(work, ("delete", deleting.collection)), operation)
 
 
 async def _write(work: Work, access: Access, saving: Saving, prepared: Prepared) -> Draft:
     """One create or update in a transaction of its own; the record as it was stored."""
-    collection, record_id, also = saving.collection, saving.record_id, saving.also
+    collection, record_id = saving.collection, saving.record_id
     how = involved(work, (saving.action, collection))
 
     async def operation(transaction: Transaction, unit: Unit | None) -> Draft:
         writer = Writer(access.through(transaction.run), transaction, unit)
+        if saving.first is not None:
+            await saving.first(transaction)
         if record_id is None:
             draft = await writer.create(collection, prepared)
         else:
             draft = await writer.update(collection, record_id, prepared)
-        if also is not None:
-            await also(transaction, draft)
+        if saving.also is not None:
+            await saving.also(transaction, draft)
         return draft
 
     if prepared.placed:
@@ -206,7 +227,11 @@ class Outside:
 
     async def delete(self, collection: Collection, record_id: str) -> None:
         """Delete a record, in a transaction of its own."""
-        await delete_record(self.work, self.access, collection, record_id)
+        await delete_record(self.work, self.access, Deleting(collection, record_id))
+
+    def working(self) -> AbstractContextManager[None]:
+        """Nothing is counted."""
+        return nullcontext()
 
     def as_system(self) -> Outside:
         """The same, without any rule."""
