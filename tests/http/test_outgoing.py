@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from undercroft.http.calling import LARGEST, post
-from undercroft.http.outgoing import OutgoingFailed, OutgoingRefused, find_target
+from undercroft.http.calling import call, post
+from undercroft.http.outgoing import LARGEST, Call, OutgoingFailed, OutgoingRefused, find_target
 
 INSIDE = [
     *("127.0.0.1", "127.1", "127.0.1", "127.255.255.254", "2130706433", "0x7f000001", "0x7f.0.0.1", "0x7f.1"),
@@ -144,7 +144,61 @@ async def test_no_more_than_a_mebibyte_is_read(server):
     """Whoever answers without end is listened to for so long."""
     server.answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (3 * LARGEST)
 
-    assert len((await post(server.url, b"{}", {}, ["127.0.0.0/8"])).body) == LARGEST
+    reply = await post(server.url, b"{}", {}, ["127.0.0.0/8"])
+
+    assert (len(reply.body), reply.is_cut) == (LARGEST, True)
+
+
+async def test_all_that_may_be_read_is_not_cut(server):
+    """An answer of exactly as many bytes as are read is whole."""
+    server.answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 10
+
+    replies = [await call(Call(server.url, networks=["127.0.0.0/8"], largest=size)) for size in (9, 10)]
+
+    assert [(len(reply.body), reply.is_cut) for reply in replies] == [(9, True), (10, False)]
+
+
+def pointing(location):
+    return b"HTTP/1.1 302 Found\r\nLocation: " + location.encode() + b"\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_redirects_are_followed_when_asked(server):
+    """So many redirects are followed, and the next is the answer."""
+    server.answer = pointing("/elsewhere?a=1")
+    reply = await call(Call(server.url, networks=["127.0.0.0/8"], redirects=2))
+
+    assert (reply.number, len(server.asked)) == (302, 3)
+    assert server.asked[-1].startswith(b"GET /elsewhere?a=1 ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:{port}", "[::ffff:127.0.0.1]:{port}", "169.254.169.254"])
+async def test_redirects_lead_nowhere_inside(server, host):
+    """A redirect to another host is looked at as if no network had been named, and takes no header along."""
+    port = server.url.split(":")[2].split("/")[0]
+    server.answer = pointing("http://" + host.format(port=port) + "/in")
+    with pytest.raises(OutgoingRefused):
+        await call(Call(server.url, headers={"Authorization": "x"}, networks=["127.0.0.0/8"], redirects=3))
+
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "http://[::1", "javascript:alert(1)", "http://a:b@127.0.0.1/"]
+)
+async def test_redirects_to_no_url_are_refused(server, location):
+    """What is no URL is not followed."""
+    server.answer = pointing(location)
+    with pytest.raises(OutgoingRefused):
+        await call(Call(server.url, networks=["127.0.0.0/8"], redirects=3))
+
+
+async def test_the_next_address_is_tried(server, names):
+    """Where nobody answers at the first address of a name, the second is asked."""
+    names(["127.0.0.2", "127.0.0.1"])
+    reply = await call(Call(server.url.replace("127.0.0.1", "idp.example.com"), networks=["127.0.0.0/8"]))
+
+    assert reply.number == 204
+    assert b"\r\nHost: idp.example.com:" in server.asked[0]
 
 
 async def test_silence_is_waited_for_so_long(server, monkeypatch):

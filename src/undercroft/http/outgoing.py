@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from undercroft.errors import Problem
 from undercroft.http.addresses import Address, is_public
 
+LARGEST: Final = 1024 * 1024
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -35,19 +36,51 @@ class OutgoingFailed(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: the URL with an address in place of the name, and the name."""
+    """Where a request goes: the URL with an address in place of the name, for each it has, and the name."""
 
-    url: str
+    urls: Sequence[str]
     host: str
     name: str
+
+    @property
+    def url(self) -> str:
+        """The first of the URLs."""
+        return self.urls[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to another server.
+
+    `networks` are private ones that it may go to all the same, as `10.0.0.0/8`; a redirect that
+    leaves the host of `url` leaves them as well. At most `largest` bytes of the answer are read.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    networks: Sequence[str] = ()
+    largest: int = LARGEST
+    redirects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What another server answered: its number, and at most a mebibyte of its body."""
+    """What another server answered: its number, where it points to, and its body, which may be cut."""
 
     number: int
     body: bytes
+    location: str = ""
+    is_cut: bool = False
+
+
+class Caller(Protocol):
+    """What calls other servers: `http.calling.call` is one."""
+
+    async def __call__(self, asked: Call) -> Reply:
+        """What was answered, whatever it says. Raises `OutgoingRefused` and `OutgoingFailed`."""
+        ...
 
 
 async def find_target(url: str, networks: Sequence[str] = ()) -> Target:
@@ -64,12 +97,14 @@ async def find_target(url: str, networks: Sequence[str] = ()) -> Target:
     for address in addresses:
         if not (is_public(address) or any(address in network for network in allowed)):
             raise OutgoingRefused(f"{name[:200]!r} is at {address}, which is not on the internet.")
-    host = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    urls = [f"{parts.scheme}://{_shown(address)}:{port}{path}" for address in addresses]
     shown = f"[{name}]" if ":" in name else name
-    return Target(
-        f"{parts.scheme}://{host}:{port}{path}", shown if port in _PORTS.values() else f"{shown}:{port}", name
-    )
+    return Target(urls, shown if port in _PORTS.values() else f"{shown}:{port}", name)
+
+
+def _shown(address: Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 async def _resolve(name: str, port: int) -> list[Address]:
