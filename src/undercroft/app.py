@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from undercroft.api.dispatch import Edge, Site
 from undercroft.api.mail_events import CarrierWithHooks
@@ -53,6 +54,8 @@ from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
 from undercroft.settings.store import load_settings
 from undercroft.site_code import SiteCode
+
+_OWN_MACHINE: Final = ("127.0.0.0/8", "::1/128")
 
 
 async def open_backend(directory: Path, database: str = "", files: str = "") -> Backend:
@@ -157,6 +160,8 @@ class App:
     `mount`, `job` and `cron` add to them.
     `dev_url` is for development: where the developer sees the app. Mail is then kept, and shown there.
     `mail` carries letters away, whatever the settings say.
+    `outgoing_networks` are private ones that it may call into where what it calls is set over HTTP;
+    in development its own machine is one.
     """
 
     def __init__(
@@ -172,6 +177,7 @@ class App:
         site: SiteOptions | None = None,
         hooks: Path | str | None = None,
         hook_seconds: float = SECONDS,
+        outgoing_networks: Sequence[str] = (),
     ) -> None:
         self.directory = Path(directory)
         self._database = database
@@ -179,6 +185,7 @@ class App:
         self._cors = Cors(origins)
         self._is_shared = shared
         self._posting = _Posting(mail, dev_url)
+        self._networks = (*outgoing_networks, *(_OWN_MACHINE if dev_url else ()))
         self._site = site
         folder = Path(hooks) if hooks is not None else None
         self.code = SiteCode(folder, is_dev=bool(dev_url), seconds=hook_seconds)
@@ -248,7 +255,7 @@ class App:
                     opened = await _open_at(self.directory, self._database, self._files, self._posting)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
-                    self._backend = replace(self._backend, carrier=carrier)
+                    self._backend = replace(self._backend, carrier=carrier, outgoing_networks=self._networks)
                     self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Backend:
     """One running backend. `form_key` signs what is handed out in forms.
 
     `dev_url` is where a developer sees it, and empty where it is not run for one.
+    `outgoing_networks` are private ones that what is set over HTTP may lead into.
     """
 
     directory: Path
@@ -45,6 +47,7 @@ class Backend:
     errands: Errands
     live: Live
     dev_url: str = ""
+    outgoing_networks: Sequence[str] = ()
     hooks: Hooks = field(default_factory=Hooks)
     jobs: Jobs = field(default_factory=Jobs)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,7 @@ FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
 _FOLDERS: Final = ("dir", "pages", "public", "hooks")
 LOCAL_FILES: Final = "local"
+_LISTS: Final = ("origins", "outgoing_networks")
 _SECRETS: Final = ("s3_access_key", "s3_secret")  # only in the environment, and read where they are needed
 
 
@@ -36,6 +38,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `database` is the URL of a PostgreSQL database for the records; without one they
     are in SQLite, in `dir`. `files` is the URL of a bucket for uploaded files, or `local`
     for `dir`; without either the settings decide.
+
+    `outgoing_networks` are private ones that the server may call into where what it calls is
+    set over HTTP, as providers of OAuth2 are.
     """
 
     http: str = "127.0.0.1:8090"
@@ -53,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     index_fallback: bool = True
     server_timing: bool = False
     headers: dict[str, str] = {}
+    outgoing_networks: tuple[str, ...] = ()
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -84,6 +90,7 @@ def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, 
     parse_address(config.http)
     _check_database(config.database)
     _check_files(config.files)
+    _check_networks(config.outgoing_networks)
     return config
 
 
@@ -110,6 +117,14 @@ def _check_files(url: str) -> None:
         raise BadConfig(f"Files cannot be in {url[:80]!r}: write s3://BUCKET/PREFIX, or {LOCAL_FILES}.")
 
 
+def _check_networks(networks: Sequence[str]) -> None:
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise BadConfig(f"{network[:80]!r} is no network: write one as 10.1.0.0/16 or fd00::/8.") from error
+
+
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -132,7 +147,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith(PREFIX) or text == "":
             continue
         if name in Config.__struct_fields__:
-            options[name] = [part.strip() for part in text.split(",")] if name == "origins" else text
+            options[name] = [part.strip() for part in text.split(",")] if name in _LISTS else text
         elif name not in _SECRETS and (near := get_close_matches(name, Config.__struct_fields__, 1)):
             raise BadConfig(f"{variable} is no option. Did you mean {PREFIX}{near[0].upper()}?")
     return options

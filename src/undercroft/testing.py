@@ -296,6 +296,7 @@ async def client(
     *,
     hooks: Path | str | None = None,
     sends_mail: bool = False,
+    outgoing_networks: Sequence[str] = (),
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
@@ -303,7 +304,7 @@ async def client(
     `files` that of a bucket, in place of a folder in it. `site` is the folder of a site,
     or where its pages and static files are. Letters are kept in `letters`, unless it
     really `sends_mail`, as the settings say. `hooks` is the folder of its hooks, that of
-    the site if it has one.
+    the site if it has one. `outgoing_networks` are private ones that providers of OAuth2 may be in.
     """
     if isinstance(site, Path | str):
         hooks = Path(site) / "hooks" if hooks is None else hooks
@@ -311,7 +312,15 @@ async def client(
     with TemporaryDirectory(prefix="undercroft-") as temporary:
         letterbox = Letterbox()
         mail = None if sends_mail else letterbox
-        app = App(directory or temporary, database=database, files=files, site=site, mail=mail, hooks=hooks)
+        app = App(
+            directory or temporary,
+            database=database,
+            files=files,
+            site=site,
+            mail=mail,
+            hooks=hooks,
+            outgoing_networks=outgoing_networks,
+        )
         await app.start()
         try:
             yield TestClient(app, letterbox)

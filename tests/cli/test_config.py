@@ -30,10 +30,16 @@ def test_folders(tmp_path):
 
 
 def test_lists_in_the_environment(tmp_path):
-    """Origins are parted by commas."""
-    environment = {"UNDERCROFT_ORIGINS": "https://a.example, https://b.example"}
+    """Origins and networks are parted by commas."""
+    environment = {
+        "UNDERCROFT_ORIGINS": "https://a.example, https://b.example",
+        "UNDERCROFT_OUTGOING_NETWORKS": "10.1.0.0/16, fd00::/8",
+    }
 
-    assert load_config(tmp_path, {}, environment).origins == ("https://a.example", "https://b.example")
+    config = load_config(tmp_path, {}, environment)
+
+    assert config.origins == ("https://a.example", "https://b.example")
+    assert config.outgoing_networks == ("10.1.0.0/16", "fd00::/8")
 
 
 def test_variables_of_others_are_ignored(tmp_path):
@@ -59,6 +65,8 @@ def test_keys_are_no_options(tmp_path):
         ("", {"UNDERCROFT_WORKERS": "x"}, ["workers", "environment"]),
         ("", {"UNDERCROFT_HTTP": "8090"}, ["HOST:PORT"]),
         ("files = 'gs://x'", {}, ["gs://x", "s3://BUCKET", "local"]),
+        ("outgoing_networks = ['10.0.0.1/8']", {}, ["10.0.0.1/8", "10.1.0.0/16"]),
+        ("", {"UNDERCROFT_OUTGOING_NETWORKS": "localhost"}, ["localhost", "10.1.0.0/16"]),
     ],
 )
 def test_refused(tmp_path, file, environment, words):

@@ -77,6 +77,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         site=SiteOptions.of(config),
         hooks=Path(config.hooks),
         hook_seconds=config.hook_seconds,
+        outgoing_networks=config.outgoing_networks,
     )
     await app.start()
     if app.code.is_there:
