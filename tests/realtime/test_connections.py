@@ -192,3 +192,25 @@ async def test_one_client_can_be_told_something(board):
         event = await listener.event()
 
     assert (event.name, event.json) == ("@oauth2", {"code": "c"})
+
+
+async def test_one_client_can_be_told_something_once(board):
+    """After the last word it listens to the topic no more, and to its others as before."""
+    live = board.client.backend.live
+    async with board.client.listen("@oauth2", "notes/*") as listener:
+        told = [await live.say(listener.client_id, "@oauth2", b'{"code":"c"}', is_last=True) for _ in range(2)]
+        events = [await listener.event()]
+        note = await board.add()
+        events.append(await listener.event())
+
+    assert told == [True, False]
+    assert [event.json.get("code") or event.json["record"]["id"] for event in events] == ["c", note["id"]]
+
+
+async def test_only_who_is_at_an_address_can_be_told(board):
+    """What is for somebody at one address is not told to who listens from another, and is not used up by it."""
+    live = board.client.backend.live
+    async with board.client.listen("@oauth2") as listener:
+        tell = {"client_id": listener.client_id, "topic": "@oauth2", "data": b"{}", "is_last": True}
+        assert not await live.say(**tell, only_at="203.0.113.9")
+        assert await live.say(**tell, only_at="127.0.0.1")

@@ -85,7 +85,9 @@ async def test_one_client_can_be_told_something_from_elsewhere(pair):
     """As a log-in needs whose answer comes to another process."""
     first, second, _ = pair
     async with first.listen("@oauth2") as listener:
-        assert await second.backend.live.say(listener.client_id, "@oauth2", b'{"code":"c"}')
+        say, whom = second.backend.live.say, (listener.client_id, "@oauth2", b'{"code":"c"}')
+        assert not await say(*whom, only_at="203.0.113.9")
+        assert [await say(*whom, only_at="127.0.0.1", is_last=True) for _ in range(2)] == [True, False]
         assert (await listener.event()).json == {"code": "c"}
 
 

@@ -13,7 +13,8 @@ from undercroft.errors import Unavailable
 from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.query.scope import Identity
 from undercroft.realtime.client import Client, Ending
-from undercroft.realtime.topics import EVERY, Place, Topic
+from undercroft.realtime.neighbours import Said
+from undercroft.realtime.topics import EVERY, Place, Topic, parse_topic
 from undercroft.records.record import find_record
 
 MOST_CLIENTS: Final = 12_000
@@ -143,6 +144,17 @@ class Broker:
                 group.clients[client] = None
                 found.setdefault(topic.place, []).append(group)
         client.groups = found
+
+    def say(self, client_id: str, said: Said) -> bool:
+        """Have one client told something; whether it is there and listens to that."""
+        client = self.clients.get(client_id)
+        if client is None or (said.address and client.address != said.address):
+            return False
+        is_told = client.say(said.topic, bytes(said.data))
+        if is_told and said.is_last:
+            rest = client.topics - {said.topic}
+            self.place(client, {text: parse_topic(text) for text in rest}, client.account)
+        return is_told
 
     def groups_at(self, collection: Collection, record_id: str) -> Iterator[Group]:
         """Those who may hear of a change of a record."""

@@ -132,20 +132,19 @@ class Live:
         elif problem := problem_of(await self._neighbours.pass_on(owner, client_id, write_down(wish))):
             raise problem
 
-    async def say(self, client_id: str, topic: str, data: bytes) -> bool:
-        """Tell one client JSON under a topic; whether it is there and listens to that.
+    async def say(self, client_id: str, topic: str, data: bytes, *, only_at: str = "", is_last: bool = False) -> bool:
+        """Tell one client JSON under a topic; whether it is there, at that address, and listens to that.
 
-        Raises `NoAnswer`.
+        After the last one it listens to the topic no more. Raises `NoAnswer`.
         """
-        owner = client_id[: len(self.broker.owner)]
+        owner, said = client_id[: len(self.broker.owner)], Said(topic, Raw(data), only_at, is_last)
         if self._neighbours is None or owner == self.broker.owner:
-            client = self.broker.clients.get(client_id)
-            return client is not None and client.say(topic, data)
-        return await self._neighbours.pass_on(owner, client_id, Said(topic, Raw(data))) == FULFILLED
+            return self.broker.say(client_id, said)
+        return await self._neighbours.pass_on(owner, client_id, said) == FULFILLED
 
     async def _answer(self, client_id: str, asked: Asked | Said) -> str:
         if isinstance(asked, Said):
-            return FULFILLED if await self.say(client_id, asked.topic, bytes(asked.data)) else UnknownClient.code
+            return FULFILLED if self.broker.say(client_id, asked) else UnknownClient.code
         wish = await read_back(self._engine, await self._catch_up(), asked)
         try:
             await self._fulfil(client_id, wish)

@@ -34,10 +34,15 @@ class NoAnswer(Unavailable):
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
-    """A message for a client of another process: JSON under a topic."""
+    """A message for a client of another process: JSON under a topic.
+
+    It is only for a client at an address, if there is one; the last is followed by no other under its topic.
+    """
 
     topic: str
     data: msgspec.Raw
+    address: str = ""
+    is_last: bool = False
 
 
 class Asked(msgspec.Struct, frozen=True, tag=True):
