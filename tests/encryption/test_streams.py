@@ -10,7 +10,15 @@ import pytest
 
 from undercroft.encryption.failures import BadKeySet, DecryptionFailed
 from undercroft.encryption.lifecycle import new_set
-from undercroft.encryption.streams import HEADER_BYTES, SEGMENT, StreamOpener, StreamSealer, plain_size, sealed_size
+from undercroft.encryption.streams import (
+    HEADER_BYTES,
+    SEGMENT,
+    StreamFinished,
+    StreamOpener,
+    StreamSealer,
+    plain_size,
+    sealed_size,
+)
 
 FIRST = SEGMENT - 16 - HEADER_BYTES
 ROOM = SEGMENT - 16
@@ -90,6 +98,18 @@ def test_little_is_held_back(key):
 
         assert fed - sealed < SEGMENT + 10_000
         assert sealed - opened < SEGMENT + 10_000
+
+
+def test_end_is_the_end(key):
+    """A stream that was finished cannot be gone on with, since its nonces would be used again."""
+    sealer = StreamSealer(key, b"x")
+    sealer.feed(b"x")
+    sealer.finish()
+
+    with pytest.raises(StreamFinished):
+        sealer.finish()
+    with pytest.raises(StreamFinished):
+        sealer.feed(b"x")
 
 
 def test_no_two_are_alike(key):

@@ -29,6 +29,10 @@ _SALT: Final = 32
 _NONCE_START: Final = 7
 
 
+class StreamFinished(RuntimeError):
+    """A stream is to be gone on with after its end, where its nonces would be used again."""
+
+
 class StreamSealer:
     """Seals one stream: `feed` it pieces, then `finish`; what both give is the sealed stream.
 
@@ -42,9 +46,11 @@ class StreamSealer:
         self._room = _ROOM - HEADER_BYTES
         self._waiting = bytearray()
         self._ready = self.header
+        self._is_finished = False
 
     def feed(self, piece: bytes) -> bytes:
-        """What can be written after this piece has come; often nothing."""
+        """What can be written after this piece has come; often nothing. Raises `StreamFinished`."""
+        self._refuse_more()
         ready, self._ready = [self._ready], b""
         self._waiting += piece
         # A full segment waits for one more byte: it may be the last, which is sealed in its own way.
@@ -56,8 +62,14 @@ class StreamSealer:
         return b"".join(ready)
 
     def finish(self) -> bytes:
-        """The rest of the sealed stream."""
+        """The rest of the sealed stream. Raises `StreamFinished` if that was given already."""
+        self._refuse_more()
+        self._is_finished = True
         return self._ready + self._segments.seal(self._number, bytes(self._waiting), is_last=True)
+
+    def _refuse_more(self) -> None:
+        if self._is_finished:
+            raise StreamFinished
 
 
 class StreamOpener:
