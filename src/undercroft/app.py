@@ -20,6 +20,7 @@ from undercroft.backend import Backend
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
 from undercroft.company import Company
+from undercroft.config import load_environment
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.lock import DataLock, lock_directory
 from undercroft.database.migrations import migrate
@@ -36,9 +37,13 @@ from undercroft.files.staging import Staging
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import SECONDS
+from undercroft.http.calling import post
 from undercroft.http.request import Message, Receive, Send
 from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.jobs.webhook import WebhookDecorator
+from undercroft.keys.opening import open_keyring, unlock_root
+from undercroft.keys.options import RootOptions, choose_root
+from undercroft.keys.ring import STALE
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -58,14 +63,33 @@ from undercroft.site_code import SiteCode
 _OWN_MACHINE: Final = ("127.0.0.0/8", "::1/128")
 
 
-async def open_backend(directory: Path, database: str = "", files: str = "") -> Backend:
+async def open_backend(
+    directory: Path, database: str = "", files: str = "", root: RootOptions | None = None
+) -> Backend:
     """Everything a data directory and its database hold, ready for use, brought up to this program's format.
 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
     `files` is the URL of a bucket, or `local`; without either the settings say where files are.
+    `root` says where the root key is, instead of the environment; while it cannot be had, the key ring is locked.
     """
-    backend, _ = await _open_at(directory, database, files, _Posting())
+    place = _Place(directory, database, files, root or root_of_environment())
+    backend, _ = await _open_at(place, _Posting())
     return backend
+
+
+def root_of_environment() -> RootOptions:
+    """Where the root key is by the environment alone, for those who read no configuration."""
+    return RootOptions.of(load_environment(os.environ), os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the data are, and the root key."""
+
+    directory: Path
+    database: str
+    files: str
+    root: RootOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +105,28 @@ class _Posting:
         return FolderCarrier(directory / FOLDER, self.dev_url) if self.dev_url else SettingsCarrier(settings)
 
 
-async def _open_at(directory: Path, database: str, files: str, posting: _Posting) -> tuple[Backend, int]:
+async def _open_at(place: _Place, posting: _Posting) -> tuple[Backend, int]:
     """A backend, and the position in the change log that its settings are at least as new as."""
+    directory, root = place.directory, choose_root(place.root, place.directory, post)
     _make_directory(directory)
-    engine = await open_engine(directory, database)
+    engine = await open_engine(directory, place.database)
     try:
         await refuse_unfinished(engine.read, engine.dialect)
+        unlocked = await unlock_root(engine, root)  # before anything is written
         await migrate(engine, SYSTEM_MIGRATIONS)
+        keyring = await open_keyring(engine, root, unlocked)
+        engine.knowledge = dict.fromkeys(STALE, keyring)
         await ensure_system_collections(engine)
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
-        store = open_files(files, directory, os.environ, lambda: find_bucket(settings.current.s3))
+        store = open_files(place.files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         filing = Filing(engine, store)
         engine.listeners[DOOMED] = filing.sweep_soon
         catalogs, plans = CatalogHolder(await load_catalog(engine)), Plans(engine.dialect)
         backend = Backend(
             directory=directory,
             engine=engine,
+            keyring=keyring,
             catalogs=catalogs,
             settings_holder=settings,
             passwords=PasswordPool(),
@@ -162,6 +191,7 @@ class App:
     `mail` carries letters away, whatever the settings say.
     `outgoing_networks` are private ones that it may call into where what it calls is set over HTTP;
     in development its own machine is one.
+    `root` says where the root key of encryption is; without it the environment does, or it is in the directory.
     """
 
     def __init__(
@@ -178,10 +208,10 @@ class App:
         hooks: Path | str | None = None,
         hook_seconds: float = SECONDS,
         outgoing_networks: Sequence[str] = (),
+        root: RootOptions | None = None,
     ) -> None:
         self.directory = Path(directory)
-        self._database = database
-        self._files = files
+        self._place = _Place(self.directory, database, files, root or root_of_environment())
         self._cors = Cors(origins)
         self._is_shared = shared
         self._posting = _Posting(mail, dev_url)
@@ -252,7 +282,7 @@ class App:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    opened = await _open_at(self.directory, self._database, self._files, self._posting)
+                    opened = await _open_at(self._place, self._posting)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
                     self._backend = replace(self._backend, carrier=carrier, outgoing_networks=self._networks)

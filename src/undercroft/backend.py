@@ -16,6 +16,7 @@ from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import Hooks
 from undercroft.jobs.declare import Jobs
+from undercroft.keys.ring import Keyring
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
@@ -33,6 +34,7 @@ class Backend:
 
     directory: Path
     engine: Engine
+    keyring: Keyring
     catalogs: CatalogHolder
     settings_holder: SettingsHolder
     passwords: PasswordPool

@@ -16,9 +16,14 @@ from undercroft.errors import Problem, did_you_mean
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
 _FOLDERS: Final = ("dir", "pages", "public", "hooks")
+_FILES: Final = ("root_key_file", "root_passphrase_file", "root_age_identity", "root_transit_token_file")
 LOCAL_FILES: Final = "local"
 _LISTS: Final = ("origins", "outgoing_networks")
-_SECRETS: Final = ("s3_access_key", "s3_secret")  # only in the environment, and read where they are needed
+_SECRETS: Final = (  # only in the environment, and read where they are needed
+    *("s3_access_key", "s3_secret"),
+    *("root_key", "root_passphrase", "root_transit_token"),
+    *("new_root_key", "new_root_passphrase", "new_root_transit_token"),
+)
 
 
 class BadConfig(Problem):
@@ -41,6 +46,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `outgoing_networks` are private ones that the server may call into where what it calls is
     set over HTTP, as providers of OAuth2 are.
+
+    The `root_` options say where the root key is, which encryption hangs on: in a file, stretched from a
+    passphrase, under an age identity or a key of a transit service; `dir` has it otherwise. What it has
+    opened is used for `root_cache_seconds` while a transit service is away. With `serve_locked` what is
+    not encrypted is served while that is away at start.
     """
 
     http: str = "127.0.0.1:8090"
@@ -59,6 +69,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     server_timing: bool = False
     headers: dict[str, str] = {}
     outgoing_networks: tuple[str, ...] = ()
+    root_key_file: str = ""
+    root_passphrase_file: str = ""
+    root_passphrase_ask: bool = False
+    root_age_identity: str = ""
+    root_transit_url: str = ""
+    root_transit_key: str = "undercroft"
+    root_transit_mount: str = "transit"
+    root_transit_namespace: str = ""
+    root_transit_token_file: str = ""
+    root_cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)] = 3600.0
+    serve_locked: bool = False
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -92,6 +113,13 @@ def load_config(site: Path, flags: Mapping[str, Any], environment: Mapping[str, 
     _check_files(config.files)
     _check_networks(config.outgoing_networks)
     return config
+
+
+def load_environment(environment: Mapping[str, str]) -> Config:
+    """The options of the environment alone. Raises `BadConfig`."""
+    options = _read_environment(environment)
+    _check(options, "the environment")
+    return msgspec.convert(options, Config, strict=False)
 
 
 def parse_address(text: str) -> Address:
@@ -135,8 +163,12 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _rooted(options: dict[str, Any], site: Path) -> dict[str, Any]:
-    folders = {name: str(site / options[name]) for name in _FOLDERS if isinstance(options.get(name), str)}
+    folders = {name: str(site / options[name]) for name in (*_FOLDERS, *_FILES) if _is_path(options.get(name))}
     return options | folders
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:

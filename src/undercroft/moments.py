@@ -213,7 +213,7 @@ class On(Moments):
         MailerSend,
         "Whenever a letter is about to be handed to the mail server, once for each recipient and each attempt, in the "
         "process that sends it. The names are kinds of letters: `verification`, `password-reset`, `email-change`, "
-        "`otp`, `login-alert`, `account-change`, `hook`.",
+        "`otp`, `login-alert`, `new-way-in`, `hook`.",
     )
 
     records_list_request = TaggedMoment(
@@ -279,16 +279,6 @@ class On(Moments):
     record_auth_with_passkey_request = TaggedMoment(
         RequestEvent,
         "Around `POST …/auth-with-passkey`.",
-    )
-
-    record_confirm_totp_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/confirm-totp`; after `next()` the account is asked for codes.",
-    )
-
-    record_auth_with_totp_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/auth-with-totp`.",
     )
 
     record_request_verification_request = TaggedMoment(

@@ -30,6 +30,7 @@ from undercroft.backend import Backend
 from undercroft.config import load_config
 from undercroft.http.request import Message
 from undercroft.ids import random_text
+from undercroft.keys.options import RootOptions
 from undercroft.mail.carrier import Posted
 from undercroft.pages.options import SiteOptions
 
@@ -297,6 +298,7 @@ async def client(
     hooks: Path | str | None = None,
     sends_mail: bool = False,
     outgoing_networks: Sequence[str] = (),
+    root: RootOptions | None = None,
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
@@ -305,6 +307,7 @@ async def client(
     or where its pages and static files are. Letters are kept in `letters`, unless it
     really `sends_mail`, as the settings say. `hooks` is the folder of its hooks, that of
     the site if it has one. `outgoing_networks` are private ones that providers of OAuth2 may be in.
+    `root` says where the root key is, if not in the directory.
     """
     if isinstance(site, Path | str):
         hooks = Path(site) / "hooks" if hooks is None else hooks
@@ -320,6 +323,7 @@ async def client(
             mail=mail,
             hooks=hooks,
             outgoing_networks=outgoing_networks,
+            root=root,
         )
         await app.start()
         try:

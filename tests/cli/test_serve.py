@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import stat
 import time
 from pathlib import Path
 
@@ -198,3 +199,18 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_the_root_key_is_told_of_once(tmp_path, port):
+    """The first server says where it is and what hangs on it; the file is for its owner alone."""
+    told = []
+    run("superuser", "upsert", "a@example.com", "a-long-password", "--dir", "data", folder=tmp_path)
+    for _ in range(2):
+        with serving(port, folder=tmp_path) as server:
+            server.terminate()
+            told.append(server.communicate()[0])
+
+    file = tmp_path / "data" / "root.key"
+    assert f"The root key of this server is {Path('data/root.key')}" in told[0]
+    assert "root key" not in told[1]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

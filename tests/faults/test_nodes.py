@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from roots import SHARED
 
 from undercroft import testing
 
@@ -18,7 +19,10 @@ POSTS = "/api/collections/posts"
 async def nodes(tmp_path, postgres, postgres_furnished):
     """Two nodes and a superuser's token; `posts` is open to all, its names are unique."""
     url = postgres.database(postgres_furnished)
-    async with testing.client(tmp_path / "one", url) as one, testing.client(tmp_path / "other", url) as other:
+    async with (
+        testing.client(tmp_path / "one", url, root=SHARED) as one,
+        testing.client(tmp_path / "other", url, root=SHARED) as other,
+    ):
         token = await one.superuser()
         indexes = ["CREATE UNIQUE INDEX one_name ON posts (name)"]
         body = {"name": "posts", "type": "base", "fields": FIELDS, "indexes": indexes, **OPEN}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from postgres import in_thread
+from roots import carry_root
 
 from undercroft import testing
 from undercroft.cli import move as cli
@@ -239,7 +240,9 @@ def quoted(name):
 
 
 def open_backend(target, tmp_path):
-    return testing.client(target.name) if target.is_file else testing.client(tmp_path / "files", target.name)
+    folder = Path(target.name) if target.is_file else tmp_path / "files"
+    carry_root(tmp_path / "data", folder)
+    return testing.client(folder, "" if target.is_file else target.name)
 
 
 async def start_server_on(target, tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from network import free_port
 from program import run, serving
+from roots import carry_root
 from servers import PASSWORD, ROOT
 from workers import Line, line_to_each
 
@@ -27,6 +28,7 @@ def workers(folder: Path, count: int) -> Iterator[list[Line]]:
 def nodes(folder: Path, database: str) -> Iterator[list[Line]]:
     """A line to each of two nodes on one PostgreSQL database."""
     make_root("--dir", "first", "--database", database, folder=folder)
+    carry_root(folder / "first", folder / "second")
     with contextlib.ExitStack() as stack:
         ports = []
         for name in ("first", "second"):

@@ -16,9 +16,9 @@ from hashlib import sha256
 from typing import Final
 
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.params import load_param, save_param
 from undercroft.errors import Forbidden
 from undercroft.ids import random_text
-from undercroft.settings.params import load_param, save_param
 
 LIFETIME: Final = 12 * 3600  # seconds
 _PARAM: Final = "formKey"

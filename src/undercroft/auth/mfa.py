@@ -14,10 +14,8 @@ from undercroft.ids import record_id
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
 
-Method = Literal["password", "oauth2", "otp", "passkey", "totp"]
+Method = Literal["password", "oauth2", "otp", "passkey"]
 KEPT: Final = "_mfas"
-STRONG: Final = frozenset({"passkey", "totp"})
-"""What whoever reads an account's mail does not have."""
 
 
 class MfaRefused(BadRequest):
@@ -25,13 +23,6 @@ class MfaRefused(BadRequest):
 
     code = "mfa_refused"
     default = "Invalid or expired MFA session."
-
-
-class WeakFactor(BadRequest):
-    """Who has an authenticator app is not let in by a password and a letter alone."""
-
-    code = "weak_factor"
-    default = "The account asks for a code of its authenticator app, or for a passkey."
 
 
 class SameMethod(BadRequest):
@@ -62,13 +53,8 @@ async def find_first_half(backend: WithRecords, collection: Collection, mfa_id: 
     return Identity(collection, record)
 
 
-async def finish_mfa(
-    backend: WithRecords, account: Identity, method: Method, mfa_id: str, *, asks_for_strong: bool = False
-) -> None:
-    """Use up the first half of a log-in by the second, one of which must be strong where that is asked for.
-
-    Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
-    """
+async def finish_mfa(backend: WithRecords, account: Identity, method: Method, mfa_id: str) -> None:
+    """Use up the first half of a log-in by the second. Raises `MfaRefused` and `SameMethod`."""
     dialect, home = backend.engine.dialect, backend.catalog.collection(KEPT)
     seconds = (account.collection.auth or AuthOptions()).mfa.duration
 
@@ -82,8 +68,6 @@ async def finish_mfa(
             raise MfaRefused
         if kept["method"] == method:
             raise SameMethod
-        if asks_for_strong and STRONG.isdisjoint((kept["method"], method)):
-            raise WeakFactor
         await drop(backend, tx, KEPT, kept)
 
     await backend.engine.write(finish)

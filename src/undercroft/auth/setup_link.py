@@ -14,9 +14,9 @@ from typing import Any, Final
 from undercroft.auth.superusers import WithRecords, create_superuser
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.params import delete_param, load_param, save_param
 from undercroft.errors import NotFound
 from undercroft.ids import random_text
-from undercroft.settings.params import delete_param, load_param, save_param
 
 PARAM: Final = "setupLink"
 SECONDS: Final = 30 * 60

@@ -8,6 +8,7 @@ from undercroft import __version__
 from undercroft.auth.setup_link import SECONDS, make_link, needs_setup
 from undercroft.backend import Backend
 from undercroft.config import Address
+from undercroft.keys.opening import load_warning
 from undercroft.pages.options import SiteOptions
 
 
@@ -17,6 +18,9 @@ async def announce(backend: Backend, address: Address, site: SiteOptions) -> Non
     click.echo(f"Undercroft {__version__} serves {url}/api/ from {folder}")
     if site.is_there:
         click.echo(f"Its site is at {url}/ from {site.folder.absolute()}")
+    warning = await load_warning(backend.engine, backend.keyring.root)
+    if warning:
+        click.echo(f"\n{warning}")
     if not await needs_setup(backend):
         return
     token = await make_link(backend.engine)

@@ -14,6 +14,7 @@ import click
 
 from undercroft.app import close_backend, open_backend
 from undercroft.backend import Backend
+from undercroft.cli.roots import root_of
 from undercroft.collections.collection import Collection
 from undercroft.config import Config, load_config
 from undercroft.database.sqlite import FILE_NAME
@@ -60,7 +61,7 @@ async def open_data(place: Place) -> AsyncIterator[Backend]:
     folder = Path(config.dir)
     if not config.database and not (folder / FILE_NAME).exists():
         raise NoData(f"There is no data in {folder}: start a server there first, or name another folder with --dir.")
-    backend = await open_backend(folder, config.database, config.files)
+    backend = await open_backend(folder, config.database, config.files, root_of(config))
     try:
         yield backend
     finally:

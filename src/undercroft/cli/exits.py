@@ -22,6 +22,10 @@ CODES: Final[Mapping[str, int]] = {
     "move_unfinished": 12,
     "database_in_use": 13,
     "bad_bucket": 2,
+    "missing_age": 11,
+    "wrong_root": 78,
+    "root_missing": 78,
+    "bad_root": 78,
     "missing_s3_client": 11,
     "files_still_in_use": 13,
 }

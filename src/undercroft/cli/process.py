@@ -18,6 +18,7 @@ from granian.server.embed import Server
 from undercroft.app import App
 from undercroft.cli.announce import announce
 from undercroft.cli.listen import BACKLOG, CannotListen
+from undercroft.cli.roots import root_of
 from undercroft.cli.stopping import on_parent, on_signals
 from undercroft.config import Address, Config
 from undercroft.pages.options import SiteOptions
@@ -78,6 +79,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         hooks=Path(config.hooks),
         hook_seconds=config.hook_seconds,
         outgoing_networks=config.outgoing_networks,
+        root=root_of(config),
     )
     await app.start()
     if app.code.is_there:

@@ -11,6 +11,7 @@ import click
 
 from undercroft.cli.listen import address_of, listen
 from undercroft.cli.process import run_process
+from undercroft.cli.roots import root_flags
 from undercroft.cli.workers import run_workers
 from undercroft.config import Config, load_config, parse_address
 
@@ -30,6 +31,9 @@ def _split(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--dev/--no-dev", default=None, help="Show more on the terminal: every request, and more about errors.")
 @click.option("--origins", metavar="LIST", callback=_split, help="Origins that may read answers [default: *].")
 @click.option("--access-log/--no-access-log", default=None, help="Write a line about every request to stderr.")
+@root_flags
+@click.option("--root-cache-seconds", type=float, help="How long keys are good while that is away [default: 3600].")
+@click.option("--serve-locked/--no-serve-locked", default=None, help="Serve what is not encrypted without it, too.")
 def command(site: Path, **flags: Any) -> None:
     """Serve the site in the folder SITE.
 
@@ -42,7 +46,8 @@ def command(site: Path, **flags: Any) -> None:
       undercroft serve mysite --http 0.0.0.0:80 --workers 4
       undercroft serve --dir /srv/data --origins https://app.example.com,https://*.example.org
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
-    sys.exit(serve(load_config(site, flags, os.environ)))
+    told = {name: str(flag) if isinstance(flag, Path) else flag for name, flag in flags.items()}
+    sys.exit(serve(load_config(site, told, os.environ)))
 
 
 def serve(config: Config) -> int:

@@ -31,6 +31,7 @@ from undercroft.cli.announce import announce
 from undercroft.cli.fork import fork
 from undercroft.cli.listen import listen_beside
 from undercroft.cli.process import DRAIN_SECONDS, run_process
+from undercroft.cli.roots import root_of
 from undercroft.cli.stopping import INTERRUPTED
 from undercroft.config import Address, Config
 from undercroft.database.lock import DataLock, lock_directory
@@ -51,7 +52,7 @@ def run_workers(config: Config, address: Address) -> int:
 
 async def _open_once(config: Config, address: Address) -> int:
     """Bring the data to this program's format, and say where the server is."""
-    backend = await open_backend(Path(config.dir), config.database)
+    backend = await open_backend(Path(config.dir), config.database, root=root_of(config))
     try:
         if not backend.engine.is_networked:
             await backend.filing.recover()

@@ -13,13 +13,13 @@ durable. Work that must await something else in between uses `transaction`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.wakeup import Wakeup
-from undercroft.errors import BadRequest, Unavailable
+from undercroft.errors import BadRequest, Problem, Unavailable
 
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
@@ -106,17 +106,28 @@ Operation = Callable[[Transaction], Awaitable[T]]
 Listeners = dict[str, Callable[[], None]]
 
 
+class Knowledge(Protocol):
+    """What this process knows by heart, and others may have changed; `version` grows when it is brought up to date."""
+
+    @property
+    def version(self) -> int: ...
+
+    async def refresh(self) -> None: ...
+
+
 class Engine(Protocol):
     """One open database.
 
     `is_networked` says that servers on other machines may use it too. `listeners` has
     for a kind of change what is called on the event loop after a commit that announced
-    it; whoever composes the program puts it there.
+    it; `knowledge` has for a kind of problem what may have been too old when an operation
+    raised it. Whoever composes the program puts them there.
     """
 
     dialect: Dialect
     is_networked: bool
     listeners: Listeners
+    knowledge: Mapping[type[Problem], Knowledge]
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
@@ -128,7 +139,8 @@ class Engine(Protocol):
         With `alone` no other write runs beside it, in any process: its entry in the
         change log comes behind all that anybody could read before. An engine that met a
         conflict undoes the operation and runs it again, so it must be able to begin
-        anew. Raises what the operation raises, and `WriteQueueFull`.
+        anew; so does one whose operation found that what it knew by heart was too old,
+        once. Raises what the operation raises, and `WriteQueueFull`.
         """
         ...
 

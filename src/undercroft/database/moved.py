@@ -143,20 +143,36 @@ HOUSE_TABLES: Final = (
         ),
         key="id",
     ),
+    MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
     MovedTable(
-        "_totp",
+        "_roots",
+        _columns(id="id", version="whole", provider="text", parameters="text", check_value="text", created="date"),
+        key="id",
+    ),
+    *(
+        MovedTable(
+            name,
+            (
+                *_columns(id="id", purpose="text", scope="text", key_id="whole", state="text", algorithm="text"),
+                *_columns(wrapped="text", root_version="whole", check_value="text", uses="whole", is_primary="whole"),
+                *_columns(destroy_after="number", created="date", updated="date"),
+            ),
+            key="id",
+        )
+        for name in ("_keys", "_subject_keys")
+    ),
+    MovedTable(
+        "_key_audit",
         (
-            *_columns(id="id", collection="text", record="text", seed="text", step="whole"),
-            *_columns(confirmed="number", created="number"),
+            *_columns(id="id", event="text", purpose="text", scope="text", actor="text", detail="text"),
+            *_columns(key_id="whole", at="date"),
         ),
         key="id",
     ),
-    MovedTable("_recovery_codes", _columns(id="id", collection="text", record="text", created="number"), key="id"),
-    MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 
 NOT_MOVED: Final = frozenset(
-    {"_migrations", "_leases", "_uploads", "_rations", "_move", "_listeners", "_wishes", "_hearers"}
+    {"_migrations", "_leases", "_uploads", "_rations", "_move", "_listeners", "_wishes", "_hearers", "_key_holders"}
 )
 """Tables that tell of one database and mean nothing in another."""

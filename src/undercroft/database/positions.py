@@ -1,9 +1,9 @@
-"""Where in the change log the newest entry about collections stands, and about settings.
+"""Where in the change log the newest entries about collections, settings and keys stand.
 
 A row each, held from before the entry is written until the commit. So two who change
 collections at once go one after the other, whichever process they are in, and positions
 grow in the order of commits, which the ids of the whole log do not where several write
-at once. Who reads these two rows misses no change.
+at once. Who reads these rows misses no change.
 """
 
 from __future__ import annotations

@@ -9,14 +9,16 @@ a quarrel of many. An operation may therefore run more than once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Listeners, Operation, QueryTimeout, Row, T, Transaction, Value
+from undercroft.database.engine import Knowledge, Listeners, Operation, QueryTimeout, Row, T, Transaction, Value
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
+from undercroft.database.knowing import run_knowing
 from undercroft.database.postgresql_dialect import PostgresDialect
 from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
 from undercroft.database.postgresql_functions import install
@@ -35,6 +37,7 @@ class PostgresEngine:
     def __init__(self, pool: Pool, options: PostgresOptions) -> None:
         self.dialect: Dialect = PostgresDialect()
         self.listeners: Listeners = {}
+        self.knowledge: Mapping[type[Problem], Knowledge] = {}
         self.is_networked = True
         self._pool = pool
         self._options = options
@@ -64,6 +67,9 @@ class PostgresEngine:
 
     async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
         """Run one operation and return its result once it is durable."""
+        return await run_knowing(self.knowledge, partial(self._write, operation, alone=alone))
+
+    async def _write(self, operation: Operation[T], *, alone: bool) -> T:
         hold: Hold = "EXCLUSIVE" if alone else "ROW SHARE"
         problem: Problem = WriteConflict()
         is_fresh = False

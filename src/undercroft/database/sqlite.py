@@ -7,7 +7,7 @@ never open the same file: two copies of SQLite in a process drop each other's lo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 import apsw
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Operation, Row, T, Transaction, Value
+from undercroft.database.engine import Knowledge, Operation, Row, T, Transaction, Value
+from undercroft.database.knowing import run_knowing
 from undercroft.database.sqlite_connection import open_loop_reader, open_thread_reader, open_writer
 from undercroft.database.sqlite_dialect import SqliteDialect
 from undercroft.database.sqlite_errors import problem_of
@@ -25,6 +26,7 @@ from undercroft.database.sqlite_threads import ReaderThreads
 from undercroft.database.wakeup import Wakeup
 from undercroft.database.wakeup_local import LocalWakeup
 from undercroft.database.writer import Writer
+from undercroft.errors import Problem
 
 FILE_NAME = "data.db"
 
@@ -36,6 +38,7 @@ class SqliteEngine:
         self.dialect: Dialect = SqliteDialect()
         self.is_networked = False
         self.listeners = writer.listeners
+        self.knowledge: Mapping[type[Problem], Knowledge] = {}
         self._file = file
         self._writer = writer
         self._reader = reader
@@ -62,7 +65,7 @@ class SqliteEngine:
     async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
         """Run one operation and return its result once it is durable; all run alone."""
         del alone
-        return await self._writer.write(operation)
+        return await run_knowing(self.knowledge, partial(self._writer.write, operation))
 
     @asynccontextmanager
     async def transaction(self, seconds: float = 5.0) -> AsyncIterator[Transaction]:

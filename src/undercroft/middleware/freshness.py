@@ -1,4 +1,4 @@
-"""What other processes change: collections and settings, followed in the change log.
+"""What other processes change: collections, settings and keys, followed in the change log.
 
 A process that changes them wakes the others at once; whoever misses the wake-up finds
 out by looking, a quarter of a second later at the most. Superusers, who make the
@@ -22,7 +22,7 @@ _log = logging.getLogger("undercroft")
 
 
 class Freshness:
-    """Keeps a backend's catalog and settings as the database has them."""
+    """Keeps a backend's catalog, settings and keys as the database has them."""
 
     def __init__(self, backend: Backend, wakeup: Wakeup, settings_at: int) -> None:
         self._backend = backend
@@ -49,6 +49,9 @@ class Freshness:
             self._backend.catalogs.swap(await load_catalog(self._backend.engine))
         if positions["settings"] > self._settings_at:
             await self._reload_settings(positions["settings"])
+        keyring = self._backend.keyring
+        if positions["keys"] != keyring.revision and not keyring.is_locked:
+            await keyring.refresh()
 
     async def _reload_settings(self, position: int) -> None:
         holder = self._backend.settings_holder

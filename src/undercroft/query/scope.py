@@ -9,9 +9,7 @@ from typing import Any, Literal
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 
-Context = Literal[
-    "default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey", "totp"
-]
+Context = Literal["default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import msgspec
 
 from undercroft.database.changes import Change, append_change
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.params import load_param, save_param
 from undercroft.database.positions import hold_position
 from undercroft.settings.merge import merge
-from undercroft.settings.params import load_param, save_param
 from undercroft.settings.settings import Settings, SettingsHolder
 from undercroft.settings.validate import check_settings
 

@@ -1,0 +1,28 @@
+"""Steps of the data format for keys: what they are wrapped with, who has read them, what was done with them."""
+
+from __future__ import annotations
+
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Transaction
+
+_NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
+_COUNT_TYPE = "BIGINT NOT NULL DEFAULT 0"
+
+
+async def keep_keys(tx: Transaction, dialect: Dialect) -> None:
+    """Wrapped keys, what wraps them, and the processes that hold them."""
+    text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))
+    root = f'"id" {_NAME_TYPE}, "version" {_COUNT_TYPE}, "provider" {text}, "parameters" {text}, "check_value" {text}'
+    await tx.run(f'CREATE TABLE "_roots" ({root}, "created" {date})')
+    for table in ("_keys", "_subject_keys"):
+        names = f'"id" {_NAME_TYPE}, "purpose" {text}, "scope" {text}, "key_id" {_COUNT_TYPE}, "state" {text}'
+        wrapped = f'"algorithm" {text}, "wrapped" {text}, "root_version" {_COUNT_TYPE}, "check_value" {text}'
+        counts = f'"uses" {_COUNT_TYPE}, "is_primary" {_COUNT_TYPE}, "destroy_after" {number}'
+        await tx.run(f'CREATE TABLE "{table}" ({names}, {wrapped}, {counts}, "created" {date}, "updated" {date})')
+        await tx.run(f'CREATE UNIQUE INDEX "{table}_of" ON "{table}" ("purpose", "scope", "key_id")')
+    holder = f'"owner" {_NAME_TYPE}, "label" {text}, "revision" {_COUNT_TYPE}, "until" {number}'
+    await tx.run(f'CREATE TABLE "_key_holders" ({holder})')
+    texts = ", ".join(f'"{name}" {text}' for name in ("event", "purpose", "scope", "actor", "detail"))
+    await tx.run(f'CREATE TABLE "_key_audit" ("id" {_NAME_TYPE}, {texts}, "key_id" {_COUNT_TYPE}, "at" {date})')
+    await tx.run('CREATE INDEX "_key_audit_at" ON "_key_audit" ("at")')
+    await tx.run("""INSERT INTO "_positions" ("kind", "position") VALUES ('keys', 0)""")
