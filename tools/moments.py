@@ -17,9 +17,8 @@ PAGE = SOURCE.parent / "docs" / "reference" / "hooks.md"
 
 def render_table() -> str:
     """Every moment in the order of the source: its decorator, its event, and when it is."""
-    moments = [moment for moment in vars(On).values() if isinstance(moment, Moment)]
     rows = [
-        f"| `on.{moment.name}({_names(moment)})` | `{moment.event.__name__}` | {moment.when} |" for moment in moments
+        f"| `on.{moment.name}({_names(moment)})` | `{moment.event.__name__}` | {moment.when} |" for moment in On.all()
     ]
     return "\n".join(["| Decorator | Event | When |", "|---|---|---|", *rows])
 

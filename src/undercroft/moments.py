@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from undercroft.account_moments import AccountMoments
 from undercroft.api.app_events import AppEvent
 from undercroft.api.collection_events import CollectionEvent
 from undercroft.api.job_events import JobRun
@@ -16,7 +17,7 @@ from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.request_events import RequestEvent
 from undercroft.auth.events import RecordAuth
 from undercroft.hooks.hook import Event
-from undercroft.hooks.moment import InItsModule, Moment, Moments, TaggedMoment
+from undercroft.hooks.moment import InItsModule, Moment, TaggedMoment
 from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.jobs.webhook import WebhookDecorator
 from undercroft.records.events import (
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 
-class On(Moments):
+class On(AccountMoments):
     """Every moment at which hooks are called."""
 
     serve = Moment(
@@ -244,71 +245,6 @@ class On(Moments):
     batch_request = Moment(
         RequestEvent,
         "Around `POST /api/batch`.",
-    )
-
-    record_auth_with_password_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/auth-with-password`, whether or not there is such an account.",
-    )
-
-    record_auth_refresh_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/auth-refresh`.",
-    )
-
-    record_request_otp_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/request-otp`.",
-    )
-
-    record_auth_with_otp_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/auth-with-otp`.",
-    )
-
-    record_request_passkey_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/request-passkey`, which begins to make one.",
-    )
-
-    record_confirm_passkey_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/confirm-passkey`; after `next()` the account has it.",
-    )
-
-    record_auth_with_passkey_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/auth-with-passkey`.",
-    )
-
-    record_request_verification_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/request-verification`.",
-    )
-
-    record_confirm_verification_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/confirm-verification`.",
-    )
-
-    record_request_password_reset_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/request-password-reset`.",
-    )
-
-    record_confirm_password_reset_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/confirm-password-reset`.",
-    )
-
-    record_request_email_change_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/request-email-change`.",
-    )
-
-    record_confirm_email_change_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST …/confirm-email-change`.",
     )
 
     file_download_request = TaggedMoment(

@@ -125,3 +125,8 @@ class Moments:
 
     def __init__(self, declarations: Declarations) -> None:
         self.declarations = declarations
+
+    @classmethod
+    def all(cls) -> list[Moment[Any]]:
+        """Every moment in the order of the source, those of this class before those of the classes it is made from."""
+        return [each for part in cls.__mro__ for each in vars(part).values() if isinstance(each, Moment)]

@@ -1,0 +1,75 @@
+"""The moments of requests about accounts: the ways in, and what an account asks for."""
+
+from __future__ import annotations
+
+from undercroft.api.request_events import RequestEvent
+from undercroft.hooks.moment import Moments, TaggedMoment
+
+
+class AccountMoments(Moments):
+    """Every moment of a request about an account: around its endpoint."""
+
+    record_auth_with_password_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-password`, whether or not there is such an account.",
+    )
+
+    record_auth_refresh_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-refresh`.",
+    )
+
+    record_request_otp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-otp`.",
+    )
+
+    record_auth_with_otp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-otp`.",
+    )
+
+    record_request_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-passkey`, which begins to make one.",
+    )
+
+    record_confirm_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-passkey`; after `next()` the account has it.",
+    )
+
+    record_auth_with_passkey_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-passkey`.",
+    )
+
+    record_request_verification_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-verification`.",
+    )
+
+    record_confirm_verification_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-verification`.",
+    )
+
+    record_request_password_reset_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-password-reset`.",
+    )
+
+    record_confirm_password_reset_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-password-reset`.",
+    )
+
+    record_request_email_change_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-email-change`.",
+    )
+
+    record_confirm_email_change_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-email-change`.",
+    )
