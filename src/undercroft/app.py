@@ -289,6 +289,7 @@ class App:
                     self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()
+                    await self.code.bootstrap(self._backend)
                     self._company = await Company.join(self._backend, position, is_shared=self._is_shared)
                     edge = Edge(self._backend, Router(ROUTES), self._cors, self._company.freshness)
                     edge.site = site

@@ -16,10 +16,12 @@ from undercroft.api.own_requests import RouteRequest
 from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.request_events import RequestEvent
 from undercroft.auth.events import RecordAuth
+from undercroft.auth.letter_events import MailerRecordSend
 from undercroft.hooks.hook import Event
 from undercroft.hooks.moment import InItsModule, Moment, TaggedMoment
 from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.jobs.webhook import WebhookDecorator
+from undercroft.realtime.events import RealtimeMessage
 from undercroft.records.events import (
     RecordCreate,
     RecordCreated,
@@ -31,14 +33,19 @@ from undercroft.records.events import (
     RecordUpdated,
     RecordValidate,
 )
+from undercroft.records.model_events import ModelEvent
+from undercroft.request_moments import RequestMoments
 
 __all__ = [
     "AppEvent",
     "CollectionEvent",
     "Event",
     "JobRun",
+    "MailerRecordSend",
     "MailerSend",
+    "ModelEvent",
     "On",
+    "RealtimeMessage",
     "RecordAuth",
     "RecordCreate",
     "RecordCreated",
@@ -59,9 +66,23 @@ __all__ = [
     "webhook",
 ]
 
+_LETTER: Final = (
+    "Before a letter {} is put into the outbox, once {}. `letter` can be replaced; what is refused is not sent, and "
+    "nobody hears of that."
+)
+_TWIN: Final = "Around `record_{0}` (by the name of its collection) and `collection_{0}` (by the name `_collections`)."
+_TWIN_AFTER: Final = "Just before `record_{0}` and `collection_{0}`, with names as above."
 
-class On(AccountMoments):
+
+class On(AccountMoments, RequestMoments):
     """Every moment at which hooks are called."""
+
+    bootstrap = Moment(
+        AppEvent,
+        "When the database is open, with its format and its settings, and the hooks are loaded: before jobs are done, "
+        "letters are sent and changes of other processes are followed, in every process. "
+        "What it raises keeps the server from starting.",
+    )
 
     serve = Moment(
         AppEvent,
@@ -72,6 +93,11 @@ class On(AccountMoments):
     stop = Moment(
         AppEvent,
         "When the server ends, before anything is closed; 5 seconds at most. What it raises is logged.",
+    )
+
+    settings_reload = Moment(
+        AppEvent,
+        "Once other settings count, in every process, whichever of them changed them. What it raises is logged.",
     )
 
     record_create = TaggedMoment(
@@ -136,7 +162,7 @@ class On(AccountMoments):
 
     record_update_failed = TaggedMoment(
         RecordFailed,
-        "Once a update that had reached `record_update` was undone, whatever the reason: refused values, a hook, "
+        "Once an update that had reached `record_update` was undone, whatever the reason: refused values, a hook, "
         "the database, a later request of the same batch.",
     )
 
@@ -217,100 +243,49 @@ class On(AccountMoments):
         "`otp`, `login-alert`, `new-way-in`, `hook`.",
     )
 
-    records_list_request = TaggedMoment(
-        RequestEvent,
-        "Around `GET /api/collections/NAME/records`.",
+    mailer_record_verification_send = TaggedMoment(
+        MailerRecordSend, _LETTER.format("for a verification", "it was asked for and the account is found")
     )
 
-    record_view_request = TaggedMoment(
-        RequestEvent,
-        "Around `GET /api/collections/NAME/records/ID`.",
+    mailer_record_password_reset_send = TaggedMoment(
+        MailerRecordSend, _LETTER.format("for a new password", "it was asked for and the account is found")
     )
 
-    record_create_request = TaggedMoment(
-        RequestEvent,
-        "Around `POST /api/collections/NAME/records`; requests in a batch have no such event of their own.",
+    mailer_record_email_change_send = TaggedMoment(
+        MailerRecordSend,
+        "Before a letter to another address of an account is put into the outbox, once the request is checked. "
+        "`letter` can be replaced; what is refused is refused to the caller, and no letter is sent.",
     )
 
-    record_update_request = TaggedMoment(
-        RequestEvent,
-        "Around `PATCH /api/collections/NAME/records/ID`.",
+    mailer_record_otp_send = TaggedMoment(
+        MailerRecordSend, _LETTER.format("with a code", "it was asked for and the account is found")
     )
 
-    record_delete_request = TaggedMoment(
-        RequestEvent,
-        "Around `DELETE /api/collections/NAME/records/ID`.",
+    mailer_record_auth_alert_send = TaggedMoment(
+        MailerRecordSend, _LETTER.format("about a log-in from somewhere new", "the account has logged in")
     )
 
-    batch_request = Moment(
-        RequestEvent,
-        "Around `POST /api/batch`.",
+    realtime_message_send = Moment(
+        RealtimeMessage,
+        "Before a message is put in line for one client: each change that it hears, live or missed, and what else is "
+        "said under its topics; not the greeting, `resync` and heartbeats. `data` can be changed. What is refused, or "
+        "fails, that client does not hear. All messages of one change have `hook_seconds` together; past that who "
+        "keeps a place is told to `resync`. All clients of the process wait for it.",
     )
 
-    file_download_request = TaggedMoment(
-        RequestEvent,
-        "Around `GET /api/files/NAME/ID/FILE`; what is sent cannot be changed, headers can be added.",
-    )
-
-    file_token_request = Moment(
-        RequestEvent,
-        "Around `POST /api/files/token`.",
-    )
-
-    collections_list_request = Moment(
-        RequestEvent,
-        "Around `GET /api/collections`.",
-    )
-
-    collection_view_request = TaggedMoment(
-        RequestEvent,
-        "Around `GET /api/collections/NAME`.",
-    )
-
-    collection_update_request = TaggedMoment(
-        RequestEvent,
-        "Around `PATCH /api/collections/NAME`.",
-    )
-
-    collection_delete_request = TaggedMoment(
-        RequestEvent,
-        "Around `DELETE /api/collections/NAME`.",
-    )
-
-    collection_create_request = Moment(
-        RequestEvent,
-        "Around `POST /api/collections`.",
-    )
-
-    collections_import_request = Moment(
-        RequestEvent,
-        "Around `PUT /api/collections/import`.",
-    )
-
-    settings_list_request = Moment(
-        RequestEvent,
-        "Around `GET /api/settings`.",
-    )
-
-    settings_update_request = Moment(
-        RequestEvent,
-        "Around `PATCH /api/settings`.",
-    )
-
-    settings_reload = Moment(
-        AppEvent,
-        "Once other settings count, in every process, whichever of them changed them. What it raises is logged.",
-    )
-
-    realtime_connect_request = Moment(
-        RequestEvent,
-        "Around `GET /api/realtime`; after `next()` the stream is about to begin.",
-    )
-
-    realtime_subscribe_request = Moment(
-        RequestEvent,
-        "Around `POST /api/realtime`.",
-    )
+    model_validate = TaggedMoment(ModelEvent, _TWIN.format("validate"))
+    model_create = TaggedMoment(ModelEvent, _TWIN.format("create"))
+    model_create_execute = TaggedMoment(ModelEvent, _TWIN.format("create_execute"))
+    model_created = TaggedMoment(ModelEvent, _TWIN_AFTER.format("created"))
+    model_create_failed = TaggedMoment(ModelEvent, _TWIN_AFTER.format("create_failed"))
+    model_update = TaggedMoment(ModelEvent, _TWIN.format("update"))
+    model_update_execute = TaggedMoment(ModelEvent, _TWIN.format("update_execute"))
+    model_updated = TaggedMoment(ModelEvent, _TWIN_AFTER.format("updated"))
+    model_update_failed = TaggedMoment(ModelEvent, _TWIN_AFTER.format("update_failed"))
+    model_delete = TaggedMoment(ModelEvent, _TWIN.format("delete"))
+    model_delete_execute = TaggedMoment(ModelEvent, _TWIN.format("delete_execute"))
+    model_deleted = TaggedMoment(ModelEvent, _TWIN_AFTER.format("deleted"))
+    model_delete_failed = TaggedMoment(ModelEvent, _TWIN_AFTER.format("delete_failed"))
 
 
 on: Final = On(InItsModule())

@@ -25,6 +25,7 @@ from undercroft.hooks.watchdog import Watchdog
 from undercroft.jobs.declare import Jobs
 from undercroft.jobs.job import Job
 from undercroft.moments import On
+from undercroft.records.model_events import COLLECTIONS
 
 T = TypeVar("T")
 _KINDS: Final = frozenset({"mailer_send"})  # moments whose tags are no collections
@@ -91,15 +92,21 @@ class SiteCode:
         except Problem as problem:
             _log.error("%s", problem)
 
+    async def bootstrap(self, backend: Backend) -> None:
+        """Tell hooks that all is open. Raises `BadHooks`."""
+        self._warn(backend.catalog)
+        await self._begin("bootstrap", backend)
+
     async def start(self, backend: Backend) -> None:
         """Tell hooks that the server is about to answer. Raises `BadHooks`."""
-        self._warn(backend.catalog)
         self.follow_settings(backend)
-        found = self.hooks.registry.find("serve")
+        await self._begin("serve", backend)
+
+    async def _begin(self, moment: str, backend: Backend) -> None:
         try:
-            await self.hooks.run(found, AppEvent(backend), nothing, " at the start")
+            await self.hooks.run(self.hooks.registry.find(moment), AppEvent(backend), nothing, " at the start")
         except Problem as problem:
-            raise BadHooks(f"A hook of on.serve failed, so the server does not start: {problem}") from problem
+            raise BadHooks(f"A hook of on.{moment} failed, so the server does not start: {problem}") from problem
 
     def follow_settings(self, backend: Backend) -> None:
         """Tell hooks, from now on, when other settings count."""
@@ -122,6 +129,6 @@ class SiteCode:
         known = [collection.name for collection in catalog if not collection.system]
         for hook in self.hooks.registry.all():
             for tag in () if hook.moment in _KINDS else hook.tags:
-                if catalog.find(tag) is None:
+                if catalog.find(tag) is None and tag != COLLECTIONS:
                     hint = did_you_mean(tag, known)
                     _log.warning("Hook %s is for %r, and there is no such collection yet.%s", hook.name, tag, hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -29,6 +29,8 @@ def text(name: str, **options: Any) -> dict[str, Any]:
 class Site:
     """The client of a backend, a superuser's token, and what its hooks wrote down."""
 
+    around: ClassVar = AROUND
+    after: ClassVar = AFTER
     client: TestClient
     root: str
     fired: list[str] = field(default_factory=list)

@@ -10,10 +10,12 @@ from typing import Any, Final, Literal, TypeVar
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
 from undercroft.hooks.failures import HookTimeout
+from undercroft.hooks.registry import Registry
 from undercroft.http.request import Request
 from undercroft.records.access import Access
 from undercroft.records.events import SiteEvent
 from undercroft.records.host import Work
+from undercroft.records.model_events import COLLECTIONS, call_around, tell_all, twin_of
 from undercroft.records.saving import Outside
 from undercroft.records.surroundings import Surroundings
 from undercroft.records.unit import Guarded, Inside, Unit
@@ -25,12 +27,17 @@ Judge = Callable[[Collection], Awaitable[Collection]]
 Put = Callable[[Collection], Awaitable[None]]
 _GRACE: Final = 1.0
 _VERBS: Final = ("create", "update", "delete")
-MOMENTS: Final = frozenset(
+_MOMENTS: Final = frozenset(
     {
         *("collection_validate", "collection_created", "collection_updated", "collection_deleted"),
         *(f"collection_{verb}{end}" for verb in _VERBS for end in ("", "_execute", "_failed")),
     }
 )
+
+
+def has_hooks(registry: Registry) -> bool:
+    """Whether there are hooks around changes of collections."""
+    return not registry.moments.isdisjoint(_MOMENTS) or registry.has_any(map(twin_of, _MOMENTS), COLLECTIONS)
 
 
 class CollectionEvent(SiteEvent):
@@ -110,9 +117,9 @@ class CollectionHooks:
             async with self._work.host.engine.transaction(hooks.seconds + _GRACE) as transaction:
                 result = await self._run_inside(transaction, whole)
         except Exception as error:
-            await self._tell_all(error)
+            await self._tell_of_all(error)
             raise
-        await self._tell_all(None)
+        await self._tell_of_all(None)
         return result
 
     async def _run_inside(self, transaction: Transaction, whole: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -129,14 +136,10 @@ class CollectionHooks:
             self._inside = None
 
     async def _around(self, moment: str, event: CollectionEvent, core: Callable[[], Awaitable[None]]) -> None:
-        hooks, named = self._work.host.hooks, event.original or event.collection
-        found = hooks.registry.find(moment, named.name, named.id)
-        await hooks.run(found, event, core, self._work.about)
+        await call_around(self._work, moment, event, event.original or event.collection, core)
 
-    async def _tell_all(self, error: BaseException | None) -> None:
-        hooks = self._work.host.hooks
+    async def _tell_of_all(self, error: BaseException | None) -> None:
         for deed in self._deeds:
             moment = f"collection_{deed.action}_failed" if error else f"collection_{deed.action.removesuffix('e')}ed"
-            found = hooks.registry.find(moment, deed.collection.name, deed.collection.id)
             event = CollectionEvent(Outside(self._work, self._access), deed.collection, deed.original, error)
-            await hooks.tell(found, event, self._work.about)
+            await tell_all(self._work, moment, event, deed.collection)

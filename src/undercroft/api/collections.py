@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from undercroft.api.collection_events import MOMENTS, CollectionHooks
+from undercroft.api.collection_events import CollectionHooks, has_hooks
 from undercroft.api.params import list_params
 from undercroft.api.records import access_of
 from undercroft.collections.catalog import Catalog
@@ -104,8 +104,8 @@ def store_of(request: Request) -> Store:
     def check(collection: Collection, rule: str, catalog: Catalog) -> str | None:
         return check_rule(collection, rule, catalog, backend.engine.dialect)
 
-    has_hooks = not backend.hooks.registry.moments.isdisjoint(MOMENTS)
-    return Store(backend.engine, backend.catalogs, check, CollectionHooks(request) if has_hooks else None)
+    hooks = CollectionHooks(request) if has_hooks(backend.hooks.registry) else None
+    return Store(backend.engine, backend.catalogs, check, hooks)
 
 
 def find_collection(request: Request) -> Collection:

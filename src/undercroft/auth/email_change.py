@@ -6,7 +6,8 @@ from typing import Final
 
 from undercroft.auth import tokens
 from undercroft.auth.changing import prepare_change
-from undercroft.auth.letters import Occasion, write_to
+from undercroft.auth.letter_events import write_letter
+from undercroft.auth.letters import Occasion
 from undercroft.auth.letters_asked_for import WithLetters, find_by_email
 from undercroft.auth.proofs import TokenRefused, find_proven, still_proven
 from undercroft.auth.rations import ration_key, take_ration
@@ -37,7 +38,10 @@ class TooManyChanges(TooMany):
 
 
 async def request_email_change(backend: WithLetters, account: Identity, new_email: str) -> None:
-    """Write to the new address. Raises `Invalid` when it is the present one or taken, and `TooManyChanges`."""
+    """Write to the new address.
+
+    Raises `Invalid` when it is the present one or taken, `TooManyChanges`, and what hooks raise.
+    """
     if new_email == account.record["email"]:
         raise Invalid({"newEmail": SAME})
     collection, dialect = account.collection, backend.engine.dialect
@@ -46,7 +50,7 @@ async def request_email_change(backend: WithLetters, account: Identity, new_emai
     claims = {"email": account.record["email"], "new_email": new_email}
     token = tokens.issue("emailChange", collection, account.record, 0, **claims)
     seconds = tokens.token_options(collection, "emailChange").duration
-    letter = write_to(account, new_email, Occasion("email-change", {"TOKEN": token}, seconds), backend.settings.meta)
+    letter = await write_letter(backend, account, new_email, Occasion("email-change", {"TOKEN": token}, seconds))
     key = ration_key("email-change", collection.id, account.id)
 
     async def put(tx: Transaction) -> None:

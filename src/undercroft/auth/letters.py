@@ -32,14 +32,18 @@ class Occasion:
 
 
 def write_to(account: Identity, address: str, occasion: Occasion, meta: Meta) -> Sealed:
+    """A letter to an account at an address, written out. Raises `BadLetter`."""
+    return seal(draft_letter(account, address, occasion, meta), occasion.kind, occasion.seconds)
+
+
+def draft_letter(account: Identity, address: str, occasion: Occasion, meta: Meta) -> Letter:
     """A letter to an account at an address, from its collection's template. Raises `BadLetter`."""
     template = _template(account.collection, occasion.kind)
     common = {"APP_NAME": meta.app_name, "APP_URL": meta.app_url.rstrip("/")}
     values = record_values(account) | common | dict(occasion.values)
     words = compose(template.subject, template.body, values, meta.accent_color)
     sender = Mailbox(meta.sender_address, one_line(meta.sender_name))
-    letter = Letter(sender, (Mailbox(address),), words.subject, words.html, words.text)
-    return seal(letter, occasion.kind, occasion.seconds)
+    return Letter(sender, (Mailbox(address),), words.subject, words.html, words.text)
 
 
 def record_values(account: Identity) -> dict[str, str]:

@@ -13,6 +13,7 @@ from secrets import randbelow
 from typing import Final, Protocol
 
 from undercroft.auth import tokens
+from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import LetterKind, Occasion, write_to
 from undercroft.auth.password import Credentials, find_account
 from undercroft.auth.rations import ration_key, take_ration
@@ -54,8 +55,12 @@ async def send_to_whom_it_concerns(
     address: str = account.record["email"]
     token = tokens.issue(letter.token, collection, account.record, email=address)
     seconds = tokens.token_options(collection, letter.token).duration
-    sealed = write_to(account, address, Occasion(letter.kind, {"TOKEN": token}, seconds), backend.settings.meta)
+    occasion = Occasion(letter.kind, {"TOKEN": token}, seconds)
     is_welcome = found is not None and letter.is_for(account)
+    if is_welcome:
+        sealed = await write_unless_refused(backend, account, address, occasion)
+    else:
+        sealed = write_to(account, address, occasion, backend.settings.meta)
     whom = account.id if is_welcome else f"nobody {randbelow(_NOBODIES)}"
     key, dialect = ration_key(letter.kind, collection.id, whom), backend.engine.dialect
 

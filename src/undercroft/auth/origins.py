@@ -7,12 +7,13 @@ from hashlib import md5
 from typing import Final
 
 from undercroft.auth.kept import drop, keep, load_kept, prepare_kept
+from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters
 from undercroft.database.engine import Transaction
 from undercroft.dates import now
 from undercroft.mail.message import one_line
-from undercroft.mail.outbox import PATIENCE, enqueue
+from undercroft.mail.outbox import PATIENCE, Sealed, enqueue
 from undercroft.query.scope import Identity
 
 KEPT: Final = "_authOrigins"
@@ -46,7 +47,11 @@ async def note_origin(backend: WithLetters, account: Identity, origin: Origin) -
     address = str(account.record["email"])
     told = one_line(f"{now()} - {origin.address} {origin.agent[:_LONGEST_AGENT]}")
     occasion = Occasion("login-alert", {"ALERT_INFO": told}, PATIENCE)
-    letter = write_to(account, address, occasion, backend.settings.meta) if address else None
+    letter = Sealed(())
+    if address and known:
+        letter = await write_unless_refused(backend, account, address, occasion)
+    elif address:  # the first place ever, unless somebody logs in from another one at this moment
+        letter = write_to(account, address, occasion, backend.settings.meta)
 
     async def note(tx: Transaction) -> None:
         before = await load_kept(tx.run, backend, KEPT, account)
@@ -55,7 +60,7 @@ async def note_origin(backend: WithLetters, account: Identity, origin: Origin) -
         await keep(backend, tx, KEPT, prepared)
         for old in before[MOST - 1 :]:
             await drop(backend, tx, KEPT, old)
-        if before and letter is not None:
+        if before:
             await enqueue(tx, backend.engine.dialect, letter)
 
     await backend.engine.write(note)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from undercroft.auth.changing import Change, nobodys_password, prepare_change
 from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
+from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
 from undercroft.auth.password import ignores_case
@@ -114,7 +115,10 @@ async def send_code(backend: WithLetters, asked: Asked) -> None:
     values = {"id": asked.id, "password": code, "sentTo": address}
     prepared = await prepare_kept(backend, KEPT, account, values, Seal(_secret(account.collection), asked.id))
     occasion = Occasion("otp", {"OTP": code, "OTP_ID": asked.id}, options.duration)
-    letter = write_to(account, address, occasion, backend.settings.meta)
+    if asked.is_real:
+        letter = await write_unless_refused(backend, account, address, occasion)
+    else:
+        letter = write_to(account, address, occasion, backend.settings.meta)
 
     async def put(tx: Transaction) -> None:
         kept = await load_kept(tx.run, backend, KEPT, account)

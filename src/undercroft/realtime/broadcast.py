@@ -23,6 +23,7 @@ from undercroft.database.engine import Engine
 from undercroft.errors import Problem
 from undercroft.realtime.broker import Broker, Group
 from undercroft.realtime.client import Client
+from undercroft.realtime.events import change_all, listening_hooks
 from undercroft.realtime.happenings import happening_of
 from undercroft.realtime.judge import NOT_TOLD, Happening, Judge, NobodyKnows
 
@@ -112,6 +113,7 @@ class Broadcaster:
             self.claimed = entries[-1].id
             told = await self._judge(entries)
             for number, each in enumerate(told, 1):
+                await let_hooks_change(self.judge, each)
                 if deliver(each):
                     await let_drain(each.events)
                 elif number % _TOGETHER == 0:
@@ -214,6 +216,13 @@ async def _ask(judge: Judge, catalog: Catalog, happening: Happening, group: Grou
         if event is not None:
             for client in group.clients:
                 told.events.setdefault(client, []).append(event)
+
+
+async def let_hooks_change(judge: Judge, told: Told) -> None:
+    """Leave of what was judged what hooks leave of it."""
+    if told.events and judge.work is not None and (hooks := listening_hooks(judge.work)):
+        told.unsure |= await change_all(judge.work, hooks, told.events)
+        told.events = {client: events for client, events in told.events.items() if events}
 
 
 def deliver(told: Told) -> bool:

@@ -10,6 +10,7 @@ from secrets import randbelow
 from typing import Final
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from undercroft.auth.sessions import is_session_open
 from undercroft.collections.catalog import Catalog, CatalogHolder
@@ -21,6 +22,7 @@ from undercroft.query.scope import Identity, Scope
 from undercroft.realtime.broadcast import Broadcaster
 from undercroft.realtime.broker import Broker, Group, key_of
 from undercroft.realtime.client import Client
+from undercroft.realtime.events import data_as_hooks_say, listening_hooks
 from undercroft.realtime.judge import NOT_TOLD, Judge, hearer_of
 from undercroft.realtime.neighbours import Asked, Neighbours, Said
 from undercroft.realtime.replay import Replayer
@@ -139,12 +141,21 @@ class Live:
         """
         owner, said = client_id[: len(self.broker.owner)], Said(topic, Raw(data), only_at, is_last)
         if self._neighbours is None or owner == self.broker.owner:
-            return self.broker.say(client_id, said)
+            return await self._say(client_id, said)
         return await self._neighbours.pass_on(owner, client_id, said) == FULFILLED
+
+    async def _say(self, client_id: str, said: Said) -> bool:
+        work, client = self.broadcaster.judge.work, self.broker.clients.get(client_id)
+        if work is not None and client is not None and (hooks := listening_hooks(work)):
+            data = await data_as_hooks_say(work, hooks, client, said.topic, bytes(said.data))
+            if data is None:
+                return False
+            said = replace(said, data=Raw(data))
+        return self.broker.say(client_id, said)
 
     async def _answer(self, client_id: str, asked: Asked | Said) -> str:
         if isinstance(asked, Said):
-            return FULFILLED if self.broker.say(client_id, asked) else UnknownClient.code
+            return FULFILLED if await self._say(client_id, asked) else UnknownClient.code
         wish = await read_back(self._engine, await self._catch_up(), asked)
         try:
             await self._fulfil(client_id, wish)

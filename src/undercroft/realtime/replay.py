@@ -14,7 +14,7 @@ from typing import Final
 
 from undercroft.database.changes import LoggedChange, changes_since, first_change_id, last_change_id
 from undercroft.errors import Problem
-from undercroft.realtime.broadcast import Broadcaster, Told, tell
+from undercroft.realtime.broadcast import Broadcaster, Told, let_hooks_change, tell
 from undercroft.realtime.broker import Group, groups_of
 from undercroft.realtime.client import Client
 from undercroft.realtime.happenings import happening_of
@@ -74,6 +74,7 @@ class Replayer:
                 entries = await changes_since(self._broadcaster.engine, client.position or 0, _PORTION)
                 told = await self._judge(client, entries)
             for each in told:
+                await let_hooks_change(self._broadcaster.judge, each)
                 if client in each.unsure:
                     client.tell_to_resync(each.position)
                 elif client in each.events:

@@ -27,56 +27,56 @@ class SiteEvent(Event):
     """Something that happens, from where hooks reach records, the database and the outbox."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+        self.surroundings = surroundings
 
     @property
     def request(self) -> Asked | None:
         """The request that it is done for; None when the program does it by itself."""
-        return self._surroundings.work.request
+        return self.surroundings.work.request
 
     @property
     def identity(self) -> Identity | None:
         """Who does it; None is a guest. What hooks do themselves counts as done by the same."""
-        return self._surroundings.reach.access.scope.identity
+        return self.surroundings.reach.access.scope.identity
 
     @property
     def records(self) -> Records:
         """All collections, as the caller may read and write them; `records.as_system()` for what they may not."""
-        return Records(self._surroundings.reach)
+        return Records(self.surroundings.reach)
 
     @property
     def tables(self) -> Tables:
         """The tables of the collections, for `sql`."""
-        return Tables(self._surroundings.reach.access.catalog)
+        return Tables(self.surroundings.reach.access.catalog)
 
     async def sql(self, statement: Executable, **values: Any) -> list[dict[str, Any]]:
         """Run a statement of SQLAlchemy Core; its rows by column. No rule is asked, and nobody is told of a change.
 
         Raises `SqlError` and `UniqueViolation`.
         """
-        ready = make_ready(statement, self._surroundings.reach.access.dialect, values)
-        return ready.read(await self._surroundings.run(ready))
+        ready = make_ready(statement, self.surroundings.reach.access.dialect, values)
+        return ready.read(await self.surroundings.run(ready))
 
     async def enqueue(self, job: Named, /, delay: float = 0.0, **arguments: Any) -> str:
         """Have a job done in the background, in `delay` seconds or at once; its id.
 
         Inside a transaction it is done once that is durable, and never if it is undone. Raises `BadArguments`.
         """
-        dialect, wanted = self._surroundings.reach.access.dialect, order(job, arguments, delay)
+        dialect, wanted = self.surroundings.reach.access.dialect, order(job, arguments, delay)
 
         async def put(transaction: Transaction) -> None:
             await enqueue(transaction, dialect, wanted)
 
-        await self._surroundings.within(put)
+        await self.surroundings.within(put)
         return wanted.id
 
     async def mail(self, to: str, subject: str, *, text: str = "", html: str = "", reply_to: str = "") -> None:
         """Send a letter: inside a transaction, once that is durable, and never if it is undone. Raises `BadLetter`."""
-        meta = self._surroundings.work.host.settings.meta
+        meta = self.surroundings.work.host.settings.meta
         sender = Mailbox(meta.sender_address, one_line(meta.sender_name))
         answers = (Mailbox(reply_to),) if reply_to else ()
         letter = Letter(sender, (Mailbox(to),), one_line(subject), html, text, answers)
-        await self._surroundings.enqueue(seal(letter, "hook"))
+        await self.surroundings.enqueue(seal(letter, "hook"))
 
 
 class RecordEvent(SiteEvent):

@@ -9,20 +9,26 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.hooks.registry import Registry
+from undercroft.records.model_events import twin_of
 
 Action = Literal["create", "update", "delete"]
 Involvement = Literal["none", "after", "inside"]
 """`inside`: hooks run in the transaction; `after`: only once it is over."""
 
+
+def _with_twins(*moments: str) -> tuple[str, ...]:
+    return (*moments, *map(twin_of, moments))
+
+
 _INSIDE: Final = {
-    "create": ("record_create", "record_validate", "record_create_execute"),
-    "update": ("record_update", "record_validate", "record_update_execute"),
-    "delete": ("record_delete", "record_delete_execute"),
+    "create": _with_twins("record_create", "record_validate", "record_create_execute"),
+    "update": _with_twins("record_update", "record_validate", "record_update_execute"),
+    "delete": _with_twins("record_delete", "record_delete_execute"),
 }
 _AFTER: Final = {
-    "create": ("record_created", "record_create_failed"),
-    "update": ("record_updated", "record_update_failed"),
-    "delete": ("record_deleted", "record_delete_failed"),
+    "create": _with_twins("record_created", "record_create_failed"),
+    "update": _with_twins("record_updated", "record_update_failed"),
+    "delete": _with_twins("record_deleted", "record_delete_failed"),
 }
 _ALL: Final = frozenset(moment for group in (_INSIDE, _AFTER) for moments in group.values() for moment in moments)
 

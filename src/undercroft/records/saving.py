@@ -28,6 +28,7 @@ from undercroft.records.events import RecordCreated, RecordDeleted, RecordEvent,
 from undercroft.records.host import Work
 from undercroft.records.involvement import Action, Involvement, involvement
 from undercroft.records.judge import judge
+from undercroft.records.model_events import tell_all
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.reach import Values
 from undercroft.records.read import guard
@@ -145,9 +146,9 @@ async def _transact(work: Work, how: Involvement, operation: Operation[T], secon
     except Exception as error:
         for deed in unit.deeds:
             deed.error = deed.error or error
-        await _tell_all(unit)
+        await _tell_of_all(unit)
         raise
-    await _tell_all(unit)
+    await _tell_of_all(unit)
     return result
 
 
@@ -173,14 +174,11 @@ async def _run_inside(unit: Unit, operation: Operation[T], seconds: float) -> T:
             guarded.end()
 
 
-async def _tell_all(unit: Unit) -> None:
+async def _tell_of_all(unit: Unit) -> None:
     """Call those who listen to what was done, deed by deed."""
-    hooks = unit.work.host.hooks
     for deed in unit.deeds:
         moment = f"record_{deed.action}_failed" if deed.error else f"record_{deed.action.removesuffix('e')}ed"
-        found = hooks.registry.find(moment, deed.collection.name, deed.collection.id)
-        if found:
-            await hooks.tell(found, _event_of(unit.work, deed), unit.work.about)
+        await tell_all(unit.work, moment, _event_of(unit.work, deed), deed.collection)
 
 
 def _event_of(work: Work, deed: Deed) -> RecordEvent:

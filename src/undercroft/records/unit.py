@@ -29,6 +29,7 @@ from undercroft.records.event_record import EventRecord, shown_values
 from undercroft.records.events import RecordCreate, RecordDelete, RecordUpdate, RecordValidate
 from undercroft.records.host import Work
 from undercroft.records.involvement import Action
+from undercroft.records.model_events import call_around
 from undercroft.records.prepare import Desk, Prepared, prepare_write
 from undercroft.records.reach import Values
 from undercroft.records.rows import reader_of
@@ -156,12 +157,7 @@ class Unit:
             raise Invalid(event.errors, steps.refusal)
 
     async def _around(self, moment: str, event: Any, core: Core) -> None:
-        hooks = self.work.host.hooks
-        found = hooks.registry.find(moment, event.collection.name, event.collection.id) if self.is_inside else ()
-        if not found:
-            await core()
-            return
-        await hooks.run(found, event, core, self.work.about)
+        await (call_around(self.work, moment, event, event.collection, core) if self.is_inside else core())
 
     @asynccontextmanager
     async def _deeper(self) -> AsyncIterator[None]:
