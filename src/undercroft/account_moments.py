@@ -44,6 +44,16 @@ class AccountMoments(Moments):
         "Around `POST …/auth-with-passkey`.",
     )
 
+    record_confirm_totp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/confirm-totp`; after `next()` the account is asked for codes.",
+    )
+
+    record_auth_with_totp_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-totp`.",
+    )
+
     record_request_verification_request = TaggedMoment(
         RequestEvent,
         "Around `POST …/request-verification`.",

@@ -60,6 +60,7 @@ LAZY = {
         "undercroft.collections.view_renames": "the SQL parser is large",
     },
     "undercroft.auth.passkey_check": {"webauthn": SLOW, "webauthn.helpers.cose": SLOW},
+    "undercroft.api.auth.totp": {"segno": "few ever set up an authenticator app"},
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
     "undercroft.keys.root_age": {"pyrage": "an optional extra"},
     "undercroft.http.calling": {"httpx2": "few servers ever call another one, and it takes 0.4 s"},

@@ -20,6 +20,7 @@ from undercroft.api.auth import (
     password,
     password_reset,
     refresh,
+    totp,
     verification,
 )
 from undercroft.api.records import access_of
@@ -48,6 +49,8 @@ MOMENTS: Final[Mapping[Handler, str]] = {
     passkeys.request: "record_request_passkey_request",
     passkeys.confirm: "record_confirm_passkey_request",
     passkey_login.log_in: "record_auth_with_passkey_request",
+    totp.confirm: "record_confirm_totp_request",
+    totp.log_in: "record_auth_with_totp_request",
     verification.request: "record_request_verification_request",
     verification.confirm: "record_confirm_verification_request",
     password_reset.request: "record_request_password_reset_request",

@@ -32,6 +32,7 @@ from undercroft.api.auth import (
     password,
     password_reset,
     refresh,
+    totp,
     verification,
 )
 from undercroft.api.router import Route
@@ -76,6 +77,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", f"{_C}/passkeys/{{id}}", passkeys.remove, "auth"),
     Route("POST", f"{_C}/request-passkey-login", passkey_login.request),
     Route("POST", f"{_C}/auth-with-passkey", passkey_login.log_in),
+    Route("GET", f"{_C}/totp", totp.look, "auth"),
+    Route("DELETE", f"{_C}/totp", totp.reset, "superuser"),
+    Route("POST", f"{_C}/request-totp", totp.request, "auth"),
+    Route("POST", f"{_C}/confirm-totp", totp.confirm, "auth"),
+    Route("POST", f"{_C}/renew-recovery-codes", totp.renew, "auth"),
+    Route("POST", f"{_C}/disable-totp", totp.disable, "auth"),
+    Route("POST", f"{_C}/auth-with-totp", totp.log_in),
     Route("POST", "/api/files/token", files.token, "auth"),
     Route("GET", "/api/files/{collection}/{id}/{name}", files.serve),
     Route("GET", "/api/settings", settings.read, "superuser"),

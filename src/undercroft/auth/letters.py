@@ -11,7 +11,7 @@ import msgspec
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.number import NumberField
 from undercroft.collections.options import AuthOptions, Template
-from undercroft.collections.templates import NEW_WAY_IN
+from undercroft.collections.templates import ACCOUNT_CHANGE
 from undercroft.mail.compose import compose
 from undercroft.mail.message import Letter, Mailbox, one_line
 from undercroft.mail.outbox import Sealed, seal
@@ -19,7 +19,7 @@ from undercroft.query.scope import Identity
 from undercroft.records.codec import number_value
 from undercroft.settings.settings import Meta
 
-LetterKind = Literal["verification", "password-reset", "email-change", "otp", "login-alert", "new-way-in"]
+LetterKind = Literal["verification", "password-reset", "email-change", "otp", "login-alert", "account-change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _template(collection: Collection, kind: LetterKind) -> Template:
         "email-change": auth.confirm_email_change_template,
         "otp": auth.otp.email_template,
         "login-alert": auth.auth_alert.email_template,
-        "new-way-in": NEW_WAY_IN,
+        "account-change": ACCOUNT_CHANGE,
     }
     return templates[kind]
 

@@ -14,8 +14,10 @@ from undercroft.ids import record_id
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
 
-Method = Literal["password", "oauth2", "otp", "passkey"]
+Method = Literal["password", "oauth2", "otp", "passkey", "totp"]
 KEPT: Final = "_mfas"
+STRONG: Final = frozenset({"passkey", "totp"})
+"""What whoever reads an account's mail does not have."""
 
 
 class MfaRefused(BadRequest):
@@ -23,6 +25,13 @@ class MfaRefused(BadRequest):
 
     code = "mfa_refused"
     default = "Invalid or expired MFA session."
+
+
+class WeakFactor(BadRequest):
+    """Who has an authenticator app is not let in by a password and a letter alone."""
+
+    code = "weak_factor"
+    default = "The account asks for a code of its authenticator app, or for a passkey."
 
 
 class SameMethod(BadRequest):
@@ -53,8 +62,13 @@ async def find_first_half(backend: WithRecords, collection: Collection, mfa_id: 
     return Identity(collection, record)
 
 
-async def finish_mfa(backend: WithRecords, account: Identity, method: Method, mfa_id: str) -> None:
-    """Use up the first half of a log-in by the second. Raises `MfaRefused` and `SameMethod`."""
+async def finish_mfa(
+    backend: WithRecords, account: Identity, method: Method, mfa_id: str, *, asks_for_strong: bool = False
+) -> None:
+    """Use up the first half of a log-in by the second, one of which must be strong where that is asked for.
+
+    Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
+    """
     dialect, home = backend.engine.dialect, backend.catalog.collection(KEPT)
     seconds = (account.collection.auth or AuthOptions()).mfa.duration
 
@@ -68,6 +82,8 @@ async def finish_mfa(backend: WithRecords, account: Identity, method: Method, mf
             raise MfaRefused
         if kept["method"] == method:
             raise SameMethod
+        if asks_for_strong and STRONG.isdisjoint((kept["method"], method)):
+            raise WeakFactor
         await drop(backend, tx, KEPT, kept)
 
     await backend.engine.write(finish)

@@ -1,4 +1,4 @@
-"""Telling an account that there is a new way into it, in the transaction that opens the way."""
+"""Telling an account of a change of how it is reached, in the transaction of that change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from undercroft.mail.outbox import PATIENCE, enqueue
 from undercroft.query.scope import Identity
 
 
-async def tell_of_new_way_in(backend: WithLetters, tx: Transaction, account: Identity, what: str) -> None:
-    """Write to the account's address, where the collection tells of log-ins from somewhere new."""
+async def tell_of_change(backend: WithLetters, tx: Transaction, account: Identity, change: str) -> None:
+    """Write a sentence to the account's address, where the collection tells of log-ins from somewhere new."""
     auth, address = account.collection.auth, str(account.record["email"])
     if auth is not None and auth.auth_alert.enabled and address:
-        letter = write_to(account, address, Occasion("new-way-in", {"WAY_IN": what}, PATIENCE), backend.settings.meta)
+        occasion = Occasion("account-change", {"CHANGE": change}, PATIENCE)
+        letter = write_to(account, address, occasion, backend.settings.meta)
         await enqueue(tx, backend.engine.dialect, letter)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from undercroft.auth.changing import Change, nobodys_password, prepare_change
+from undercroft.auth.guesses import Bound, is_one_too_many
 from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
 from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
 from undercroft.auth.password import ignores_case
-from undercroft.auth.rations import ration_key, take_ration
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import Otp
 from undercroft.database.engine import Transaction
@@ -35,9 +35,7 @@ from undercroft.records.unit import Unit
 
 KEPT: Final = "_otps"
 MOST_OPEN: Final = 10
-TRIES: Final = 5
-TRIES_OF_ALL: Final = 30
-TRY_SECONDS: Final = 180.0
+TRIES: Final = Bound("otp", 5, 180.0, 30, 180.0)
 _DIGITS: Final = "0123456789"
 
 
@@ -144,25 +142,13 @@ async def use_code(backend: WithLetters, collection: Collection, otp_id: str, co
     )
     counts = kept is not None and kept["collectionRef"] == collection.id and is_younger(kept, options.duration)
     whose = str(kept["recordRef"]) if kept is not None and counts else otp_id
-    await _count_try(backend, collection, whose, client)
+    if await is_one_too_many(backend, TRIES, collection, whose, client):
+        raise TooManyTries
     stored = str(kept["password"]) if kept is not None and counts else ""
     verdict = await Seal(_secret(collection), otp_id).verify(code, stored)
     if kept is None or not counts or not verdict.ok:
         raise OtpRefused
     return await _let_in(backend, collection, kept)
-
-
-async def _count_try(backend: WithLetters, collection: Collection, whose: str, client: str) -> None:
-    """A stranger's tries use up none of the account's own, up to a bound for all together."""
-    dialect = backend.engine.dialect
-    own, all_together = (ration_key("otp", collection.id, whose, *more) for more in ((client,), ()))
-
-    async def count(tx: Transaction) -> bool:
-        mine = await take_ration(tx, dialect, own, TRY_SECONDS)
-        return mine > TRIES or await take_ration(tx, dialect, all_together, TRY_SECONDS) > TRIES_OF_ALL
-
-    if await backend.engine.write(count):
-        raise TooManyTries
 
 
 async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[str, Any]) -> Identity:

@@ -10,6 +10,7 @@ import click
 
 from undercroft.app import close_backend, open_backend
 from undercroft.auth.superusers import create_superuser, delete_superuser, update_superuser, upsert_superuser
+from undercroft.auth.totp import forget_totp
 from undercroft.backend import Backend
 from undercroft.cli.data import Place, place_options
 from undercroft.cli.roots import root_of
@@ -25,6 +26,7 @@ def command() -> None:
       undercroft superuser create me@example.com a-long-password
       undercroft superuser update me@example.com a-better-password --dir /srv/data
       undercroft superuser delete me@example.com
+      undercroft superuser reset-totp me@example.com
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
 
 
@@ -65,6 +67,15 @@ def delete(email: str, place: Place) -> None:
     """Delete a superuser; the last one stays."""
     _run(place, lambda backend: delete_superuser(backend, email))
     click.echo(f"{email} is no superuser any more.")
+
+
+@command.command("reset-totp")
+@click.argument("email")
+@place_options
+def reset_totp(email: str, place: Place) -> None:
+    """Let in a superuser who has lost app and recovery codes."""
+    _run(place, lambda backend: forget_totp(backend, email))
+    click.echo(f"{email} is not asked for codes any more.")
 
 
 def _run(place: Place, work: Callable[[Backend], Awaitable[object]]) -> None:

@@ -72,8 +72,8 @@ def _check_mfa(change: Change, options: AuthOptions) -> dict[str, Any]:
         return {}
     if duration := _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP):
         return {"duration": duration}
-    ways = (options.password_auth.enabled, options.otp.enabled, options.oauth2.enabled, options.passkeys.enabled)
-    too_few = _TOO_FEW_WAYS if sum(ways) < 2 else None
+    ways = (options.password_auth, options.otp, options.oauth2, options.passkeys, options.totp)
+    too_few = _TOO_FEW_WAYS if sum(way.enabled for way in ways) < 2 else None
     return drop_empty({"enabled": too_few, "rule": rule_text_error(change, options.mfa.rule)})
 
 

@@ -90,6 +90,12 @@ class Passkeys(_Options, frozen=True):
     user_verification: Verification = "required"
 
 
+class Totp(_Options, frozen=True):
+    """Whether accounts may ask for codes of an authenticator app as their second factor."""
+
+    enabled: bool = False
+
+
 class AuthAlert(_Options, frozen=True):
     """Telling an account of logins from somewhere new."""
 
@@ -108,6 +114,7 @@ class AuthOptions(_Options, frozen=True):
     mfa: Mfa = Mfa()
     otp: Otp = Otp()
     passkeys: Passkeys = Passkeys()
+    totp: Totp = Totp()
     auth_token: TokenOptions = TokenOptions(duration=432000)
     password_reset_token: TokenOptions = TokenOptions(duration=1800)
     email_change_token: TokenOptions = TokenOptions(duration=1800)
@@ -118,5 +125,5 @@ class AuthOptions(_Options, frozen=True):
     confirm_email_change_template: Template = Template()
 
 
-BEYOND_THE_WIRE: Final = ("passkeys",)
+BEYOND_THE_WIRE: Final = ("passkeys", "totp")
 """Options that PocketBase does not know: in a collection's JSON there are none of them until somebody sets them."""

@@ -1,7 +1,7 @@
 """The mails an auth collection sends until somebody writes better ones.
 
 Placeholders are filled in when a mail is composed: `{APP_NAME}`, `{APP_URL}`,
-`{TOKEN}`, `{OTP}`, `{OTP_ID}`, `{ALERT_INFO}`, `{WAY_IN}` and `{RECORD:field}`.
+`{TOKEN}`, `{OTP}`, `{OTP_ID}`, `{ALERT_INFO}`, `{CHANGE}` and `{RECORD:field}`.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ OTP: Final = Template(
     ),
 )
 
-NEW_WAY_IN: Final = Template(
-    subject="A new way into your account at {APP_NAME}",
+ACCOUNT_CHANGE: Final = Template(
+    subject="Your account at {APP_NAME} was changed",
     body=_letter(
-        "From now on {WAY_IN} opens your account.",
-        "If it was you who added it, all is well. If not, <strong>remove it</strong>, and change your password.",
+        "{CHANGE}",
+        "If it was you, all is well. If not, <strong>change your password now</strong>, and look through your account.",
     ),
 )
 

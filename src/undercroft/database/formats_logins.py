@@ -26,3 +26,13 @@ async def keep_passkeys(tx: Transaction, dialect: Dialect) -> None:
     await create_table(tx, dialect, "_passkeys", {"id": _NAME_TYPE, **owner, **texts, **numbers})
     await tx.run('CREATE UNIQUE INDEX "_passkeys_credential" ON "_passkeys" ("credential")')
     await tx.run('CREATE INDEX "_passkeys_owner" ON "_passkeys" ("collection", "record")')
+
+
+async def keep_totp(tx: Transaction, dialect: Dialect) -> None:
+    """What authenticator apps make codes from, and codes for who has lost theirs."""
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    owner = {"collection": text, "record": text}
+    seed = {"id": _NAME_TYPE, **owner, "seed": text, "step": _COUNT_TYPE, "confirmed": number, "created": number}
+    await create_table(tx, dialect, "_totp", seed)
+    await create_table(tx, dialect, "_recovery_codes", {"id": _NAME_TYPE, **owner, "created": number})
+    await tx.run('CREATE INDEX "_recovery_codes_owner" ON "_recovery_codes" ("collection", "record")')

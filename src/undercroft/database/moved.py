@@ -143,6 +143,15 @@ HOUSE_TABLES: Final = (
         ),
         key="id",
     ),
+    MovedTable(
+        "_totp",
+        (
+            *_columns(id="id", collection="text", record="text", seed="text", step="whole"),
+            *_columns(confirmed="number", created="number"),
+        ),
+        key="id",
+    ),
+    MovedTable("_recovery_codes", _columns(id="id", collection="text", record="text", created="number"), key="id"),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
     MovedTable(
         "_roots",

@@ -9,7 +9,9 @@ from typing import Any, Literal
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 
-Context = Literal["default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey"]
+Context = Literal[
+    "default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey", "totp"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from undercroft.api.auth.context import answer, holds, sign_in_token
 from undercroft.auth.mfa import Method, begin_mfa, finish_mfa
 from undercroft.auth.origins import Origin, note_origin
+from undercroft.auth.passkeys import list_passkeys
+from undercroft.auth.totp import has_totp
+from undercroft.collections.options import AuthOptions
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.query.scope import Identity
 
 
-async def admit(request: Request, identity: Identity, method: Method, mfa_id: str = "") -> Response:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How somebody has proven who they are; `is_strong` says that it took two things at once, as a key and a PIN."""
+
+    method: Method
+    is_strong: bool = False
+
+
+async def admit(request: Request, identity: Identity, way: Way | Method, mfa_id: str = "") -> Response:
     """The answer to who has proven who they are: the account and its token, or 401 and what to come back with.
 
-    Raises `MfaRefused` and `SameMethod`.
+    Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
     """
     backend = request.backend
-    if await needs_second_factor(request, identity, method):
+    way = way if isinstance(way, Way) else Way(way)
+    if await needs_second_factor(request, identity, way):
         first_half = mfa_id or request.query.get("mfaId", "")
         if not first_half:
-            return json_response({"mfaId": await begin_mfa(backend, identity, method)}, 401)
-        await finish_mfa(backend, identity, method, first_half)
+            return await _ask_for_more(request, identity, way.method)
+        is_strict = await has_totp(backend.engine, identity)
+        await finish_mfa(backend, identity, way.method, first_half, asks_for_strong=is_strict)
     await note_origin(backend, identity, Origin(request.client_ip, request.headers.get("user-agent", "")))
     return await answer(request, identity, sign_in_token(identity))
 
 
-async def needs_second_factor(request: Request, identity: Identity, method: Method) -> bool:
-    """Whether one proof is not enough for an account."""
+async def needs_second_factor(request: Request, identity: Identity, way: Way | Method) -> bool:
+    """Whether one proof is not enough for an account: its collection asks for two, or it asked for them itself."""
+    way = way if isinstance(way, Way) else Way(way)
     mfa = identity.collection.auth.mfa if identity.collection.auth else None
-    return mfa is not None and mfa.enabled and (not mfa.rule or await holds(request, identity, mfa.rule, method))
+    if mfa is not None and mfa.enabled and (not mfa.rule or await holds(request, identity, mfa.rule, way.method)):
+        return True
+    return not way.is_strong and await has_totp(request.backend.engine, identity)
+
+
+async def _ask_for_more(request: Request, identity: Identity, method: Method) -> Response:
+    """401 with the first half, and, for accounts with more ways than PocketBase knows, what may be the second."""
+    body: dict[str, Any] = {"mfaId": await begin_mfa(request.backend, identity, method)}
+    methods = await _second_ways(request, identity, method)
+    return json_response(body | ({"methods": methods} if methods else {}), 401)
+
+
+async def _second_ways(request: Request, identity: Identity, method: Method) -> list[str]:
+    engine, auth = request.backend.engine, identity.collection.auth or AuthOptions()
+    uses_totp = await has_totp(engine, identity)
+    has_passkeys = auth.passkeys.enabled and bool(await list_passkeys(engine.read, engine.dialect, identity))
+    if not uses_totp and not has_passkeys:
+        return []
+    is_weak_enough = not uses_totp or method == "passkey"
+    known = {
+        "password": is_weak_enough and auth.password_auth.enabled,
+        "oauth2": is_weak_enough and auth.oauth2.enabled,
+        "otp": is_weak_enough and auth.otp.enabled,
+        "passkey": has_passkeys,
+        "totp": uses_totp,
+    }
+    return [name for name, is_open in known.items() if is_open and name != method]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from undercroft.api.auth.admit import admit
+from undercroft.api.auth.admit import Way, admit
 from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
 from undercroft.api.auth.passkeys import passkey_options
 from undercroft.auth.mfa import find_first_half
@@ -76,7 +76,7 @@ async def log_in(request: Request) -> Response:
     passkey_options(collection)
     form = await read_form(request, PasskeyForm)
     entrant = await prove(request, collection, form)
-    return await admit(request, entrant.identity, "passkey", entrant.mfa_id)
+    return await admit(request, entrant.identity, Way("passkey", entrant.is_verified), entrant.mfa_id)
 
 
 async def prove(request: Request, collection: Collection, form: PasskeyForm) -> Entrant:

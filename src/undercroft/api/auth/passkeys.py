@@ -11,7 +11,7 @@ import msgspec
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import auth_collection, read_form
 from undercroft.api.auth.own import account_meant, check_fresh, own_account, session_of
-from undercroft.auth.notices import tell_of_new_way_in
+from undercroft.auth.notices import tell_of_change
 from undercroft.auth.passkey_check import (
     SECONDS,
     Ceremony,
@@ -95,7 +95,7 @@ async def confirm(request: Request) -> Response:
 
     async def add(tx: Transaction) -> None:
         await add_passkey(tx, dialect, account, passkey)
-        await tell_of_new_way_in(backend, tx, account, f"the passkey “{passkey.name}”")
+        await tell_of_change(backend, tx, account, f"The passkey “{passkey.name}” was added: it opens your account.")
 
     await backend.engine.write(add)
     return json_response(render_passkey(passkey))
