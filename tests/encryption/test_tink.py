@@ -94,6 +94,19 @@ def test_forms(algorithm):
     assert written == to_binary(keys)
 
 
+def test_text_form():
+    """The text form says in Tink's words what each key is, and which state it is in."""
+    keys = new_set("value", "", "AES256_GCM")
+    keys, key = add(keys, "AES256_GCM_SIV")
+    exported = json.loads(to_json(disable(promote(keys, key.id), keys.primary_id)))
+
+    kinds = [entry["keyData"]["typeUrl"].rpartition(".")[2] for entry in exported["key"]]
+    assert exported["primaryKeyId"] == key.id
+    assert kinds == ["AesGcmKey", "AesGcmSivKey"]
+    assert [entry["status"] for entry in exported["key"]] == ["DISABLED", "ENABLED"]
+    assert {entry["outputPrefixType"] for entry in exported["key"]} == {"TINK"}
+
+
 def test_mac_is_no_aead():
     """A set for fingerprints is nothing else to Tink either."""
     keys = new_set("index", "", "HMAC_SHA256_128")
