@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 from postgres import in_thread, running_postgres
+from roots import SHARED, environment, open_ring
 from s3_server import shared_s3
 
 from undercroft import testing
@@ -59,7 +60,13 @@ def postgres_template(postgres):
 @pytest.fixture(scope="session")
 def postgres_furnished(postgres, postgres_template):
     """The name of a database with the first collections, to copy."""
-    return make_template(postgres, "furnished", ensure_system_collections, postgres_template)
+    return make_template(postgres, "furnished", furnish, postgres_template)
+
+
+async def furnish(engine):
+    """Make the first collections, under the root key that all tests on PostgreSQL share."""
+    keyring = await open_ring(engine, SHARED)
+    await ensure_system_collections(engine, keyring)
 
 
 def make_template(postgres, name, work, template="template1"):
@@ -84,11 +91,14 @@ def s3(tmp_path_factory):
 
 
 @pytest.fixture
-def database(request):
+def database(request, monkeypatch):
     """The URL of a new PostgreSQL database, or the empty text for SQLite in the data directory."""
     if request.param == "sqlite":
         return ""
     template = "postgres_template" if "engine" in request.fixturenames else "postgres_furnished"
+    if template == "postgres_furnished":
+        for name, value in environment().items():
+            monkeypatch.setenv(name, value)
     return request.getfixturevalue("postgres").database(request.getfixturevalue(template))
 
 

@@ -116,13 +116,13 @@ async def _open_at(place: _Place, posting: _Posting) -> tuple[Backend, int]:
         await migrate(engine, SYSTEM_MIGRATIONS)
         keyring = await open_keyring(engine, root, unlocked)
         engine.knowledge = dict.fromkeys(STALE, keyring)
-        await ensure_system_collections(engine)
+        await ensure_system_collections(engine, keyring)
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
         store = open_files(place.files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         filing = Filing(engine, store)
         engine.listeners[DOOMED] = filing.sweep_soon
-        catalogs, plans = CatalogHolder(await load_catalog(engine)), Plans(engine.dialect)
+        catalogs, plans = CatalogHolder(await load_catalog(engine, keyring)), Plans(engine.dialect)
         backend = Backend(
             directory=directory,
             engine=engine,

@@ -214,3 +214,14 @@ def test_the_root_key_is_told_of_once(tmp_path, port):
     assert f"The root key of this server is {Path('data/root.key')}" in told[0]
     assert "root key" not in told[1]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="the limits of another process are read in /proc")
+def test_writes_no_memory_to_disk(tmp_path, port):
+    """A server that crashes leaves no core dump, in which keys and secrets would be."""
+    with serving(port, folder=tmp_path) as server:
+        connect(port).close()
+        limits = Path(f"/proc/{server.pid}/limits").read_text()
+        server.terminate()
+
+    assert re.search(r"Max core file size\s+0\s", limits)

@@ -18,7 +18,7 @@ from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest
-from undercroft.records.record import from_row
+from undercroft.records.record import find_record, from_row
 
 
 class LoginFailed(BadRequest):
@@ -62,6 +62,12 @@ async def log_in(backend: WithPasswords, collection: Collection, given: Credenti
 async def find_account(backend: Accounts, collection: Collection, given: Credentials) -> dict[str, Any] | None:
     """The record that one of the identity fields names, whoever asks."""
     for name in fields_to_try(collection, given):
+        if name in collection.sealed_names:
+            asked = {name: given.identity}
+            found = await find_record(backend.engine.read, backend.engine.dialect, collection, asked)
+            if found is not None and given.identity:
+                return found
+            continue
         sql = _login_sql(backend.engine.dialect, collection, name)
         if rows := await backend.engine.read(sql, [given.identity]):
             return from_row(collection, rows[0])

@@ -6,8 +6,12 @@ import asyncio
 import gc
 import logging
 import socket
+import sys
 from pathlib import Path
 from typing import Any, Final
+
+if sys.platform != "win32":
+    import resource
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
@@ -58,6 +62,7 @@ def run_process(config: Config, address: Address, listener: socket.socket, paren
 
     A worker has a `parent`: the end of a pipe, and it ends when that closes.
     """
+    _leave_no_dumps()
     level = logging.INFO if config.dev else logging.WARNING
     console = Console(level=level, has_access_lines=config.dev or config.access_log)
     console.start()
@@ -65,6 +70,12 @@ def run_process(config: Config, address: Address, listener: socket.socket, paren
         return uvloop.run(_serve(config, address, listener, parent))
     finally:
         console.stop()
+
+
+def _leave_no_dumps() -> None:
+    """Have the system write no memory to disk, should this process crash: keys and secrets are in it."""
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 async def _serve(config: Config, address: Address, listener: socket.socket, parent: int | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from undercroft.collections.cipher import Keys, equip
 from undercroft.collections.collection import SUPERUSERS, Collection
 from undercroft.errors import NotFound
 
@@ -17,12 +18,16 @@ class UnknownCollection(NotFound):
 
 
 class Catalog:
-    """All collections at one moment. `version` grows with every change."""
+    """All collections at one moment. `version` grows with every change; `keys` open what is encrypted."""
 
-    def __init__(self, collections: Iterable[Collection] = (), version: int = 0) -> None:
+    def __init__(self, collections: Iterable[Collection] = (), version: int = 0, keys: Keys | None = None) -> None:
         self.version = version
+        self.keys = keys
         self._by_id = {collection.id: collection for collection in collections}
         self._by_name = {collection.name.lower(): collection for collection in self._by_id.values()}
+        if keys is not None:
+            for collection in self._by_id.values():
+                equip(collection, keys)
 
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_id.values())
@@ -37,11 +42,12 @@ class Catalog:
 
     def put(self, *collections: Collection) -> Catalog:
         """A catalog in which these collections take the place of those with their ids."""
-        return Catalog((self._by_id | {collection.id: collection for collection in collections}).values(), self.version)
+        known = self._by_id | {collection.id: collection for collection in collections}
+        return Catalog(known.values(), self.version, self.keys)
 
     def without(self, *collection_ids: str) -> Catalog:
         """A catalog without the collections of these ids."""
-        return Catalog((kept for kept in self if kept.id not in collection_ids), self.version)
+        return Catalog((kept for kept in self if kept.id not in collection_ids), self.version, self.keys)
 
     def collection(self, name_or_id: str) -> Collection:
         """Like `find`; raises `UnknownCollection` when there is none."""

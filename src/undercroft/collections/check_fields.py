@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from undercroft.collections.change import Change
+from undercroft.collections.check_encrypted import check_encrypted
 from undercroft.collections.fields.base import Field, OptionContext
 from undercroft.collections.fields.checks import drop_empty, length_error, matches
 from undercroft.collections.fields.text import TextField
@@ -51,8 +52,10 @@ def _check_field(change: Change, field: Field) -> FieldError | dict[str, Any]:
         return _TYPE_FIXED
     context = OptionContext(_finder(change), change.new, before)
     common = {"id": length_error(field.id, 1, 100), "name": _check_name(change, field), "help": _check_help(field)}
-    own = {} if change.new.is_view else {**field.check_options(), **field.check_links(context)}
-    return {**own, **drop_empty(common)}
+    if change.new.is_view:
+        return drop_empty(common)
+    own = {**field.check_options(), **field.check_links(context)}
+    return {**own, **drop_empty({**common, "encrypted": check_encrypted(change, field)})}
 
 
 def _finder(change: Change) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undercroft.collections.change import Change
+from undercroft.collections.check_encrypted import check_index
 from undercroft.collections.indexes import Index, parse_index, parse_indexes
 from undercroft.errors import FieldError
 
@@ -24,7 +25,7 @@ def check_indexes(change: Change) -> FieldError | dict[str, Any] | None:
     used = _used_names(change)
     for n, text in enumerate(change.new.indexes):
         index = parse_index(text)
-        if error := _check_index(index, names, parts, used):
+        if error := _check_index(index, names, parts, used) or (index and check_index(change.new, index)):
             errors[str(n)] = error
         if index:
             names.add(index.name.lower())

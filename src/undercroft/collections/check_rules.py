@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from undercroft.collections.change import Change
 from undercroft.collections.collection import Collection
+from undercroft.collections.encrypting import changes_encryption
 from undercroft.collections.fields.checks import drop_empty
 from undercroft.errors import FieldError
 
@@ -26,6 +27,26 @@ def check_rules(change: Change) -> dict[str, Any]:
     """Errors in the rules, by wire name."""
     errors = {wire: _check_rule(change, name) for name, wire in _WIRE_NAMES.items()}
     return drop_empty(errors | _check_auth_rules(change))
+
+
+def check_rules_of_others(change: Change) -> FieldError | None:
+    """Why rules of other collections would no longer work when fields are encrypted as they are to be."""
+    if change.old is None or not changes_encryption(change.old, change.new):
+        return None
+    for other in change.others:
+        for wire, rule in _rules_of(other).items():
+            reason = change.check_rule(other, rule, change.catalog) if rule else None
+            if rule and reason is not None and change.check_rule(other, rule, change.catalog.put(change.old)) is None:
+                text = f"The {wire} of {other.name} would no longer work. Raw error: {reason.removesuffix('.')}."
+                return FieldError("validation_encrypted_field", text)
+    return None
+
+
+def _rules_of(collection: Collection) -> dict[str, str | None]:
+    rules: dict[str, str | None] = {wire: getattr(collection, name) for name, wire in _WIRE_NAMES.items()}
+    if collection.auth is not None:
+        rules |= {"authRule": collection.auth.auth_rule, "manageRule": collection.auth.manage_rule}
+    return rules
 
 
 def rule_text_error(change: Change, rule: str | None) -> FieldError | None:

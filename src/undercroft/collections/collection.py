@@ -8,19 +8,25 @@ from typing import Literal
 import msgspec
 
 from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.encrypted import Encrypted, encryption_of
 from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.collections.options import AuthOptions
+from undercroft.collections.seals import Column, Seal, columns_of
 
 CollectionType = Literal["base", "auth", "view"]
 Action = Literal["list", "view", "create", "update", "delete"]
 SUPERUSERS = "_superusers"
 SUPERUSERS_ID = "pbc_3142635823"  # SDKs know superusers by it
+_TOKEN_KEY = Encrypted(search="equality")
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """One collection. `auth` is there for auth collections, `view_query` for views."""
+    """One collection. `auth` is there for auth collections, `view_query` for views.
+
+    `seals` says how far encrypted fields are, by their ids; see `collections.seals`.
+    """
 
     id: str
     name: str
@@ -37,6 +43,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     view_query: str = ""
     created: str = ""
     updated: str = ""
+    seals: dict[str, Seal] = {}
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -68,6 +75,22 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def has_passwords(self) -> bool:
         """Whether any field is kept as a hash."""
         return any(isinstance(field, PasswordField) for field in self.fields)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of the table, those with the names of the fields first."""
+        return columns_of(self.fields, self.seals)
+
+    @cached_property
+    def sealed_names(self) -> frozenset[str]:
+        """Names of the fields whose values are read from cells."""
+        return frozenset(f.name for f in self.fields if f.id in self.seals and self.seals[f.id].is_read)
+
+    def encryption(self, field: Field) -> Encrypted | None:
+        """How a field is to be encrypted: as its option says, and the key in the tokens of accounts always."""
+        if self.is_auth and field.name == "tokenKey":
+            return _TOKEN_KEY
+        return None if self.is_view else encryption_of(field)
 
     @property
     def is_auth(self) -> bool:

@@ -9,7 +9,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.indexes import mentioned
-from undercroft.collections.tables import NewIndex, plan_table
+from undercroft.collections.tables import NewIndex, lookup_indexes, plan_table
 from undercroft.collections.views import plain_query, read_view, view_statement
 from undercroft.database.dialect import Dialect
 from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED, MovedColumn, MovedIndex, MovedTable, MovedView, MovePlan
@@ -56,10 +56,16 @@ def _table(collection: Collection, target: Dialect) -> MovedTable:
     names = {field.name.lower(): field.name for field in collection.fields}
     return MovedTable(
         name=collection.name,
-        columns=tuple(MovedColumn(field.name, field.column) for field in collection.fields),
+        columns=tuple(MovedColumn(each.name, each.kind, each.kind == "bytes") for each in collection.columns),
         create=plan.statements[0],
-        indexes=tuple(_index(new, names) for new in plan.indexes),
+        indexes=(*(_index(new, names) for new in plan.indexes), *_lookups(collection, target)),
     )
+
+
+def _lookups(collection: Collection, target: Dialect) -> Iterator[MovedIndex]:
+    """The indexes of fingerprints, which no definition names."""
+    for name, sql in lookup_indexes(collection, target).items():
+        yield MovedIndex(name, sql, (name.removeprefix(f"{collection.id}~"),))
 
 
 def _index(new: NewIndex, names: Mapping[str, str]) -> MovedIndex:

@@ -16,7 +16,10 @@ from msgspec.structs import replace
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.change import Change, RuleCheck
 from undercroft.collections.check_indexes import build_error
+from undercroft.collections.cipher import Keys
 from undercroft.collections.collection import Collection
+from undercroft.collections.encrypting import changes_encryption, needed_keys, settled_catalog, turned, with_seals
+from undercroft.collections.fields.encrypted import encryption_of
 from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
 from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.collections.tables import TablePlan, drop_table, drop_view, plan_table
@@ -36,6 +39,7 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
 from undercroft.database.positions import Read, hold_position, load_positions
 from undercroft.database.statements import forget_account
+from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errors import BadRequest, Invalid
 from undercroft.files.ledger import doom_files
 
@@ -59,14 +63,15 @@ class Session:
     check_rule: RuleCheck
     catalog: Catalog
     tables: frozenset[str]
+    keys: Keys | None = None
 
     @classmethod
-    async def begin(cls, tx: Transaction, dialect: Dialect, check_rule: RuleCheck) -> Session:
-        """A session in an open transaction."""
+    async def begin(cls, tx: Transaction, dialect: Dialect, check_rule: RuleCheck, keys: Keys | None) -> Session:
+        """A session in an open transaction; `keys` are for what is encrypted."""
         await hold_position(tx, dialect, "collection")
-        catalog = await read_catalog(tx.run, dialect)
+        catalog = await read_catalog(tx.run, dialect, keys)
         names = {str(name).lower() for (name,) in await tx.run(dialect.list_tables())}
-        return cls(tx, dialect, check_rule, catalog, frozenset(names - {c.name.lower() for c in catalog}))
+        return cls(tx, dialect, check_rule, catalog, frozenset(names - {c.name.lower() for c in catalog}), keys)
 
     async def judge(self, old: Collection | None, new: Collection) -> Collection:
         """The collection as it will be saved; the fields of a view come from its query. Raises `Invalid`."""
@@ -74,10 +79,14 @@ class Session:
         if new.is_view and new.view_query:
             shape = await self.shape_of(new)
             new = replace(new, fields=shape.fields)
-        change = Change(new, old, self.catalog.put(new), self.check_rule, self.tables, shape.reason)
+        new = await self.with_seals(old, new)
+        catalog = settled_catalog(self.catalog.put(new))
+        change = Change(new, old, catalog, self.check_rule, self.tables, shape.reason)
         errors = check_change(change)
         if errors:
             raise Invalid(errors, f"Failed to {_verb(old)} collection.")
+        if old is not None and changes_encryption(old, new):
+            self._require_sight(old, new)
         return new
 
     async def put(self, old: Collection | None, new: Collection) -> None:
@@ -86,6 +95,7 @@ class Session:
             raise SchemaRefused(
                 f"Failed to {_verb(old)} collection. Raw error: {new.name!r} is a name of the database."
             )
+        await self._make_keys(new)
         try:
             await (self._put_view(old, new) if new.is_view else self._put_table(old, new))
         except SqlError as error:
@@ -97,6 +107,22 @@ class Session:
         await self._write(old, new)
         self.catalog = self.catalog.put(new)
         await self._log(new, "create" if old is None else "update")
+
+    async def seal_all(self) -> None:
+        """Begin to encrypt what is to be encrypted and is not, as in what an older program left."""
+        for old in list(self.catalog) if self.keys is not None else ():
+            new = old if old.is_view else with_seals(old, old, is_empty=not await self._has_records(old))
+            if new.seals.keys() != old.seals.keys():
+                await self.put(old, new)
+
+    async def turn(self, old: Collection, field_ids: Iterable[str]) -> None:
+        """Read these encrypted fields from now on as they are to be, every value having come along."""
+        seals = dict(old.seals)
+        for field_id in field_ids:
+            after = turned(seals.pop(field_id))
+            if after is not None:
+                seals[field_id] = after
+        await self.put(old, replace(old, seals=seals))
 
     async def adopt(self, new: Collection) -> None:
         """Write the definition of a judged collection over a table that is there already."""
@@ -132,7 +158,8 @@ class Session:
 
     async def finish(self) -> Catalog:
         """The catalog as it will be once the transaction is durable."""
-        return Catalog(self.catalog, (await load_positions(self.tx.run))["collection"])
+        version = (await load_positions(self.tx.run))["collection"]
+        return Catalog(self.catalog, version, self.catalog.keys)
 
     async def shape_of(self, view: Collection) -> ViewShape:
         """What the query of a view yields, or the reason why the database or its ids refuse it."""
@@ -141,6 +168,25 @@ class Session:
         if shape.reason:
             return shape
         return await check_ids(self.tx.run, spell_view(query, self.catalog, self.dialect), shape)
+
+    async def with_seals(self, old: Collection | None, new: Collection) -> Collection:
+        """The new definition with how far its encrypted fields will be once it is put."""
+        if new.is_view:
+            return new
+        if self.keys is None and not any(map(encryption_of, new.fields)):
+            return replace(new, seals={} if old is None else old.seals)
+        is_empty = changes_encryption(old, new) and old is not None and not await self._has_records(old)
+        return with_seals(old, new, is_empty=is_empty)
+
+    async def _has_records(self, collection: Collection) -> bool:
+        return bool(await self.tx.run(f"SELECT 1 FROM {self.dialect.quote(collection.name)} LIMIT 1"))
+
+    async def _make_keys(self, new: Collection) -> None:
+        for needed in needed_keys(new):
+            if self.keys is None:
+                raise KeysUnavailable
+            if not self.keys.has(needed.purpose, needed.scope):
+                await self.keys.make(self.tx, self.dialect, needed.purpose, needed.scope, needed.algorithm)
 
     async def _put_table(self, old: Collection | None, new: Collection) -> None:
         plan = plan_table(old, new, self.dialect)
@@ -194,6 +240,15 @@ class Session:
                 text = f"Failed to {verb} collection: the view {view.name} reads from it. Raw error: {error.detail}"
                 raise SchemaRefused(text) from error
 
+    def _require_sight(self, old: Collection, new: Collection) -> None:
+        """Refuse that a field is encrypted which a view shows."""
+        after = self.catalog.put(replace(new, name=old.name))
+        for view in [each for each in self.catalog if speaks_of(each, old.name)]:
+            query = plain_query(view.view_query)
+            reason = read_view(query, after).reason
+            if reason and not read_view(query, self.catalog).reason:
+                raise SchemaRefused(f"Failed to update collection: the view {view.name} reads from it, and {reason}.")
+
     async def _restore_views(self, old: Collection, verb: Verb) -> None:
         """Make the views anew that went with what they read from, each once those it reads from are there."""
         present = {str(name) for name, _ in await self.tx.run(self.dialect.list_views())}
@@ -234,13 +289,13 @@ class Session:
         await append_change(self.tx, self.dialect, Entry("collection", collection.id, "", action))
 
 
-async def read_catalog(read: Read, dialect: Dialect) -> Catalog:
+async def read_catalog(read: Read, dialect: Dialect, keys: Keys | None = None) -> Catalog:
     """All collections as the database has them."""
     # Read before the rows, so that a catalog may be newer than it says, never older.
     version = (await load_positions(read))["collection"]
     columns = ", ".join(dialect.quote(name) for name in COLUMNS)
     rows = await read(f'SELECT {columns} FROM "{TABLE}" ORDER BY "created", "id"', ())
-    return Catalog(map(from_row, rows), version)
+    return Catalog(map(from_row, rows), version, keys)
 
 
 async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:

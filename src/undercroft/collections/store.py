@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.collections.change import RuleCheck
+from undercroft.collections.cipher import Keys
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.prepare import prepare_change, prepare_new
@@ -76,21 +77,26 @@ class Store:
         await (session.remove(old) if self.around is None else self.around.remove(old, session.remove))
 
 
-async def load_catalog(engine: Engine) -> Catalog:
-    """All collections as the database has them."""
-    return await read_catalog(engine.read, engine.dialect)
+async def load_catalog(engine: Engine, keys: Keys | None = None) -> Catalog:
+    """All collections as the database has them; `keys` open what is encrypted in their records."""
+    return await read_catalog(engine.read, engine.dialect, keys)
 
 
-async def ensure_system_collections(engine: Engine) -> None:
-    """Make the collections that every data directory begins with, where there are none yet."""
+async def ensure_system_collections(engine: Engine, keys: Keys | None = None) -> None:
+    """Make the collections that every data directory begins with, where there are none yet.
+
+    In those that an older program made the token keys of accounts begin to be encrypted.
+    """
 
     async def operation(tx: Transaction) -> None:
-        session = await Session.begin(tx, engine.dialect, lambda *_: None)
+        session = await Session.begin(tx, engine.dialect, lambda *_: None, keys)
         if any(session.catalog):
+            await session.seal_all()
             return
         moment = now()
         for collection in initial_collections():
-            await session.put(None, replace(collection, created=moment, updated=moment))
+            new = await session.with_seals(None, replace(collection, created=moment, updated=moment))
+            await session.put(None, new)
 
     await engine.write(operation, alone=True)
 
@@ -152,7 +158,7 @@ async def import_collections(store: Store, items: Sequence[Mapping[str, Any]], *
         plan = plan_import(items, session.catalog, delete_missing=delete_missing)
         for collection in plan.removed:
             await store.remove(session, collection)
-        session.catalog = session.catalog.put(*(pair.new for pair in plan.tables))
+        session.catalog = session.catalog.put(*[await session.with_seals(pair.old, pair.new) for pair in plan.tables])
         for pair in [*plan.tables, *plan.views]:
             await _import_one(store, session, pair)
 
@@ -191,7 +197,7 @@ async def _run(store: Store, operation: Callable[[Session], Awaitable[T]]) -> T:
     """Run an operation in a transaction of its own and make its catalog the current one."""
 
     async def whole(tx: Transaction) -> T:
-        session = await Session.begin(tx, store.engine.dialect, store.check_rule)
+        session = await Session.begin(tx, store.engine.dialect, store.check_rule, store.holder.current.keys)
         result = await operation(session)
         await session.refresh_views()
         catalog = await session.finish()

@@ -10,6 +10,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.definitions import dump_options
 from undercroft.collections.fields.registry import dump_field, load_field
 from undercroft.collections.options import AuthOptions
+from undercroft.collections.seals import Seal
 from undercroft.database.engine import Row, Value
 
 TABLE: Final = "_collections"
@@ -51,13 +52,15 @@ def from_row(row: Row) -> Collection:
     indexes = tuple(_from_text(values.pop("indexes")))
     auth = msgspec.convert(options, AuthOptions) if values["type"] == "auth" else None
     values["system"] = bool(values["system"])
+    values["seals"] = msgspec.convert(options.get("seals") or {}, dict[str, Seal])
     return Collection(**values, fields=fields, indexes=indexes, auth=auth, view_query=options.get("viewQuery", ""))
 
 
 def _options(collection: Collection) -> dict[str, Any]:
+    seals = {"seals": msgspec.to_builtins(collection.seals)} if collection.seals else {}
     if collection.auth is not None:
-        return dump_options(collection.auth)
-    return {"viewQuery": collection.view_query} if collection.is_view else {}
+        return dump_options(collection.auth) | seals
+    return {"viewQuery": collection.view_query} if collection.is_view else seals
 
 
 def _as_text(value: Any) -> str:

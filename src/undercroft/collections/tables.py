@@ -1,7 +1,9 @@
 """From two definitions to the statements that turn one table into the other.
 
 Data belongs to the id of a field: a field with the same id and another name is a
-renamed column; a field whose id is gone is a dropped one.
+renamed column; a field whose id is gone is a dropped one. An encrypted field has
+columns beside its own, see `collections.seals`; what indexes say of it they say of
+its fingerprints.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from undercroft.collections.collection import Collection
-from undercroft.collections.fields.base import Field
+from undercroft.collections.encrypting import index_of
 from undercroft.collections.indexes import Index, create_index, mentioned, parse_index, parse_indexes
+from undercroft.collections.seals import Column
 from undercroft.database.dialect import Dialect
 
 _BESIDE: Final = "beside "  # begins names on the way; with its space no field or collection can bear one
@@ -39,7 +44,8 @@ class TablePlan:
 def plan_table(old: Collection | None, new: Collection, dialect: Dialect) -> TablePlan:
     """How to make the table of a collection, or to change it."""
     if old is None:
-        return TablePlan((_create_table(new, dialect),), tuple(_new_indexes(new, dialect)))
+        statements = (_create_table(new, dialect), *lookup_indexes(new, dialect).values())
+        return TablePlan(statements, tuple(_new_indexes(new, dialect)))
     return _Alteration(old, new, dialect).plan()
 
 
@@ -68,12 +74,12 @@ def drop_view(name: str, dialect: Dialect) -> str:
 
 
 def _create_table(collection: Collection, dialect: Dialect) -> str:
-    columns = ", ".join(_column(field.name, field, dialect) for field in collection.fields)
+    columns = ", ".join(_column(column.name, column, dialect) for column in collection.columns)
     return f"CREATE TABLE {dialect.quote(collection.name)} ({columns}{dialect.insertion_column()})"
 
 
-def _column(name: str, field: Field, dialect: Dialect) -> str:
-    return f"{dialect.quote(name)} {dialect.column_type(field.column)}"
+def _column(name: str, column: Column, dialect: Dialect) -> str:
+    return f"{dialect.quote(name)} {dialect.column_type(column.kind)}"
 
 
 def _new_indexes(collection: Collection, dialect: Dialect) -> Iterator[NewIndex]:
@@ -84,8 +90,29 @@ def _new_indexes(collection: Collection, dialect: Dialect) -> Iterator[NewIndex]
 
 
 def _create_index(index: Index, collection: Collection, dialect: Dialect) -> str:
-    kinds = {field.name: field.column for field in collection.fields}
-    return create_index(index, collection.name, kinds, dialect)
+    kinds = {column.name: column.kind for column in collection.columns}
+    spelled = {name.lower(): column.name for name, column in fingerprints(collection).items()}
+    columns = tuple(replace(each, name=spelled.get(each.name.lower(), each.name)) for each in index.columns)
+    return create_index(replace(index, columns=columns), collection.name, kinds, dialect)
+
+
+def fingerprints(collection: Collection) -> dict[str, Column]:
+    """The column that indexes have in place of an encrypted field, by the name of the field."""
+    return {
+        column.field.name: column
+        for column in collection.columns
+        if column.role == "index" and index_of(collection, column.field) == column.index
+    }
+
+
+def lookup_indexes(collection: Collection, dialect: Dialect) -> dict[str, str]:
+    """The statements that index columns of fingerprints which no index of the definition serves, by name."""
+    served = {i.columns[0].name.lower() for i in parse_indexes(collection.indexes) if not i.where}
+    read = {column.key for name, column in fingerprints(collection).items() if name.lower() in served}
+    columns = [column for column in collection.columns if column.role == "index" and column.key not in read]
+    made = {f"{collection.id}~{column.name}": column.name for column in columns}
+    on = f"ON {dialect.quote(collection.name)}"
+    return {name: f"CREATE INDEX {dialect.quote(name)} {on} ({dialect.quote(of)})" for name, of in made.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +127,13 @@ class _Alteration:
         kept = self.kept_indexes()
         statements = [
             *self.drop_indexes(kept),
+            *self.drop_lookups(),
             *self.rename_table(),
-            *(self.alter(f"DROP COLUMN {self.quote(field.name)}") for field in self.dropped()),
+            *(self.alter(f"DROP COLUMN {self.quote(column.name)}") for column in self.dropped()),
             *self.rename_columns(),
-            *(statement for field in self.converted() for statement in self.convert(field)),
-            *(self.alter(f"ADD COLUMN {_column(field.name, field, self.dialect)}") for field in self.added()),
+            *(statement for column in self.converted() for statement in self.convert(column)),
+            *(self.alter(f"ADD COLUMN {_column(column.name, column, self.dialect)}") for column in self.added()),
+            *self.new_lookups(),
         ]
         built = [new for new in _new_indexes(self.new, self.dialect) if new.index.name.lower() not in kept]
         return TablePlan(tuple(statements), tuple(built), self.moves_names())
@@ -113,22 +142,34 @@ class _Alteration:
         """Whether a name goes, or means another column for a while."""
         return bool(self.old.name != self.new.name or self.dropped() or self.renamed() or self.converted())
 
-    def added(self) -> list[Field]:
-        return [field for field in self.new.fields if field.id not in self.old.by_id]
+    def added(self) -> list[Column]:
+        known = {column.key for column in self.old.columns}
+        return [column for column in self.new.columns if column.key not in known]
 
-    def dropped(self) -> list[Field]:
-        return [field for field in self.old.fields if field.id not in self.new.by_id]
+    def dropped(self) -> list[Column]:
+        known = {column.key for column in self.new.columns}
+        return [column for column in self.old.columns if column.key not in known]
 
-    def converted(self) -> list[Field]:
-        """Fields that now hold another kind of column: one value became a list or a list one value."""
-        return [now for was, now in self.kept() if was.column != now.column]
+    def converted(self) -> list[Column]:
+        """Columns that now hold another kind of value: one value became a list or a list one value."""
+        return [now for was, now in self.kept() if was.kind != now.kind]
 
     def renamed(self) -> list[tuple[str, str]]:
         return [(was.name, now.name) for was, now in self.kept() if was.name != now.name]
 
-    def kept(self) -> list[tuple[Field, Field]]:
-        """Fields that stay, as they were and as they are to be."""
-        return [(self.old.by_id[now.id], now) for now in self.new.fields if now.id in self.old.by_id]
+    def kept(self) -> list[tuple[Column, Column]]:
+        """Columns that stay, as they were and as they are to be."""
+        known = {column.key: column for column in self.old.columns}
+        return [(known[now.key], now) for now in self.new.columns if now.key in known]
+
+    def drop_lookups(self) -> list[str]:
+        gone = lookup_indexes(self.old, self.dialect).keys() - lookup_indexes(self.new, self.dialect).keys()
+        return [f"DROP INDEX IF EXISTS {self.quote(name)}" for name in sorted(gone)]
+
+    def new_lookups(self) -> list[str]:
+        known = lookup_indexes(self.old, self.dialect)
+        made = lookup_indexes(self.new, self.dialect)
+        return [statement for name, statement in made.items() if name not in known]
 
     def rename_table(self) -> Iterator[str]:
         was, now = self.old.name, self.new.name
@@ -149,12 +190,12 @@ class _Alteration:
         for was, now in [*moves, *direct, *((_BESIDE + now, now) for _, now in crossing)]:
             yield self.alter(f"RENAME COLUMN {self.quote(was)} TO {self.quote(now)}")
 
-    def convert(self, field: Field) -> Sequence[str]:
-        name, beside = self.quote(field.name), self.quote(_BESIDE + field.name)
+    def convert(self, column: Column) -> Sequence[str]:
+        name, beside = self.quote(column.name), self.quote(_BESIDE + column.name)
         dialect = self.dialect
-        value = dialect.list_from_one(name) if field.is_multiple else dialect.one_from_list(name)
+        value = dialect.list_from_one(name) if column.field.is_multiple else dialect.one_from_list(name)
         return [
-            self.alter(f"ADD COLUMN {_column(_BESIDE + field.name, field, dialect)}"),
+            self.alter(f"ADD COLUMN {_column(_BESIDE + column.name, column, dialect)}"),
             f"UPDATE {self.quote(self.new.name)} SET {beside} = {value}",
             self.alter(f"DROP COLUMN {name}"),
             self.alter(f"RENAME COLUMN {beside} TO {name}"),
@@ -166,11 +207,18 @@ class _Alteration:
 
     def kept_indexes(self) -> set[str]:
         """Names of the indexes that are the same before and after and speak of no column that changes."""
-        changing = {was.lower() for was, _ in self.renamed()} | {field.name.lower() for field in self.dropped()}
-        changing |= {self.old.by_id[field.id].name.lower() for field in self.converted()}
+        changing = {was.lower() for was, _ in self.renamed()} | {column.name.lower() for column in self.dropped()}
+        changing |= {self.old.by_id[column.field.id].name.lower() for column in self.converted()}
+        changing |= self.respelled()
         wanted = {index.sql for index in _new_indexes(self.new, self.dialect)}
         same = [i for i in parse_indexes(self.old.indexes) if _create_index(i, self.new, self.dialect) in wanted]
         return {index.name.lower() for index in same if not mentioned(index) & changing}
+
+    def respelled(self) -> set[str]:
+        """Names, in lower case, that mean another column to indexes than they did."""
+        was = {column.field.id: column.key for column in fingerprints(self.old).values()}
+        now = {column.field.id: column.key for column in fingerprints(self.new).values()}
+        return {f.name.lower() for f in self.old.fields if was.get(f.id) != now.get(f.id)}
 
     def alter(self, change: str) -> str:
         return f"ALTER TABLE {self.quote(self.new.name)} {change}"

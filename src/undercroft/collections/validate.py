@@ -9,7 +9,7 @@ from undercroft.collections.change import Change
 from undercroft.collections.check_auth import check_auth
 from undercroft.collections.check_fields import check_fields
 from undercroft.collections.check_indexes import check_indexes
-from undercroft.collections.check_rules import check_rules
+from undercroft.collections.check_rules import check_rules, check_rules_of_others
 from undercroft.collections.collection import CollectionType
 from undercroft.collections.fields.checks import drop_empty, length_error, matches
 from undercroft.errors import REQUIRED, FieldError
@@ -44,7 +44,7 @@ def check_change(change: Change) -> dict[str, Any]:
             "id": check_id(change.new.id) or _check_id_is_no_name(change),
             "name": _check_name(change),
             "system": _SYSTEM_FIXED if change.old and change.old.system != change.new.system else None,
-            "fields": check_fields(change),
+            "fields": check_fields(change) or check_rules_of_others(change),
             "indexes": check_indexes(change),
             "viewQuery": _check_view_query(change),
             **check_rules(change),

@@ -69,7 +69,25 @@ def _parse(query: str, catalog: Catalog) -> exp.Select:
         raise _BadViewError(_NO_SELECT)
     if any(item.is_star for item in select.expressions):
         raise _BadViewError(_WILDCARD)
+    _refuse_encrypted(select, catalog)
     return select
+
+
+def _refuse_encrypted(select: exp.Select, catalog: Catalog) -> None:
+    """Raise when the query may speak of an encrypted field: the database sees nothing of its values."""
+    tables = {each.alias_or_name.lower(): catalog.by_name(each.name) for each in select.find_all(exp.Table)}
+    read = [collection for collection in tables.values() if collection is not None]
+    for column in select.find_all(exp.Column):
+        named = tables.get(column.table.lower()) if column.table else None
+        for collection in [named] if named is not None else read:
+            if _is_encrypted(collection, column.name):
+                text = f"the field {column.name} of {collection.name} is encrypted, and no query can see it"
+                raise _BadViewError(text)
+
+
+def _is_encrypted(collection: Collection, name: str) -> bool:
+    field = next((field for field in collection.fields if field.name.lower() == name.lower()), None)
+    return field is not None and (field.id in collection.seals or collection.encryption(field) is not None)
 
 
 def _read(query: str) -> list[exp.Expr | None] | None:

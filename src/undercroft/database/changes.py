@@ -78,18 +78,24 @@ async def append_deletes(tx: Transaction, dialect: Dialect, collection: str, tab
 
 
 class KeptRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an entry keeps: a record's columns, and for hearers by key whether they might know of it before its end."""
+    """What an entry keeps: a record's columns, and for hearers by key whether they might know of it before its end.
+
+    Encrypted fields are in `cells`, as encrypted as they are in their table; empty ones are empty.
+    """
 
     columns: dict[str, bool | int | float | str | None]
     verdicts: Mapping[str, bool] = {}
+    cells: Mapping[str, bytes] = {}
 
 
-def render_row(columns: Mapping[str, Value], verdicts: Mapping[str, bool]) -> str:
+def render_row(
+    columns: Mapping[str, Value], verdicts: Mapping[str, bool], cells: Mapping[str, bytes] | None = None
+) -> str:
     """A record as an entry keeps it; empty for what it does not keep."""
     kept = {name: value for name, value in columns.items() if not isinstance(value, bytes)}
     if len(kept) < len(columns):
         return ""
-    text = msgspec.json.encode(KeptRow(kept, verdicts)).decode()
+    text = msgspec.json.encode(KeptRow(kept, verdicts, cells or {})).decode()
     return text if len(text) <= _LARGEST_ROW else ""
 
 

@@ -16,8 +16,8 @@ from sqlalchemy.types import NullType
 
 from undercroft.database.limits import Limits
 
-ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo"]
-"""What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat."""
+ColumnKind = Literal["id", "text", "number", "bool", "date", "list", "json", "geo", "bytes"]
+"""What a column holds. `list` is a JSON array of texts; `geo` a JSON object with lon and lat; `bytes` may be NULL."""
 
 Expression = ColumnElement[Any]
 Names = Mapping[str, Mapping[str, ColumnKind]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Value
-from undercroft.database.moved import MovedTable
+from undercroft.database.moved import MovedColumn, MovedKind, MovedTable
 from undercroft.database.positions import Read
 
 PAGE: Final = 1000
@@ -58,13 +58,20 @@ async def _read_page(source: Source, table: MovedTable, after: Value) -> list[Ro
         columns = ", ".join(dialect.quote(column.name) for column in table.columns)
         return await source.read(f"SELECT {key}, {columns} {rest}", values)
     except UnicodeDecodeError:
-        columns = ", ".join(dialect.text_bytes(dialect.quote(column.name)) for column in table.columns)
-        return list(map(_decoded, await source.read(f"SELECT {key}, {columns} {rest}", values)))
+        columns = ", ".join(_as_bytes(column, dialect) for column in table.columns)
+        kinds = [None, *(column.kind for column in table.columns)]
+        return [_decoded(row, kinds) for row in await source.read(f"SELECT {key}, {columns} {rest}", values)]
 
 
-def _decoded(row: Row) -> Row:
+def _as_bytes(column: MovedColumn, dialect: Dialect) -> str:
+    name = dialect.quote(column.name)
+    return name if column.kind == "bytes" else dialect.text_bytes(name)
+
+
+def _decoded(row: Row, kinds: Sequence[MovedKind | None]) -> Row:
     """A row whose texts were read as bytes; what is no text stays bytes."""
-    return tuple(_text_of(value) if isinstance(value, bytes) else value for value in row)
+    pairs = zip(row, kinds, strict=True)
+    return tuple(_text_of(each) if isinstance(each, bytes) and kind != "bytes" else each for each, kind in pairs)
 
 
 def _text_of(value: bytes) -> str | bytes:

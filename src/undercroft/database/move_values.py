@@ -146,6 +146,12 @@ def _geo(value: Value) -> Any:
     return decoded
 
 
+def _bytes(value: Value) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise Unfit("is text, not bytes")
+
+
 def _any_json(value: Value) -> Any:
     # A document that is null is not an empty column.
     return ["json", _json(value)]
@@ -188,6 +194,7 @@ _NORMAL: Final[Mapping[MovedKind, Callable[[Value], Any]]] = {
     "list": _list,
     "json": _any_json,
     "geo": _geo,
+    "bytes": _bytes,
 }
 _POINT: Final = '{"lon":0,"lat":0}'
 _EMPTY: Final[Mapping[MovedKind, Any]] = {

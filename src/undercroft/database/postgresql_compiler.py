@@ -51,6 +51,7 @@ BIND_TYPES: Final[dict[ColumnKind, str]] = {
     "list": "jsonb",
     "json": "jsonb",
     "geo": "jsonb",
+    "bytes": "bytea",
 }
 _FIRST: Final[dict[Any, str]] = {operators.asc_op: "ASC NULLS FIRST", operators.desc_op: "DESC NULLS LAST"}
 
@@ -171,6 +172,8 @@ class _Compiler(PGCompiler):
 
     def _compared_kinds(self, left: ClauseElement, symbol: str, right: ClauseElement, **kw: Any) -> str:
         kinds = (kind_of(left), kind_of(right))
+        if kinds == ("bytes", "bytes"):
+            return f"{self.process(left, **kw)} {symbol} {self.process(right, **kw)}"
         spelled = self._compared_with_literal(left, symbol, right, **kw)
         if spelled:
             return spelled

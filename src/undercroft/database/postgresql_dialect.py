@@ -32,6 +32,7 @@ _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
     "list": "jsonb DEFAULT '[]' NOT NULL",
     "json": "jsonb DEFAULT NULL",
     "geo": """jsonb DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
+    "bytes": "bytea DEFAULT NULL",
 }
 _LIMITS: Final = Limits(
     "PostgreSQL",

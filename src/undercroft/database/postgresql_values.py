@@ -21,7 +21,7 @@ _EMPTY_DATE: Final = "-infinity"
 _DIGITS: Final = frozenset("0123456789")
 _NUMBER_STARTS: Final = frozenset("-0123456789")
 _TEXTS: Final = ("text", "varchar", "bpchar")
-_AS_TEXT: Final = ("date", "time", "timestamp", "interval", "uuid", "bytea", "inet")
+_AS_TEXT: Final = ("date", "time", "timestamp", "interval", "uuid", "inet")
 _EXPONENT: Final = re.compile(r"\d[eE][+-]?\d")
 _EXACT: Final = 2**53
 

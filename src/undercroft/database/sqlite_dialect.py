@@ -36,6 +36,7 @@ _COLUMN_TYPES: dict[ColumnKind, str] = {
     "list": "JSON DEFAULT '[]' NOT NULL",
     "json": "JSON DEFAULT NULL",
     "geo": """JSON DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
+    "bytes": "BLOB DEFAULT NULL",
 }
 _CASTS: dict[ColumnKind, TypeEngine[Any]] = {"number": NUMERIC(), "bool": NUMERIC()}
 _PATH_PART = re.compile(r"\w+")
@@ -176,7 +177,7 @@ class SqliteDialect:
     def cast_value(self, kind: ColumnKind, value: Expression) -> Expression:
         """A bound value as if it stood in a column of this kind (its affinity or type)."""
         # A json column keeps what it is given, and CAST would make 0 of text that is no number.
-        return value if kind == "json" else cast(value, _CASTS.get(kind, TEXT()))
+        return value if kind in ("json", "bytes") else cast(value, _CASTS.get(kind, TEXT()))
 
     def elements(self, array: Expression, name: str) -> tuple[FromClause, Expression]:
         """A joinable set with one row an element of a JSON array column, and its value.

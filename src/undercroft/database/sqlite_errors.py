@@ -15,7 +15,7 @@ FAULTS = (apsw.Error, UnicodeEncodeError, OverflowError)
 """What running a statement may raise because of its text, its values or the disk."""
 
 _UNIQUE = frozenset({apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID})
-_PLAIN_INDEX = re.compile(r"UNIQUE constraint failed: (?P<columns>\w+\.\w+(?:, \w+\.\w+)*)")
+_PLAIN_INDEX = re.compile(r"UNIQUE constraint failed: (?P<columns>\w+\.[^,]+(?:, \w+\.[^,]+)*)")
 _EXPRESSION_INDEX = re.compile(r"UNIQUE constraint failed: index '(?P<index>.*)'")
 
 
@@ -56,7 +56,7 @@ def problem_of(error: BaseException, connection: apsw.Connection | None = None) 
 
 def _unique_violation(text: str, connection: apsw.Connection) -> Problem:
     if found := _PLAIN_INDEX.fullmatch(text):
-        pairs = [pair.split(".") for pair in found["columns"].split(", ")]
+        pairs = [pair.split(".", 1) for pair in found["columns"].split(", ")]
         return UniqueViolation(pairs[0][0], [column for _, column in pairs])
     if found := _EXPRESSION_INDEX.fullmatch(text):
         return _index_violation(found["index"], connection)

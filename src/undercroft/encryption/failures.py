@@ -25,13 +25,11 @@ class DecryptionFailed(Unreadable):
         self.record_id = record_id
 
 
-class UnknownKey(Unreadable):
+class UnknownKey(DecryptionFailed):
     """A value names a key that the key set does not have; a key ring that is read again may have it."""
 
-    code = "unknown_key"
-
     def __init__(self, key_id: int) -> None:
-        super().__init__(f"What is stored was encrypted with the key {key_id}, which is not known.")
+        super().__init__(f"It names the key {key_id}, which is not known.")
         self.key_id = key_id
 
 

@@ -17,12 +17,14 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Final
 
-from undercroft.database.engine import Engine
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Engine, Transaction
 from undercroft.database.positions import load_positions
 from undercroft.encryption.failures import KeysUnavailable, UnknownKey, WrongRootKey
-from undercroft.encryption.keyset import KeySet, Purpose
+from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
 from undercroft.encryption.wrapping import RootKey
 from undercroft.errors import Unreadable
+from undercroft.keys.making import make_key_set
 from undercroft.keys.root import Root, RootUnavailable, StoredRoot, load_root
 from undercroft.keys.rows import load_keys, load_scopes, open_sets
 from undercroft.keys.texts import TextCipher
@@ -118,6 +120,12 @@ class Keyring:
     def sets(self) -> Sequence[KeySet]:
         """All sets that are here, but for those of people and tenants."""
         return list(self._sets.values())
+
+    async def make(
+        self, tx: Transaction, dialect: Dialect, purpose: Purpose, scope: str, algorithm: Algorithm
+    ) -> KeySet:
+        """A set that can be used once the transaction is durable. Raises `KeysUnavailable`."""
+        return await make_key_set(tx, dialect, self, purpose, scope, algorithm=algorithm)
 
     def add(self, key_set: KeySet) -> None:
         """Take in a set that was just made; one of its name that is here already is as new, and stays."""

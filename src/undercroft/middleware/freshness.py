@@ -46,7 +46,7 @@ class Freshness:
         """Read anew what other processes changed since the last time."""
         positions = await load_positions(self._backend.engine.read)
         if positions["collection"] > self._backend.catalog.version:
-            self._backend.catalogs.swap(await load_catalog(self._backend.engine))
+            self._backend.catalogs.swap(await load_catalog(self._backend.engine, self._backend.keyring))
         if positions["settings"] > self._settings_at:
             await self._reload_settings(positions["settings"])
         keyring = self._backend.keyring

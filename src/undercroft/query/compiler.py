@@ -18,6 +18,7 @@ from undercroft.query.compare import compare, compare_all
 from undercroft.query.errors import FilterError
 from undercroft.query.parser import parse_filter, parse_shape
 from undercroft.query.resolver import Resolver, relation_rule
+from undercroft.query.sealed import unsealed
 from undercroft.query.tree import And, Comparison, Node
 
 
@@ -71,7 +72,8 @@ def compile_node(node: Node, resolver: Resolver) -> Expression:
 def _comparison(node: Comparison, resolver: Resolver) -> Expression:
     build = resolver.build
     try:
-        left, right = resolver.operand(node.left), resolver.operand(node.right)
+        left, right = resolver.side(node.left), resolver.side(node.right)
+        left, right = unsealed(left, node.operator, right, build.binds)
     except FilterError as error:
         raise error if error.at >= 0 else error.moved(node.start) from None
     decide = compare if node.is_any else compare_all

@@ -55,7 +55,8 @@ def table_of(collection: Collection) -> Table:
     known: Table | None = collection.__dict__.get("_core_table")
     if known is None:
         columns = (
-            Column(field.name, Kind(field.column), primary_key=field.name == "id") for field in collection.fields
+            Column(each.name, Kind(each.kind), primary_key=each.name == "id")
+            for each in collection.columns[: len(collection.fields)]
         )
         known = collection.__dict__["_core_table"] = Table(
             collection.name, MetaData(), *columns, implicit_returning=False
@@ -101,6 +102,7 @@ class _Binder:
 
     def replace(self, element: Any, **_: Any) -> Any:
         """What stands in place of a part of the statement; None leaves it."""
+        _refuse_encrypted(element)
         if isinstance(element, BinaryExpression) and isinstance(element.right, True_ | False_):
             return self._compare_truth(element)
         if not isinstance(element, BindParameter):
@@ -122,6 +124,12 @@ class _Binder:
         name = f"v{len(self.bound)}"
         self.bound[name] = plain_value(value)
         return bindparam(name, type_=kind if isinstance(kind, Kind) else Kind(_kind_of(value)))
+
+
+def _refuse_encrypted(element: Any) -> None:
+    if isinstance(element, Column) and isinstance(element.type, Kind) and element.type.kind == "bytes":
+        name = f"{element.name!r} of {element.table.name!r}"
+        raise TypeError(f"{name} is encrypted, and no statement sees its values: read and write it through records.")
 
 
 def plain_value(value: Any) -> Value:

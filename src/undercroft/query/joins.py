@@ -16,7 +16,7 @@ from undercroft.database.dialect import Expression, Kind
 
 def collection_table(collection: Collection) -> TableClause:
     """The table of a collection, with its columns."""
-    return table(collection.name, *(column(field.name, Kind(field.column)) for field in collection.fields))
+    return table(collection.name, *(column(each.name, Kind(each.kind)) for each in collection.columns))
 
 
 @dataclass(slots=True)

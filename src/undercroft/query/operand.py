@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import FromClause
 
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.base import Field
+from undercroft.collections.seals import Index
 from undercroft.database.dialect import Expression
 from undercroft.query.binds import Source
 
@@ -21,6 +24,18 @@ class RelatedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedSide:
+    """An encrypted field, which can be had by its fingerprints, with an index, or by whether it has a cell."""
+
+    collection: Collection
+    field: Field
+    index: Index | None
+    as_index: Callable[[], Operand]
+    as_cell: Callable[[], Operand]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Operand:
     """One side of a comparison.
 
@@ -28,6 +43,7 @@ class Operand:
     `is_strict`: null and the empty text are told apart (json, coordinates).
     `related` makes all its values anew, when it can have several.
     `source` is where a bound value comes from. `guard` must hold beside any comparison.
+    `sealed` is there for an encrypted field, which is compared in no other way.
     """
 
     sql: Expression
@@ -37,3 +53,4 @@ class Operand:
     related: Callable[[], RelatedRows] | None = None
     source: Source | None = None
     guard: Expression | None = None
+    sealed: SealedSide | None = None

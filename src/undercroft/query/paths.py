@@ -9,20 +9,23 @@ for the rows that must all agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from sqlalchemy import FromClause, and_, case, literal_column, or_
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from undercroft.collections.collection import Collection
+from undercroft.collections.encrypting import index_of
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.relation import RelationField
+from undercroft.collections.seals import index_name
 from undercroft.database.dialect import Expression
 from undercroft.query.build import Build, Place
 from undercroft.query.errors import FilterError, UnknownField
 from undercroft.query.joins import collection_table
 from undercroft.query.operand import Operand
+from undercroft.query.sealed import refuse_parts
 
 MAX_HOPS = 6
 MODIFIERS = frozenset({"", "each", "length", "lower", "isset", "changed"})
@@ -30,6 +33,8 @@ _COUNTED = frozenset({"select", "relation", "file"})
 
 _EMPTY: Expression = literal_column("''")
 
+Form = Literal["", "index", "cell"]
+FORMS: Sequence[Form] = ("index", "cell")
 JoinRule = Callable[[Build, Place], None]
 """Called for every related collection a caller's own filter joins; may refuse."""
 
@@ -41,6 +46,9 @@ class Walk:
     build: Build
     join_rule: JoinRule | None
     at: int
+    form: Form = ""
+    ends: list[tuple[Collection, Field]] = field(default_factory=list)
+    """The encrypted field at the end of the path, where it has one and no form of it was asked for."""
 
     @property
     def is_trusted(self) -> bool:
@@ -80,6 +88,8 @@ class Walk:
         return not rest or (list(rest) == ["id"] and not field.is_multiple)
 
     def _column(self, place: Place, key: str, field: Field, rest: Sequence[str], modifier: str) -> tuple[Operand, bool]:
+        if field.name in place.collection.sealed_names:
+            return self._sealed(place, field, rest, modifier), False
         column = place.column(field.name)
         dialect = self.build.dialect
         if field.column in ("json", "geo"):
@@ -91,6 +101,16 @@ class Walk:
         if modifier == "length" and field.type in _COUNTED:
             return Operand(self._length(field, column)), False
         return Operand(self._lowered(column, modifier), guard=self._guard(place, field)), False
+
+    def _sealed(self, place: Place, field: Field, rest: Sequence[str], modifier: str) -> Operand:
+        """An encrypted field: its cell, or its fingerprint where that is asked for."""
+        refuse_parts(field, rest, modifier, self.at)
+        index = index_of(place.collection, field)
+        if self.form == "index" and index is not None:
+            return Operand(place.column(index_name(field.id, index.number)), guard=self._guard(place, field))
+        if not self.form:
+            self.ends.append((place.collection, field))
+        return Operand(place.column(field.name), guard=self._guard(place, field))
 
     def _lowered(self, expression: Expression, modifier: str) -> Expression:
         return self.build.dialect.lower(expression) if modifier == "lower" else expression

@@ -10,7 +10,8 @@ rule, that rule must hold for the joined record as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import FromClause, and_, case, literal_column, null, or_
@@ -26,8 +27,9 @@ from undercroft.query.errors import FilterError
 from undercroft.query.functions import call
 from undercroft.query.macros import MACROS, macro_kind, macro_value
 from undercroft.query.operand import Operand, RelatedRows
-from undercroft.query.paths import MODIFIERS, JoinRule, Walk
+from undercroft.query.paths import FORMS, MODIFIERS, Form, JoinRule, Walk
 from undercroft.query.request import bind_value, check_request_name, is_set, request_value
+from undercroft.query.sealed import Forms, as_plain, sealed_side, unsealed
 from undercroft.query.tree import CallNode, LiteralNode, NameNode, OperandNode
 
 _ONE: Expression = literal_column("1")
@@ -60,7 +62,11 @@ class Resolver:
     join_rule: JoinRule | None = None
 
     def operand(self, node: OperandNode) -> Operand:
-        """The SQL of an operand. Raises `FilterError` and `UnknownField`."""
+        """The SQL of an operand of anything but a comparison. Raises `FilterError` and `UnknownField`."""
+        return as_plain(self.side(node))
+
+    def side(self, node: OperandNode) -> Operand:
+        """One side of a comparison, which may be an encrypted field. Raises `FilterError` and `UnknownField`."""
         if isinstance(node, LiteralNode):
             return self._literal(node)
         if isinstance(node, CallNode):
@@ -90,24 +96,25 @@ class Resolver:
 
         return Start(self.place, self.key, again)
 
-    def _walk(self, start: Start, path: Sequence[str], modifier: str, at: int) -> Operand:
+    def _walk(self, start: Start, path: Sequence[str], modifier: str, at: int, form: Form = "") -> Operand:
         if modifier not in MODIFIERS:
             raise FilterError(f"There is no modifier {modifier!r}", at)
-        walk = Walk(self.build, self.join_rule, at)
+        walk = Walk(self.build, self.join_rule, at, form)
         operand, is_many = walk.to_operand(start.place, start.key, path, modifier)
+        for collection, field in walk.ends:
+            forms = Forms(*(partial(self._walk, start, path, "", at, wanted) for wanted in FORMS))
+            return replace(operand, sealed=sealed_side(collection, field, forms, at))
         if not (is_many or start.is_many):
             return operand
 
         def related() -> RelatedRows:
             place, where = start.again()
             beside = self.build.beside(place.table)
-            again, _ = Walk(beside, self.join_rule, at).to_operand(place, "", path, modifier)
+            again, _ = Walk(beside, self.join_rule, at, form).to_operand(place, "", path, modifier)
             value = again.sql if again.guard is None else case((again.guard, again.sql))
             return RelatedRows(beside.joins.rows, value, _all_of(where, beside.conditions))
 
-        return Operand(
-            operand.sql, is_strict=operand.is_strict, is_filled=operand.is_filled, guard=operand.guard, related=related
-        )
+        return replace(operand, related=related)
 
     def _any_collection(self, node: NameNode) -> Operand:
         if len(node.path) < 3:
@@ -232,6 +239,7 @@ class Resolver:
         """1 when the value was submitted and differs from the stored one, else 0."""
         submitted = self._request_value(node.path[1:])
         stored = self._walk(self._here(), node.path[2:], "", node.at)
+        submitted, stored = unsealed(submitted, "!=", stored, self.build.binds)
         is_submitted = self._value(lambda inputs: int(is_set(node.path[1:], inputs.scope)), "number")
         differs = and_(is_submitted.sql == _ONE, equal(submitted, stored, self.build.dialect, negated=True))
         return Operand(case((differs, _ONE), else_=_ZERO), is_filled=True)

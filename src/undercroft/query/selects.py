@@ -13,6 +13,7 @@ from sqlalchemy.sql.visitors import iterate
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.indexes import parse_indexes
+from undercroft.collections.seals import Column
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.database.engine import Choice
 from undercroft.query.binds import Binds
@@ -21,6 +22,7 @@ from undercroft.query.compiler import compile_apart, compile_filter, compile_rul
 from undercroft.query.joins import Joins, collection_table
 from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Scope
+from undercroft.query.sealed import cell_source, draft_fingerprint_source
 from undercroft.query.sort import SortKey, compile_sort, order_by
 
 _NEW = "new_record"
@@ -175,6 +177,8 @@ class _Maker:
     def _output(self, name: str) -> Expression:
         column = self.place.column(name)
         is_address = self.collection.is_auth and name == "email"
+        if is_address and name in self.collection.sealed_names:
+            column = func.coalesce(column, literal_column("''"))  # NULL is for an address that is not shown
         if not is_address or self.scope.is_superuser or self.question.kind == "stored":
             return column
         return case((or_(*self._may_see_address()), column)).label("email")
@@ -264,5 +268,13 @@ def _index_for(collection: Collection, name: str) -> str | None:
 
 def _draft(collection: Collection, dialect: Dialect, binds: Binds) -> CTE:
     """The record to be, as a row of its own."""
-    values = [dialect.cast_value(f.column, binds.named(f.name)).label(f.name) for f in collection.fields]
+    values = [dialect.cast_value(c.kind, _drafted(collection, c, binds)).label(c.name) for c in collection.columns]
     return select(*values).cte(_NEW)
+
+
+def _drafted(collection: Collection, column: Column, binds: Binds) -> Expression:
+    """The bound value of a column of the record to be."""
+    name = column.field.name
+    if column.index is not None:
+        return binds.add(draft_fingerprint_source(name, collection, column.index), "bytes")
+    return binds.named(name) if column.role == "plain" else binds.add(cell_source(name, collection), "bytes")

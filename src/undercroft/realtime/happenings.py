@@ -7,10 +7,11 @@ from typing import Any
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
-from undercroft.database.changes import LoggedChange, parse_row
+from undercroft.database.changes import KeptRow, LoggedChange, parse_row
 from undercroft.database.engine import Engine, Value
 from undercroft.query.selects import SECRET_FIELDS
 from undercroft.realtime.judge import Happening
+from undercroft.records.cipher import open_cell
 from undercroft.records.record import find_record
 
 
@@ -25,7 +26,7 @@ async def happening_of(
     collection = catalog.collection(change.collection)
     is_end = change.action == "delete"
     kept = parse_row(entry.row) if is_end or not as_it_is_now else None
-    columns = _columns(collection, kept.columns) if kept else None
+    columns = _columns(collection, change.record, kept) if kept else None
     if kept is not None and columns is not None:
         return Happening(entry.id, collection, change.record, change.action, columns, kept.verdicts)
     if is_end:
@@ -34,11 +35,22 @@ async def happening_of(
     return Happening(entry.id, collection, change.record, change.action, found or {}, is_read_now=True)
 
 
-def _columns(collection: Collection, kept: Mapping[str, Value]) -> Mapping[str, Value] | None:
+def _columns(collection: Collection, record_id: str, kept: KeptRow) -> Mapping[str, Value] | None:
     """All columns by those that an entry kept; None when the collection has others since."""
-    known = {**kept, **dict.fromkeys(SECRET_FIELDS, "")} if collection.is_auth else kept
+    known: dict[str, Value] = (
+        {**kept.columns, **dict.fromkeys(SECRET_FIELDS, "")} if collection.is_auth else {**kept.columns}
+    )
+    if any(_is_plain(collection, name) for name in kept.cells):
+        return None
+    known |= {name: open_cell(collection, name, record_id, cell) for name, cell in kept.cells.items()}
     names = collection.by_name
     return {name: known[name] for name in names} if names.keys() <= known.keys() else None
+
+
+def _is_plain(collection: Collection, name: str) -> bool:
+    """Whether what was encrypted when it was kept is not any more, or gone."""
+    field = collection.field(name)
+    return field is None or field.id not in collection.seals
 
 
 async def _find(engine: Engine, collection: Collection, record_id: str) -> Mapping[str, Value] | None:

@@ -23,6 +23,7 @@ from undercroft.database.statements import forget_account
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
+from undercroft.records.cipher import changed_columns
 from undercroft.records.draft import Draft
 from undercroft.records.hearers import Hearings
 from undercroft.records.log import Entry, log_change
@@ -147,10 +148,10 @@ class Cascade:
     async def _store_kept(self, draft: Draft) -> None:
         referring, before = draft.collection, draft.before or {}
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
-        changed = [f for f in referring.fields if draft.values[f.name] != before[f.name]]
-        sets = ", ".join(f"{quote(f.name)} = {mark(n)}" for n, f in enumerate(changed, 1))
+        changed = changed_columns(draft)
+        sets = ", ".join(f"{quote(name)} = {mark(n)}" for n, name in enumerate(changed, 1))
         sql = f"UPDATE {quote(referring.name)} SET {sets} WHERE {quote('id')} = {mark(len(changed) + 1)}"
-        await self.access.run(sql, [*(f.to_column(draft.values[f.name]) for f in changed), before["id"]])
+        await self.access.run(sql, [*changed.values(), before["id"]])
         await log_change(self.transaction, self.access.dialect, Entry(referring, draft.values, "update"))
 
     async def _forget_accounts(self, collection: Collection, record_id: str | None = None) -> None:

@@ -26,6 +26,7 @@ from undercroft.errors import BadRequest
 from undercroft.query.errors import FilterError, SuperusersOnly
 from undercroft.query.selects import Question, plan_for
 from undercroft.records.access import Access
+from undercroft.records.cipher import open_rows
 from undercroft.records.loaded import Loaded
 
 MAX_DEPTH = 6
@@ -145,6 +146,7 @@ async def _ids_forward(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded
     plan = plan_for(access.plans, access.catalog, question, access.scope)
     codec = access.reader_of(hop.collection, plan.columns)
     rows = await access.run(plan.sql, plan.values(access.scope, (), {"ids": _json(wanted)})) if wanted else []
+    rows = open_rows(hop.collection, plan.columns, rows)
     return Loaded(codec, rows, [codec.from_row(row) for row in rows]), ids
 
 
@@ -162,7 +164,8 @@ async def _ids_back(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, d
     for row in rows:
         ids[str(row[0])].append(str(row[position]))
         own[str(row[position])] = row[1:]
-    return Loaded(codec, list(own.values()), [codec.from_row(row) for row in own.values()]), ids
+    found = open_rows(hop.collection, plan.columns[1:], list(own.values()))
+    return Loaded(codec, found, [codec.from_row(row) for row in found]), ids
 
 
 def find_hop(access: Access, collection: Collection, segment: str) -> Hop | None:

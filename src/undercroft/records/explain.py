@@ -86,7 +86,7 @@ async def _statement(access: Access, ran: Ran) -> dict[str, Any]:
     rows = await access.run(access.dialect.explain(ran.sql), ran.values)
     return {
         "sql": ran.sql,
-        "parameters": list(ran.values),
+        "parameters": ["?" if isinstance(value, bytes) else value for value in ran.values],
         "rows": ran.rows,
         "milliseconds": ran.milliseconds,
         "plan": access.dialect.plan_lines(rows),

@@ -11,6 +11,7 @@ from undercroft.database.changes import Change, ChangeAction, append_change, ren
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.query.selects import SECRET_FIELDS
+from undercroft.records.cipher import seal_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ async def log_change(transaction: Transaction, dialect: Dialect, entry: Entry) -
 
 
 def _row(entry: Entry) -> str:
-    secret = SECRET_FIELDS if entry.collection.is_auth else frozenset()
-    fields = [each for each in entry.collection.fields if each.name not in secret]
-    return render_row({each.name: each.to_column(entry.record[each.name]) for each in fields}, entry.verdicts)
+    collection, record = entry.collection, entry.record
+    secret = SECRET_FIELDS if collection.is_auth else frozenset()
+    values = {each.name: each.to_column(record[each.name]) for each in collection.fields if each.name not in secret}
+    plain = {name: value for name, value in values.items() if collection.by_name[name].id not in collection.seals}
+    cells = {name: seal_cell(collection, name, record["id"], values[name]) for name in values.keys() - plain.keys()}
+    return render_row(plain, entry.verdicts, cells)

@@ -20,6 +20,7 @@ from undercroft.query.scope import Scope
 from undercroft.query.selects import Question, visible_columns
 from undercroft.query.sort import SortKey, parse_sort
 from undercroft.records.access import Access
+from undercroft.records.cipher import open_rows
 from undercroft.records.codec import PLAIN, Record
 from undercroft.records.expand import ExpandTooLarge, expand_records
 from undercroft.records.loaded import Loaded, Reader
@@ -134,7 +135,7 @@ async def _load(
 ) -> Loaded:
     plan = await access.plan(question)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
-    return load_rows(access.reader_of(collection, plan.columns, plain), rows)
+    return load_rows(access.reader_of(collection, plan.columns, plain), open_rows(collection, plan.columns, rows))
 
 
 def selected_columns(collection: Collection, params: ListParams, scope: Scope) -> tuple[str, ...] | None:
@@ -142,7 +143,10 @@ def selected_columns(collection: Collection, params: ListParams, scope: Scope) -
     if params.keys is None or params.expand:
         return None
     visible = visible_columns(collection, is_superuser=scope.is_superuser)
-    return tuple(name for name in visible if name in params.keys) or None
+    wanted = tuple(name for name in visible if name in params.keys)
+    if "id" not in wanted and not collection.sealed_names.isdisjoint(wanted):
+        return None  # cells open only where their record is known
+    return wanted or None
 
 
 def load_rows(codec: Reader, rows: list[Row]) -> Loaded:

@@ -11,6 +11,7 @@ from typing import Any
 from undercroft.collections.collection import Collection
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Value
+from undercroft.records.cipher import looked_up, open_row
 
 Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 """`Engine.read` or `Transaction.run`: both can find a record."""
@@ -18,7 +19,8 @@ Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 
 def from_row(collection: Collection, row: Row) -> dict[str, Any]:
     """Stored values by field name, for a row with every column in field order."""
-    return {field.name: field.from_column(value) for field, value in zip(collection.fields, row, strict=True)}
+    opened = open_row(collection, row)
+    return {field.name: field.from_column(value) for field, value in zip(collection.fields, opened, strict=True)}
 
 
 def to_row(collection: Collection, record: Mapping[str, Any]) -> list[Value]:
@@ -35,6 +37,8 @@ async def find_record(
     run: Run, dialect: Dialect, collection: Collection, where: Mapping[str, Value]
 ) -> dict[str, Any] | None:
     """The first record whose columns equal the given values, whatever any rule says; None when there is none."""
+    if collection.sealed_names:
+        where = looked_up(collection, where)
     rows = await run(_find_sql(dialect, collection, tuple(where)), list(where.values()))
     return from_row(collection, rows[0]) if rows else None
 

@@ -26,6 +26,7 @@ from undercroft.http.upload import Upload
 from undercroft.passwords import Verdict
 from undercroft.records.access import Access
 from undercroft.records.attachments import Placed
+from undercroft.records.cipher import looked_up
 from undercroft.records.draft import Submission
 from undercroft.records.filing import Filing
 from undercroft.records.import_files import ImportFiles
@@ -231,9 +232,10 @@ class Importer:
         if place in self._found:
             return self._found[place]
         dialect = self.access.dialect
-        where = f"{dialect.quote(key.name)} = {dialect.placeholder(1)}"
+        ((column, asked),) = looked_up(collection, {key.name: wanted}).items()
+        where = f"{dialect.quote(column)} = {dialect.placeholder(1)}"
         sql = f"SELECT {dialect.quote('id')} FROM {dialect.quote(collection.name)} WHERE {where} LIMIT 2"
-        rows = await writer.transaction.run(sql, [wanted])
+        rows = await writer.transaction.run(sql, [asked])
         if len(rows) != 1:
             text = f"{'More than one' if rows else 'No'} record of {collection.name} has {key.name} {value!r}."
             raise Invalid({target.field.name: FieldError("import_not_found", text)})

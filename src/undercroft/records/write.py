@@ -26,6 +26,7 @@ from undercroft.files.tus_state import drop_upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import keep_a_superuser
 from undercroft.records.cascade import Cascade, ReferenceRequired
+from undercroft.records.cipher import changed_columns, stored_columns
 from undercroft.records.draft import Draft
 from undercroft.records.judge import Begun, begin_create, begin_update, find_errors, refusal, refuse_view
 from undercroft.records.log import Entry, log_change
@@ -130,7 +131,8 @@ class Writer:
             ("insert", access.catalog.version, collection.id), lambda: _insert_sql(access, collection)
         )
         try:
-            await access.run(sql, list(draft.columns().values()))
+            stored = stored_columns(collection, draft.values["id"], draft.columns())
+            await access.run(sql, list(stored.values()))
         except UniqueViolation as error:
             raise _not_unique(error, draft, access.dialect, "Failed to create record.") from error
 
@@ -140,14 +142,14 @@ class Writer:
         for stamp in collection.fields:
             if isinstance(stamp, AutodateField) and stamp.on_update:
                 draft.values[stamp.name] = moment
-        changed = [f for f in collection.fields if draft.values[f.name] != before[f.name]]
+        changed = changed_columns(draft)
         if not changed:
             return
-        names = tuple(f.name for f in changed)
+        names = tuple(changed)
         key = ("update", access.catalog.version, collection.id, names)
         sql = access.plans.text(key, lambda: _update_sql(access, collection, names))
         try:
-            await access.run(sql, [*(f.to_column(draft.values[f.name]) for f in changed), before["id"]])
+            await access.run(sql, [*changed.values(), before["id"]])
         except UniqueViolation as error:
             raise _not_unique(error, draft, access.dialect, "Failed to update record.") from error
 
@@ -197,8 +199,8 @@ class Writer:
 
 def _insert_sql(access: Access, collection: Collection) -> str:
     quote, placeholder = access.dialect.quote, access.dialect.placeholder
-    names = ", ".join(quote(f.name) for f in collection.fields)
-    marks = ", ".join(placeholder(n) for n, _ in enumerate(collection.fields, 1))
+    names = ", ".join(quote(column.name) for column in collection.columns)
+    marks = ", ".join(placeholder(n) for n, _ in enumerate(collection.columns, 1))
     return f"INSERT INTO {quote(collection.name)} ({names}) VALUES ({marks})"
 
 
@@ -209,7 +211,8 @@ def _update_sql(access: Access, collection: Collection, names: tuple[str, ...]) 
 
 
 def _not_unique(error: UniqueViolation, draft: Draft, dialect: Dialect, text: str) -> Invalid:
-    known = [name for name in draft.collection.by_name if dialect.stored_name(name) in error.columns]
+    columns = draft.collection.columns
+    known = [column.field.name for column in columns if dialect.stored_name(column.name) in error.columns]
     return Invalid(dict.fromkeys(known, NOT_UNIQUE), text)
 
 

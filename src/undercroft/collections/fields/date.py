@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.database.dialect import ColumnKind
 from undercroft.dates import parse_date
 from undercroft.errors import FieldError
 
 
-class DateField(ValueField, frozen=True, kw_only=True):
+class DateField(SealableField, frozen=True, kw_only=True):
     """A moment between `min` and `max`, both inclusive and possibly `""`."""
 
     type: ClassVar[str] = "date"

@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_text
 from undercroft.collections.fields.checks import drop_empty, range_error, size_error
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.errors import FieldError
 
 _DEFAULT_SIZE = 5 << 20
 
 
-class EditorField(ValueField, frozen=True, kw_only=True):
+class EditorField(SealableField, frozen=True, kw_only=True):
     """HTML of at most `max_size` bytes; 0 means 5 MiB."""
 
     type: ClassVar[str] = "editor"

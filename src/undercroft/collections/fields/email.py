@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_text
 from undercroft.collections.fields.checks import domain_lists_errors, is_domain_allowed, matches
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.errors import FieldError
 
 _WIDE: Final = r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}"
@@ -23,7 +24,7 @@ def is_email(text: str) -> bool:
     return matches(_ADDRESS, text) and ".." not in text.rpartition("@")[2]
 
 
-class EmailField(ValueField, frozen=True, kw_only=True):
+class EmailField(SealableField, frozen=True, kw_only=True):
     """An email address, of some domains only or of all but some."""
 
     type: ClassVar[str] = "email"

@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_json, parse_json
 from undercroft.collections.fields.checks import drop_empty, range_error, size_error
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.database.dialect import ColumnKind
 from undercroft.errors import REQUIRED, FieldError
 
 _DEFAULT_SIZE = 1 << 20
 
 
-class JsonField(ValueField, frozen=True, kw_only=True):
+class JsonField(SealableField, frozen=True, kw_only=True):
     """A JSON value of at most `max_size` bytes; 0 means 1 MiB."""
 
     type: ClassVar[str] = "json"

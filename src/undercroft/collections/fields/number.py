@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_number
 from undercroft.collections.fields.checks import drop_empty
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.database.dialect import ColumnKind
 from undercroft.errors import FieldError
 
@@ -16,7 +17,7 @@ _NOT_A_NUMBER = FieldError("validation_not_a_number", "The submitted number is n
 _ONLY_INT = FieldError("validation_only_int_constraint", "Decimal numbers are not allowed.")
 
 
-class NumberField(ValueField, frozen=True, kw_only=True):
+class NumberField(SealableField, frozen=True, kw_only=True):
     """A number between `min` and `max`; 0 is the empty value and always allowed unless required."""
 
     type: ClassVar[str] = "number"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.collections.fields.base import Field
@@ -86,5 +87,7 @@ def _known(kind: type[Field], value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normal(field: Field) -> Field:
     if isinstance(field, DateField) and (field.min or field.max):
-        return msgspec.structs.replace(field, min=parse_date(field.min), max=parse_date(field.max))
+        field = msgspec.structs.replace(field, min=parse_date(field.min), max=parse_date(field.max))
+    if getattr(field, "encrypted", UNSET) is False:
+        field = msgspec.structs.replace(field, encrypted=UNSET)
     return field

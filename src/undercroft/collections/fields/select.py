@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from undercroft.collections.fields.base import Stored
 from undercroft.collections.fields.checks import drop_empty, range_error
 from undercroft.collections.fields.choices import ChoiceField
+from undercroft.collections.fields.encrypted import Encrypted
 from undercroft.errors import REQUIRED, FieldError
 
 
@@ -17,6 +20,7 @@ class SelectField(ChoiceField, frozen=True, kw_only=True):
     type: ClassVar[str] = "select"
 
     values: tuple[str, ...] = ()
+    encrypted: bool | Encrypted | UnsetType = UNSET
 
     def check_value(self, value: Stored) -> FieldError | None:
         texts = self.to_list(value)

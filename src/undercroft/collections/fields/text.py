@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from undercroft import ids
 from undercroft.collections.fields import autogenerate, primary_key
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_text
 from undercroft.collections.fields.checks import (
     MAX_SAFE_INTEGER,
@@ -16,6 +16,7 @@ from undercroft.collections.fields.checks import (
     pattern_error,
     range_error,
 )
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.database.dialect import ColumnKind
 from undercroft.errors import FieldError
 
@@ -23,7 +24,7 @@ _DEFAULT_MAX = 5000
 _SAMPLES = 5
 
 
-class TextField(ValueField, frozen=True, kw_only=True):
+class TextField(SealableField, frozen=True, kw_only=True):
     """Text, by default of at most 5,000 characters. `primary_key` marks the id of a collection."""
 
     type: ClassVar[str] = "text"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from undercroft.collections.fields.base import JSON, Stored, ValueField
+from undercroft.collections.fields.base import JSON, Stored
 from undercroft.collections.fields.casts import as_text
 from undercroft.collections.fields.checks import domain_lists_errors, is_domain_allowed, matches
+from undercroft.collections.fields.encrypted import SealableField
 from undercroft.errors import FieldError
 
 _SCHEME: Final = r"(?:(?:ftp|tcp|udp|wss?|https?)://)"
@@ -28,7 +29,7 @@ def is_url(text: str) -> bool:
     return any(matches(form, text) for form in (_FULL, _BARE, _OTHER))
 
 
-class UrlField(ValueField, frozen=True, kw_only=True):
+class UrlField(SealableField, frozen=True, kw_only=True):
     """An address, of some hosts only or of all but some."""
 
     type: ClassVar[str] = "url"

@@ -13,8 +13,9 @@ TEAM = "desk@fathom.example"
 async def stored(record: Mapping[str, Any], storing: Storing) -> None:
     count = len(record["attachments"])
     files = f"\n\nWith {count} attachment{'s' if count != 1 else ''}." if count else ""
+    # What it says is encrypted here, and a letter is not.
     text = (
-        f"{record['name']} <{record['email']}> sent a brief.\n\n{record['message']}{files}\n\n"
+        f"{record['name']} sent a brief.{files}\n\n"
         f"Read and answer it at {storing.request.origin}/desk/briefs/{record['id']}\n"
     )
-    await storing.mail(TEAM, f"New brief from {record['name']}", text=text, reply_to=record["email"])
+    await storing.mail(TEAM, f"New brief from {record['name']}", text=text)

@@ -15,7 +15,7 @@ async def get(request: PageRequest) -> dict[str, Any]:
     if not is_staff(request):
         return {"is_staff": False}
     asked = {name: request.query.get(name, "").strip()[:200] for name in ("status", "email")}
-    conditions = {"status": "status = {:status}", "email": "email ~ {:email}"}
+    conditions = {"status": "status = {:status}", "email": "email = {:email}"}
     values: dict[str, Any] = {name: text for name, text in asked.items() if text}
     chosen = " && ".join(conditions[name] for name in values)
     briefs = request.records["briefs"]

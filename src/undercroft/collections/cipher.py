@@ -1,0 +1,166 @@
+"""Sealing and opening the values of one collection, and the fingerprints by which they are looked up.
+
+Everything here speaks of *column values*: text, numbers and JSON text, as a plain column holds them.
+The empty value of a field is never sealed: its cell is NULL, so that every key can tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.encrypted import Encrypted
+from undercroft.collections.seals import Index
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Transaction, Value
+from undercroft.encryption.blind_index import BlindIndex
+from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable
+from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
+from undercroft.encryption.place import FieldPlace
+from undercroft.encryption.plain import decode_number, decode_text, encode_number, encode_text, pad, unpad
+from undercroft.encryption.values import FieldCipher
+
+_MADE: Final = 8  # indexes whose keys are held ready
+_HELD: Final = 4096  # opened values of a field
+_LONGEST: Final = 1024  # bytes of a cell whose value is held
+
+
+Cell = tuple[bytes, str]
+"""The bytes of a cell, and the id of the record it was found in."""
+
+
+class Keys(Protocol):
+    """Where keys are had from: a key ring."""
+
+    @property
+    def app_id(self) -> str:
+        """What all sealed values of this database are bound to."""
+        ...
+
+    def key_set(self, purpose: Purpose, scope: str) -> KeySet:
+        """The keys of a purpose in a scope; the same object for as long as they are the same."""
+        ...
+
+    def has(self, purpose: Purpose, scope: str) -> bool:
+        """Whether there are keys of a purpose in a scope."""
+        ...
+
+    async def make(
+        self, tx: Transaction, dialect: Dialect, purpose: Purpose, scope: str, algorithm: Algorithm
+    ) -> KeySet:
+        """Make a key set in a transaction; it can be used once that is durable."""
+        ...
+
+
+class SealedField:
+    """One sealed field of a collection."""
+
+    def __init__(self, collection_id: str, field: Field, wanted: Encrypted, keys: Keys) -> None:
+        self.field = field
+        self.scope = value_scope(collection_id, field.id)
+        self._wanted = wanted
+        self._keys = keys
+        self._place = FieldPlace(keys.app_id, collection_id, field.id)
+        self._zero = field.to_column(field.zero)
+        self._is_number = field.column == "number"
+        self._ready: FieldCipher | None = None
+        self._opened: dict[Cell, Value] = {}
+        self._indexes: dict[Index, tuple[KeySet, BlindIndex]] = {}
+
+    @property
+    def zero(self) -> Value:
+        """The column value of the empty value."""
+        return self._zero
+
+    def cipher(self) -> FieldCipher:
+        """The prepared ciphers of the keys there are now."""
+        keys, ready = self._keys.key_set("value", self.scope), self._ready
+        if ready is None or ready.keys is not keys:
+            ready = self._ready = FieldCipher(keys, self._place)
+            self._opened = {}
+        return ready
+
+    def opened(self) -> Mapping[Cell, Value]:
+        """Values that were opened lately with the keys there are now; for no longer than that."""
+        self.cipher()
+        return self._opened
+
+    def seal(self, value: Value, record_id: str) -> bytes | None:
+        """The cell of a column value."""
+        if value is None or value == self._zero:
+            return None
+        return self.cipher().seal(pad(self._encode(value), self._wanted.pad), record_id)
+
+    def open(self, cell: Value, record_id: str) -> Value:
+        """The column value of a cell. Raises what `FieldCipher.open` raises.
+
+        Records that are read often are opened once; a cell that was moved is another one.
+        """
+        if not cell:
+            return self._zero
+        if not isinstance(cell, bytes):
+            raise DecryptionFailed("The cell holds no bytes.", self._place, record_id)
+        plain = unpad(self.cipher().open(cell, record_id))
+        value = decode_number(plain) if self._is_number else decode_text(plain)
+        if len(cell) <= _LONGEST:
+            if len(self._opened) >= _HELD:
+                del self._opened[next(iter(self._opened))]
+            self._opened[cell, record_id] = value
+        return value
+
+    def fingerprint(self, index: Index, value: Value) -> bytes:
+        """What stands for a column value in an index, of the empty value too."""
+        return self._index(index).of(self._encode(self._zero if value is None else value).decode())
+
+    def _index(self, index: Index) -> BlindIndex:
+        keys = self._keys.key_set("index", index_scope(self.scope, index.number))
+        known = self._indexes.get(index)
+        if known is not None and known[0] is keys:
+            return known[1]
+        if len(self._indexes) >= _MADE:
+            self._indexes.clear()
+        made = BlindIndex(keys.primary, self.field.id, index.normalize)
+        self._indexes[index] = (keys, made)
+        return made
+
+    def _encode(self, value: Value) -> bytes:
+        if isinstance(value, str):
+            return encode_text(value)
+        return encode_number(value) if isinstance(value, int | float) else b"null"
+
+
+class Cipher:
+    """All sealed fields of a collection, by name."""
+
+    def __init__(self, collection: Collection, keys: Keys) -> None:
+        sealed = [field for field in collection.fields if field.id in collection.seals]
+        self.by_name = {
+            field.name: SealedField(collection.id, field, collection.encryption(field) or Encrypted(), keys)
+            for field in sealed
+        }
+
+
+def cipher_of(collection: Collection) -> Cipher:
+    """The cipher of a collection of a catalog that has keys. Raises `KeysUnavailable` for others."""
+    found: Cipher | None = collection.__dict__.get("_cipher")
+    if found is None:
+        raise KeysUnavailable
+    return found
+
+
+def equip(collection: Collection, keys: Keys) -> None:
+    """Give a collection its cipher, unless it needs none or has one."""
+    if collection.seals and "_cipher" not in collection.__dict__:
+        collection.__dict__["_cipher"] = Cipher(collection, keys)
+
+
+def value_scope(collection_id: str, field_id: str) -> str:
+    """The scope of the keys of a field."""
+    return f"{collection_id}/{field_id}"
+
+
+def index_scope(scope: str, number: int) -> str:
+    """The scope of the key of one of a field's indexes."""
+    return f"{scope}/{number}"

@@ -1,0 +1,121 @@
+"""What becomes of the encryption of fields when a definition changes, and what keys that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from undercroft.collections.catalog import Catalog
+from undercroft.collections.cipher import index_scope, value_scope
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.base import Field
+from undercroft.collections.fields.encrypted import Algorithm as Wanted
+from undercroft.collections.fields.encrypted import Encrypted
+from undercroft.collections.seals import Index, Seal
+from undercroft.encryption.keyset import Algorithm, Purpose
+
+_ALGORITHMS: Final[dict[Wanted, Algorithm]] = {"AES-256-GCM": "AES256_GCM", "AES-256-GCM-SIV": "AES256_GCM_SIV"}
+
+
+@dataclass(frozen=True, slots=True)
+class NeededKeys:
+    """A key set that a collection needs."""
+
+    purpose: Purpose
+    scope: str
+    algorithm: Algorithm
+
+
+def changes_encryption(old: Collection | None, new: Collection) -> bool:
+    """Whether some field that stays wants to be encrypted in another way, or not any more, or now."""
+    if old is None:
+        return False
+    kept = [(old.by_id[field.id], field) for field in new.fields if field.id in old.by_id]
+    return any(old.encryption(was) != new.encryption(now) for was, now in kept)
+
+
+def with_seals(old: Collection | None, new: Collection, *, is_empty: bool) -> Collection:
+    """The new definition with how far its encrypted fields are once it is put in place.
+
+    Where no records are there nothing has to follow, and everything is as wanted at once.
+    """
+    seals: dict[str, Seal] = {}
+    for field in new.fields:
+        was = old.seals.get(field.id) if old is not None and field.id in old.by_id else None
+        is_new = old is None or field.id not in old.by_id
+        seal = _next_seal(was, new.encryption(field), is_settled=is_new or is_empty)
+        if seal is not None:
+            seals[field.id] = seal
+    return replace(new, seals=seals)
+
+
+def _next_seal(was: Seal | None, wanted: Encrypted | None, *, is_settled: bool) -> Seal | None:
+    if wanted is None:
+        # Of a field that was on its way, the plain column still has everything.
+        if was is None or was.phase == "sealing" or is_settled:
+            return None
+        return replace(was, phase="opening", filling=None)
+    if was is None or (is_settled and was.phase != "sealed"):
+        index = Index(1, wanted.normalize) if wanted.search == "equality" else None
+        return Seal("sealed" if is_settled else "sealing", index)
+    return _with_index(replace(was, phase="sealed") if was.phase == "opening" else was, wanted, is_settled=is_settled)
+
+
+def _with_index(was: Seal, wanted: Encrypted, *, is_settled: bool) -> Seal:
+    if wanted.search == "none":
+        return replace(was, index=None, filling=None)
+    if was.index is not None and was.index.normalize == wanted.normalize:
+        return was
+    number = 1 + max((index.number for index in was.indexes), default=0)
+    fresh = Index(number, wanted.normalize)
+    if was.phase == "sealing":
+        return replace(was, index=fresh)
+    return replace(was, index=fresh, filling=None) if is_settled else replace(was, filling=fresh)
+
+
+def turned(seal: Seal) -> Seal | None:
+    """What follows once every value has come along: what was being filled is read. None: it is a plain field."""
+    if seal.phase == "opening":
+        return None
+    index = seal.filling if seal.filling is not None else seal.index
+    return Seal("sealed", index)
+
+
+def is_under_way(seal: Seal) -> bool:
+    """Whether values still have to come along."""
+    return seal.phase != "sealed" or seal.filling is not None
+
+
+def settled(collection: Collection) -> Collection:
+    """The collection as rules must work with it: with every field sealed that is to be."""
+    if all(seal.phase != "sealing" for seal in collection.seals.values()):
+        return collection
+    seals = {field_id: replace(seal, phase="sealed") for field_id, seal in collection.seals.items()}
+    return replace(collection, seals=seals)
+
+
+def settled_catalog(catalog: Catalog) -> Catalog:
+    """The catalog with every field sealed that is to be."""
+    moved = [now for was in catalog if (now := settled(was)) is not was]
+    return catalog.put(*moved) if moved else catalog
+
+
+def needed_keys(collection: Collection) -> Iterator[NeededKeys]:
+    """The key sets that the encrypted fields of a collection need."""
+    for field in collection.fields:
+        seal = collection.seals.get(field.id)
+        if seal is None:
+            continue
+        wanted, scope = collection.encryption(field) or Encrypted(), value_scope(collection.id, field.id)
+        yield NeededKeys("value", scope, _ALGORITHMS[wanted.algorithm])
+        for index in seal.indexes:
+            yield NeededKeys("index", index_scope(scope, index.number), "HMAC_SHA256_128")
+
+
+def index_of(collection: Collection, field: Field) -> Index | None:
+    """The index by which a sealed field is looked up now, if it has one."""
+    seal = collection.seals.get(field.id)
+    return seal.index if seal is not None and seal.is_read else None
