@@ -38,7 +38,7 @@ from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
 from undercroft.database.positions import Read, hold_position, load_positions
-from undercroft.database.statements import forget_account
+from undercroft.database.statements import delete_rows, forget_account
 from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errors import BadRequest, Invalid
 from undercroft.files.ledger import doom_files
@@ -270,6 +270,7 @@ class Session:
             quote, mark = self.dialect.quote, self.dialect.placeholder(1)
             await self.tx.run(f"DELETE FROM {quote(beside.name)} WHERE {quote('collectionRef')} = {mark}", [old.id])
         await forget_account(self.tx.run, self.dialect, old.id)
+        await delete_rows(self.tx.run, self.dialect, "_invitations", {"collection": old.id})
 
     async def _probe(self, view: Collection) -> None:
         """Ask nothing of a view, which fails when it cannot be read."""
