@@ -107,7 +107,6 @@ async def engine(tmp_path, database):
     """An open database in the newest format, without collections."""
     opened = await (PostgresEngine.open(database) if database else SqliteEngine.open(tmp_path / "data.db"))
     await migrate(opened, SYSTEM_MIGRATIONS)
-    await open_ring(opened)
     yield opened
     await opened.close()
 

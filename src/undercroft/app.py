@@ -28,6 +28,7 @@ from undercroft.database.move_state import refuse_unfinished
 from undercroft.database.opening import open_engine
 from undercroft.database.positions import load_positions
 from undercroft.database.refusals import DirectoryReadOnly
+from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errands import Errands
 from undercroft.errors import Problem
 from undercroft.files.choose import open_files
@@ -41,9 +42,9 @@ from undercroft.http.calling import post
 from undercroft.http.request import Message, Receive, Send
 from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.jobs.webhook import WebhookDecorator
-from undercroft.keys.leftovers import seal_leftovers
 from undercroft.keys.opening import open_keyring, unlock_root
 from undercroft.keys.options import RootOptions, choose_root
+from undercroft.keys.ring import STALE
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -57,8 +58,9 @@ from undercroft.records.host import Work
 from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
-from undercroft.settings.store import load_settings, seal_settings
+from undercroft.settings.store import load_settings
 from undercroft.site_code import SiteCode
+from undercroft.waiting import Waiting
 
 _OWN_MACHINE: Final = ("127.0.0.0/8", "::1/128")
 
@@ -73,7 +75,7 @@ async def open_backend(
     `root` says where the root key is, instead of the environment; while it cannot be had, the key ring is locked.
     """
     place = _Place(directory, database, files, root or root_of_environment())
-    backend, _ = await _open_at(place, _Posting())
+    backend, _ = await _open_at(place, _Posting(), may_be_locked=True)
     return backend
 
 
@@ -105,23 +107,25 @@ class _Posting:
         return FolderCarrier(directory / FOLDER, self.dev_url) if self.dev_url else SettingsCarrier(settings)
 
 
-async def _open_at(place: _Place, posting: _Posting) -> tuple[Backend, int]:
-    """A backend, and the position in the change log that its settings are at least as new as."""
+async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> tuple[Backend, int]:
+    """A backend, and the position in the change log that its settings are at least as new as.
+
+    Raises `KeysUnavailable` when the root key cannot be had, unless the key ring may be locked.
+    """
     directory, root = place.directory, choose_root(place.root, place.directory, post)
     _make_directory(directory)
     engine = await open_engine(directory, place.database)
     try:
         await refuse_unfinished(engine.read, engine.dialect)
         unlocked = await unlock_root(engine, root)  # before anything is written
+        _refuse_locked(unlocked.reason, may_be_locked=may_be_locked)
         await migrate(engine, SYSTEM_MIGRATIONS)
-        keyring = await open_keyring(engine, root, unlocked)
-        if not keyring.is_locked:
-            await ensure_system_collections(engine, keyring)
-            await seal_leftovers(engine)
+        keyring = await open_keyring(engine, root, unlocked, place.root.cache_seconds)
+        _refuse_locked(keyring.why_locked, may_be_locked=may_be_locked)
+        engine.knowledge = dict.fromkeys(STALE, keyring)
+        await ensure_system_collections(engine, keyring)
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
-        if not keyring.is_locked:
-            await seal_settings(engine, settings)
         store = open_files(place.files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         filing = Filing(engine, store)
         engine.listeners[DOOMED] = filing.sweep_soon
@@ -149,6 +153,11 @@ async def _open_at(place: _Place, posting: _Posting) -> tuple[Backend, int]:
         await engine.close()
         raise
     return backend, position
+
+
+def _refuse_locked(reason: KeysUnavailable | None, *, may_be_locked: bool) -> None:
+    if reason is not None and not may_be_locked:
+        raise reason
 
 
 def _make_directory(directory: Path) -> None:
@@ -233,6 +242,7 @@ class App:
         self._edge: Edge | None = None
         self._lock: DataLock | None = None
         self._company: Company | None = None
+        self._waiting: Waiting | None = None
 
     @property
     def backend(self) -> Backend:
@@ -249,7 +259,10 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
-            edge = self._edge or await self._open()
+            edge = self._edge or await self._reach()
+            if edge is None:
+                await self._waiting_room.answer(scope, send)
+                return
             if self._posting.dev_url:
                 self.code.refresh(edge)
             await edge.answer(scope, receive, send)
@@ -259,8 +272,21 @@ class App:
             await send({"type": "websocket.close", "code": 1000})
 
     async def start(self) -> None:
-        """Open the data directory. Raises `StartRefused` with the reason when that cannot be."""
-        await self._open()
+        """Open the data directory. Raises `StartRefused` with the reason when that cannot be.
+
+        While the root key is away it `is_waiting`: all requests are answered 503 until it is there.
+        """
+        await self._reach()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is open yet, since the root key is away."""
+        return self._edge is None and self._waiting is not None
+
+    async def opened(self) -> None:
+        """Wait until the root key is there. Raises `StartRefused` when it turns out to be none."""
+        if self._waiting is not None:
+            await self._waiting.task
 
     def part(self) -> None:
         """Go on answering, end what streams, and ask every client to come back on a new connection."""
@@ -270,6 +296,12 @@ class App:
 
     async def stop(self) -> None:
         """Finish what waits, then close."""
+        if self._waiting is not None:
+            await self._waiting.stop()
+            self._waiting = None
+        await self._close()
+
+    async def _close(self) -> None:
         if self._edge is not None and self._backend is not None:
             await self.code.stop(self._backend)
         if self._company is not None:
@@ -280,12 +312,28 @@ class App:
             self._lock.release()
         self._edge = self._backend = self._lock = self._company = None
 
+    @property
+    def _waiting_room(self) -> Waiting:
+        if self._waiting is None:
+            raise RuntimeError("The app is not waiting.")
+        return self._waiting
+
+    async def _reach(self) -> Edge | None:
+        """What answers; None while the root key is away."""
+        if self._waiting is None:
+            try:
+                return await self._open()
+            except KeysUnavailable as reason:
+                # Of several requests that came at once the first one waits for all.
+                self._waiting = self._waiting or Waiting(self._open, reason)
+        return self._edge
+
     async def _open(self) -> Edge:
         async with self._opening:
             if self._edge is None:
                 self._lock = None if self._is_shared else lock_directory(self.directory, os.environ)
                 try:
-                    opened = await _open_at(self._place, self._posting)
+                    opened = await _open_at(self._place, self._posting, may_be_locked=self._place.root.serves_locked)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
                     self._backend = replace(self._backend, carrier=carrier, outgoing_networks=self._networks)
@@ -299,7 +347,7 @@ class App:
                     self.code.furnish(edge)
                     await self.code.start(self._backend)
                 except BaseException:
-                    await self.stop()
+                    await self._close()
                     raise
                 self._edge = edge
         return self._edge

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final
 
 from undercroft.api.job_events import performer
-from undercroft.auth.invitations import forget_old_invitations, has_old_invitations
 from undercroft.auth.kept import forget_expired, has_expired
 from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
@@ -30,6 +29,10 @@ from undercroft.ids import record_id
 from undercroft.jobs.crons import Crons
 from undercroft.jobs.queue import JOBS
 from undercroft.jobs.worker import Worker
+from undercroft.keys.audit import forget_old_failures, has_old_failures
+from undercroft.keys.counting import Counting
+from undercroft.keys.holders import Presence, forget_old_holders, has_old_holders
+from undercroft.keys.keeper import Keeper
 from undercroft.mail.outbox import LETTERS
 from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
@@ -41,11 +44,12 @@ DUTIES: Final = (
     Duty("forget old changes", 15, has_old_changes, forget_old_changes),
     Duty("forget what records were", 60, has_old_rows, forget_old_rows),
     Duty("forget old listeners", 60, has_old_listeners, forget_old_listeners),
+    Duty("forget old holders of keys", 60, has_old_holders, forget_old_holders),
+    Duty("forget old failures of keys", 600, has_old_failures, forget_old_failures),
     Duty("forget an old set-up link", 300, has_old_link, forget_old_link),
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old tickets", 300, has_old_tickets, forget_old_tickets),
-    Duty("forget old invitations", 600, has_old_invitations, forget_old_invitations),
     Duty("forget old answers", 300, has_old_answers, forget_old_answers),
     Duty("forget old jobs", 600, partial(has_old, queue=JOBS), partial(forget_old, queue=JOBS)),
     Duty("forget old letters", 600, partial(has_old, queue=LETTERS), partial(forget_old, queue=LETTERS)),
@@ -64,6 +68,7 @@ class Company:
         self.freshness = freshness
         self._wakeup = wakeup
         self._live = backend.live
+        self._keeper = Keeper(backend.engine, backend.keyring, Presence(backend.engine, record_id()))
         self._leader = leader
         self._crew = crew
         work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), *(each.run() for each in crew))
@@ -71,6 +76,7 @@ class Company:
             keep_clearing(backend.filing, backend.staging),
             tell_fault(backend.files),
             Crons(backend.engine, backend.jobs.crons).run(),
+            self._keeper.run(),
         )
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
 
@@ -99,6 +105,7 @@ class Company:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._keeper.leave()
         await self._leader.resign()
         await self._wakeup.close()
 
@@ -111,7 +118,7 @@ def _duties(backend: Backend) -> tuple[Duty, ...]:
         lambda engine: has_expired(engine, backend.catalog),
         lambda tx, dialect: forget_expired(tx, dialect, backend.catalog),
     )
-    return (*DUTIES, codes)
+    return (*DUTIES, *Counting(backend.engine, backend.keyring).duties, codes)
 
 
 async def _open_wakeup(engine: Engine) -> Wakeup:

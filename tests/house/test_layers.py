@@ -11,7 +11,7 @@ MODULES = load_modules()
 
 LAYERS = {
     11: ("cli", "demo", "testing", "__main__", ""),
-    10: ("app", "company", "moments", "account_moments", "request_moments", "site_code"),
+    10: ("app", "company", "waiting", "moments", "account_moments", "request_moments", "site_code"),
     9: ("api", "pages", "admin"),
     # A request carries who asks and the backend, so these are the edge's; the rest of `http` is not.
     8: (

@@ -18,6 +18,14 @@ async def open_ring(engine, root):
 
 
 @pytest.fixture
+def database(request):
+    """The URL of a new PostgreSQL database that has no root key yet, or the empty text for SQLite."""
+    if request.param == "sqlite":
+        return ""
+    return request.getfixturevalue("postgres").database(request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
 def root(tmp_path):
     """A root key in a variable."""
     return choose_root(RootOptions(key=new_root_text()), tmp_path, post)

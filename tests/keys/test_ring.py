@@ -4,10 +4,10 @@ import pytest
 
 from undercroft.database.changes import Change, append_change
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable
-from undercroft.encryption.texts import is_sealed_text
 from undercroft.keys.making import make_key_set
 from undercroft.keys.ring import STALE, StaleKeys, UnknownKeySet
 from undercroft.keys.root import RootUnavailable
+from undercroft.keys.texts import is_sealed_text
 
 pytestmark = pytest.mark.anyio
 FIELD = ("value", "pbc_1/text2")
@@ -150,7 +150,7 @@ async def test_what_is_no_sealed_text_does_not_open(ring, text):
     assert not text or text not in repr(refused.value)
 
 
-async def test_an_altered_text_does_not_open(ring, seed):
+async def test_an_altered_text_does_not_open(ring):
     """Not with one bit changed, wherever."""
     sealed = ring.seal_text("a|b|c", "text")
     body = bytearray(sealed, "ascii")
@@ -172,7 +172,7 @@ async def test_a_locked_ring_holds_nothing(engine, ring):
             use()
         assert locked.value.code == "keys_unavailable"
         assert locked.value.retry_after > 0
-        assert locked.value.message() == "The vault is shut."
+        assert "vault" not in locked.value.message()
     assert not ring.has(*FIELD)
     await ring.refresh()
     assert ring.is_locked

@@ -19,10 +19,12 @@ from undercroft.api.router import Router, clean_path, escaped_path
 from undercroft.backend import Backend
 from undercroft.collections.catalog import Catalog
 from undercroft.database.engine import SqlError
+from undercroft.encryption.failures import DecryptionFailed
 from undercroft.errors import NotFound, Problem, Unavailable
 from undercroft.http.fields import parse_fields, pick
 from undercroft.http.request import Message, Receive, Request, Send
 from undercroft.http.response import JSON_TYPE, Response
+from undercroft.keys.ring import STALE
 from undercroft.middleware.authenticate import authenticate, check_demand
 from undercroft.middleware.cors import Cors
 from undercroft.middleware.errors import respond, respond_unexpected
@@ -99,9 +101,11 @@ class Edge:
             self._tracer.write(request, response, began)
 
     async def _respond(self, request: Request) -> Response:
-        catalog = self._backend.catalog
+        catalog, version = self._backend.catalog, self._backend.keyring.version
         try:
             return await self._handle(request)
+        except STALE as problem:
+            return await self._stale(request, problem, version)
         except SqlError as problem:
             return await self._refused(request, problem, catalog)
         except Problem as problem:
@@ -109,8 +113,21 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
             return await self._tell(request, error)
 
+    async def _stale(self, request: Request, problem: Problem, version: int) -> Response:
+        """The answer where keys were not known here: a request that only reads is handled again with newer ones."""
+        keyring = self._backend.keyring
+        try:
+            await keyring.refresh()
+            if keyring.version != version and request.method in _SAFE:
+                return await self._handle(request)
+        except Exception as error:  # noqa: BLE001 - as in `_respond`
+            return await self._tell(request, error)
+        return await self._tell(request, problem)
+
     async def _tell(self, request: Request, error: Exception) -> Response:
         """What tells of a problem or a fault: a page of the site, or the JSON of the API."""
+        if isinstance(error, DecryptionFailed):
+            self._backend.keyring.note_failure(error)
         if isinstance(error, Problem):
             request.asgi["undercroft.error"] = error.code  # for those who call us in-process; never on the wire
         if self.site is not None and _is_of_site(escaped_path(request.asgi)):

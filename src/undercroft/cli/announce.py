@@ -27,3 +27,8 @@ async def announce(backend: Backend, address: Address, site: SiteOptions) -> Non
     click.echo(f"\nThere is no superuser yet. Make the first one here, within {SECONDS // 60} minutes:\n")
     click.echo(f"  {url}/_/setup/{token}\n")
     click.echo(f"or with: undercroft superuser create EMAIL PASSWORD --dir {folder}\n")
+
+
+def announce_waiting(address: Address) -> None:
+    """Print that the server is there, and that it answers nothing yet."""
+    click.echo(f"Undercroft {__version__} listens on {address.url}, and waits for its root key.")

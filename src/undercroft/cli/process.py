@@ -20,10 +20,10 @@ from granian.net import SocketHolder  # type: ignore[attr-defined]  # there, tho
 from granian.server.embed import Server
 
 from undercroft.app import App
-from undercroft.cli.announce import announce
+from undercroft.cli.announce import announce, announce_waiting
 from undercroft.cli.listen import BACKLOG, CannotListen
 from undercroft.cli.roots import root_of
-from undercroft.cli.stopping import on_parent, on_signals
+from undercroft.cli.stopping import Stopping, on_parent, on_signals
 from undercroft.config import Address, Config
 from undercroft.pages.options import SiteOptions
 from undercroft.telemetry.console import Console
@@ -93,27 +93,52 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         root=root_of(config),
     )
     await app.start()
-    if app.code.is_there:
-        app.code.watch()
-    gc.freeze()  # what is there now stays, so no collection needs to look at it again
     try:
         server = _Server(app, address, listener)
         stopping = on_signals() if parent is None else on_parent(parent)
-        if parent is None:
-            await announce(app.backend, address, SiteOptions.of(config))
+        settling = asyncio.create_task(_settle(app, config, address, is_first=parent is None))
+        if app.is_waiting:
+            announce_waiting(address)
+        else:
+            await settling
         serving = asyncio.create_task(server.serve())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.done():
-            raise CannotListen(address, _reason(serving))
-        app.part()
-        if stopping.result() == "alone":
-            await asyncio.sleep(_PARTING_SECONDS)
-        server.stop()  # type: ignore[no-untyped-call]  # granian writes no types here
-        listener.close()
-        await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+        try:
+            await _until_stopped(address, serving, stopping, settling)
+            app.part()
+            if stopping.result() == "alone":
+                await asyncio.sleep(_PARTING_SECONDS)
+        finally:
+            server.stop()  # type: ignore[no-untyped-call]  # granian writes no types here
+            listener.close()
+            await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
         return 0
     finally:
         await app.stop()
+
+
+async def _settle(app: App, config: Config, address: Address, *, is_first: bool) -> None:
+    """What is done once the app is open, which may take until its root key is there."""
+    await app.opened()
+    if app.code.is_there:
+        app.code.watch()
+    gc.freeze()  # what is there now stays, so no collection needs to look at it again
+    if is_first:
+        await announce(app.backend, address, SiteOptions.of(config))
+
+
+async def _until_stopped(
+    address: Address, serving: asyncio.Task[None], stopping: Stopping, settling: asyncio.Task[None]
+) -> None:
+    """Return when the server is to stop. Raises `CannotListen`, and `StartRefused` when the root key is none."""
+    ends: set[asyncio.Future[Any]] = {serving, stopping}
+    await asyncio.wait({*ends, settling}, return_when=asyncio.FIRST_COMPLETED)
+    if settling.done():
+        settling.result()
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        settling.cancel()
+    if not stopping.done():
+        raise CannotListen(address, _reason(serving))
 
 
 def _reason(serving: asyncio.Task[None]) -> str:

@@ -1,4 +1,4 @@
-"""Running an operation once more, when what it knew by heart was too old."""
+"""What a process knows by heart, brought up to date: before what runs once, or when what can run twice has failed."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ async def run_knowing(knowledge: Mapping[type[Problem], Knowledge], run: Callabl
         if knowledge[kind].version == before[kind]:
             raise
     return await run()
+
+
+async def catch_up(knowledge: Mapping[type[Problem], Knowledge]) -> None:
+    """Bring everything up to date, for what cannot be run again."""
+    for known in {id(known): known for known in knowledge.values()}.values():
+        await known.refresh()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final, Literal
 
 import msgspec
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Row, Transaction
+from undercroft.database.positions import Read
 from undercroft.dates import now
 from undercroft.ids import record_id
 
@@ -31,6 +33,10 @@ AuditEvent = Literal[
     "decryption_failed",
 ]
 ALARMING: Final = frozenset({"key_destroyed", "keys_exported", "rotation_failed", "many_uses", "decryption_failed"})
+_HOUR: Final = 3600.0
+_MOST_FAILURES: Final = 1000
+_KEPT_FAILURES: Final = 10_000
+_AT_ONCE: Final = 1000
 _log = logging.getLogger("undercroft.keys")
 
 
@@ -65,6 +71,24 @@ async def list_entries(engine: Engine, limit: int = 100) -> list[Entry]:
     return [_entry(row) for row in await engine.read(sql, (limit,))]
 
 
+async def has_old_failures(engine: Engine) -> bool:
+    """Whether more failures to decrypt are written down than are kept; of what was done with keys, all is."""
+    return await _count_failures(engine.read) > _KEPT_FAILURES
+
+
+async def forget_old_failures(tx: Transaction, dialect: Dialect) -> None:
+    """Forget the oldest failures beyond those that are kept, not too many at once."""
+    most = min(await _count_failures(tx.run) - _KEPT_FAILURES, _AT_ONCE)
+    oldest = f"""SELECT "id" FROM "_key_audit" WHERE "event" = 'decryption_failed'
+        ORDER BY "at", "id" LIMIT {dialect.placeholder(1)}"""
+    await tx.run(f'DELETE FROM "_key_audit" WHERE "id" IN ({oldest})', (most,))
+
+
+async def _count_failures(read: Read) -> int:
+    rows = await read("""SELECT count(*) FROM "_key_audit" WHERE "event" = 'decryption_failed'""", ())
+    return int(rows[0][0] or 0)
+
+
 def log_entry(entry: Entry) -> None:
     """Say what an entry says."""
     level = logging.WARNING if entry.event in ALARMING else logging.INFO
@@ -72,6 +96,33 @@ def log_entry(entry: Entry) -> None:
     key = f" {entry.key_id}" if entry.key_id else ""
     told = ", ".join(f"{name} {value}" for name, value in entry.detail.items())
     _log.log(level, "Keys: %s%s%s by %s%s", entry.event, key, about, entry.actor, f": {told}" if told else "")
+
+
+class Failures:
+    """What did not open, to be written down: each value once an hour, and not more than some at once.
+
+    Who may read can make it happen as often as they like, and must not fill the disk with it.
+    """
+
+    def __init__(self) -> None:
+        self._noted: dict[str, float] = {}
+        self._waiting: list[Entry] = []
+
+    def note(self, value: str) -> None:
+        """Note a value by its place: ids, of collection, field and record."""
+        moment = monotonic()
+        if moment - self._noted.get(value, -_HOUR) < _HOUR:
+            return
+        if len(self._noted) >= _MOST_FAILURES:
+            self._noted = {place: when for place, when in self._noted.items() if moment - when < _HOUR}
+        if len(self._noted) < _MOST_FAILURES:
+            self._noted[value] = moment
+            self._waiting.append(Entry("decryption_failed", detail={"value": value}))
+
+    def take(self) -> list[Entry]:
+        """What was noted since the last time."""
+        taken, self._waiting = self._waiting, []
+        return taken
 
 
 def _entry(row: Row) -> Entry:

@@ -18,10 +18,11 @@ from undercroft.encryption.wrapping import RootKey
 from undercroft.ids import record_id
 from undercroft.keys.audit import Entry, append_entry
 from undercroft.keys.making import make_key_set
-from undercroft.keys.ring import STALE, Keyring
+from undercroft.keys.ring import Keyring
 from undercroft.keys.root import MadeRoot, Root, StoredRoot, load_root, save_root
 
 APP_ID: Final = "appId"
+HOUR: Final = 3600.0
 WARNED: Final = "rootKeyWarned"
 
 
@@ -49,13 +50,12 @@ async def unlock_root(engine: Engine, root: Root) -> Unlocked:
         return Unlocked(stored, reason=reason)
 
 
-async def open_keyring(engine: Engine, root: Root, unlocked: Unlocked) -> Keyring:
+async def open_keyring(engine: Engine, root: Root, unlocked: Unlocked, cache_seconds: float = HOUR) -> Keyring:
     """The key ring of a database in the newest format, locked when the root key cannot be had.
 
     Raises `WrongRoot`, `RootMissing` and `BadRoot`.
     """
-    keyring = Keyring(engine, root, await _load_app_id(engine))
-    engine.knowledge, engine.texts = dict.fromkeys(STALE, keyring), keyring
+    keyring = Keyring(engine, root, await _load_app_id(engine), cache_seconds)
     if unlocked.reason is not None:
         keyring.lock(unlocked.reason)
         return keyring

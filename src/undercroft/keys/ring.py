@@ -13,21 +13,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.positions import load_positions
-from undercroft.encryption.failures import KeysUnavailable, UnknownKey, WrongRootKey
+from undercroft.database.wakeup import Ear
+from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable, UnknownKey, WrongRootKey
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
-from undercroft.encryption.texts import TextCipher
 from undercroft.encryption.wrapping import RootKey
 from undercroft.errors import Unreadable
+from undercroft.keys.audit import Entry, Failures
 from undercroft.keys.making import make_key_set
 from undercroft.keys.root import Root, RootUnavailable, StoredRoot, load_root
 from undercroft.keys.rows import load_keys, load_scopes, open_sets
+from undercroft.keys.texts import TextCipher
 
 SUBJECTS: Final = 10_000
 """How many keys of people and tenants are held; others are read when they are needed."""
@@ -52,6 +55,18 @@ class UnknownKeySet(StaleKeys):
         super().__init__(f"There are no {purpose} keys for {', '.join(map(repr, self.scopes)) or 'the server'}.")
 
 
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A key took the place of another one as that which seals."""
+
+    purpose: Purpose
+    scope: str
+    old_id: int
+    new_id: int
+
+
+OnPromotion = Callable[[Transaction, Promotion], Awaitable[None]]
+
 STALE: Final = (StaleKeys, UnknownKey)
 """What may be otherwise once the ring was read anew."""
 
@@ -60,14 +75,19 @@ class Keyring:
     """The keys of one process. `app_id` is part of what everything sealed is bound to.
 
     `revision` is the position in the change log of the newest change of keys that is in here;
-    `version` grows whenever anything in here changes.
+    `version` grows whenever anything in here changes, and `ear` hears of it. `on_promotion` is done inside of
+    the transaction in which a key takes the place of another; whoever composes the program puts it there.
+    What the root key has opened is good for `cache_seconds` after it was last confirmed.
     """
 
-    def __init__(self, engine: Engine, root: Root, app_id: str) -> None:
+    def __init__(self, engine: Engine, root: Root, app_id: str, cache_seconds: float) -> None:
         self.app_id = app_id
+        self.cache_seconds = cache_seconds
         self.root = root
         self.revision = -1
         self.version = 0
+        self.ear = Ear()
+        self.on_promotion: list[OnPromotion] = []
         self.why_locked: KeysUnavailable | None = RootUnavailable()
         self._engine = engine
         self._stored: StoredRoot | None = None
@@ -78,6 +98,7 @@ class Keyring:
         self._wanted: set[str] = set()
         self._texts: TextCipher | None = None
         self._uses: Counter[_Name] = Counter()
+        self._failures = Failures()
         self._reading = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -133,7 +154,7 @@ class Keyring:
             return
         held = self._subjects if key_set.purpose == "subject" else self._sets
         held.setdefault((key_set.purpose, key_set.scope), key_set)
-        self.version += 1
+        self._changed()
 
     def seal_text(self, context: str, text: str) -> str:
         """A secret of a column of ours as printable text that opens in this context alone: `table|column|row`."""
@@ -143,7 +164,11 @@ class Keyring:
 
     def open_text(self, context: str, sealed: str) -> str:
         """The secret. Raises `DecryptionFailed`, `UnknownKey`, `KeyDisabled`, `KeyDestroyed`, `KeysUnavailable`."""
-        return self._text_cipher().open(context, sealed)
+        try:
+            return self._text_cipher().open(context, sealed)
+        except DecryptionFailed:
+            self._failures.note(context)
+            raise
 
     def count(self, purpose: Purpose, scope: str, uses: int = 1) -> None:
         """Note that the primary key of a set has sealed so many messages more; about so many are enough."""
@@ -153,6 +178,15 @@ class Keyring:
         """What was counted since the last time."""
         counts, self._uses = self._uses, Counter()
         return counts
+
+    def note_failure(self, failure: DecryptionFailed) -> None:
+        """Have it written down which value did not open; the same one once an hour."""
+        place = failure.place
+        self._failures.note(f"{place.collection_id}|{place.field_id}|{failure.record_id}" if place is not None else "")
+
+    def take_failures(self) -> list[Entry]:
+        """What was noted since the last time."""
+        return self._failures.take()
 
     async def refresh(self) -> None:
         """Have the keys as the database has them now; reads one row when nothing has changed. Raises `Problem`."""
@@ -185,6 +219,7 @@ class Keyring:
             self._stored, self._root_key, self._opened_at = found, root_key, monotonic()
             await self._read_all((await load_positions(self._engine.read))["keys"])
             self.why_locked = None
+            self._changed()
 
     async def confirm(self) -> None:
         """Ask for the root key again, to go on using what it has opened. Raises what `unlock` does."""
@@ -199,7 +234,7 @@ class Keyring:
         self.why_locked = reason
         self._root_key = self._texts = None
         self._sets, self._subjects, self.revision = {}, {}, -1
-        self.version += 1
+        self._changed()
 
     async def _read_all(self, position: int) -> None:
         for attempt in range(_TRIES):
@@ -215,7 +250,7 @@ class Keyring:
         self._subjects = {}
         self._texts = None
         self.revision = position
-        self.version += 1
+        self._changed()
 
     async def _open_all(self) -> dict[_Name, KeySet]:
         stored = await load_root(self._engine.read)
@@ -239,7 +274,11 @@ class Keyring:
             return
         kept = dict(list(self._subjects.items())[-(SUBJECTS - len(found)) :]) if len(found) < SUBJECTS else {}
         self._subjects = {**kept, **found}
+        self._changed()
+
+    def _changed(self) -> None:
         self.version += 1
+        self.ear.wake()
 
     def _text_cipher(self) -> TextCipher:
         keys = self.key_set("system", "")
@@ -249,5 +288,5 @@ class Keyring:
         return cipher
 
     def _unavailable(self) -> KeysUnavailable:
-        why = self.why_locked or RootUnavailable()
-        return KeysUnavailable(why.message(), why.retry_after)
+        # Why is for the log: it names what only those who run the server should know.
+        return KeysUnavailable(retry_after=(self.why_locked or RootUnavailable()).retry_after)

@@ -9,10 +9,9 @@ from typing import Any, Literal
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 
-Ordinary = Literal["default", "expand", "realtime", "protectedFile", "batch"]
-Method = Literal["password", "oauth2", "otp", "magicLink", "passkey", "totp", "invitation"]
-"""The ways of proving who one is."""
-Context = Ordinary | Method
+Context = Literal[
+    "default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey", "totp"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Operation as Part
 from undercroft.database.engine import Row, Transaction
+from undercroft.database.knowing import catch_up, run_knowing
 from undercroft.hooks.failures import HookTimeout
 from undercroft.http.upload import Upload
 from undercroft.mail.outbox import Sealed, enqueue
@@ -78,7 +80,8 @@ async def save_record(work: Work, access: Access, saving: Saving) -> Draft:
     """Create or update a record as the caller of `access`; the record as it was stored."""
     guard(saving.action, saving.collection, access.scope)
     desk = Desk(access, work.host.passwords)
-    prepared = await prepare_write(desk, saving.collection, saving.record_id, saving.data, saving.files)
+    preparing = partial(prepare_write, desk, saving.collection, saving.record_id, saving.data, saving.files)
+    prepared = await run_knowing(work.host.engine.knowledge, preparing)
     return await _write(work, access, saving, prepared)
 
 
@@ -116,7 +119,8 @@ async def _write(work: Work, access: Access, saving: Saving, prepared: Prepared)
 
     if prepared.placed:
         # What is wrong with the values may be put right by a hook.
-        await judge(access, collection, record_id, prepared, checks=how != "inside")
+        judging = partial(judge, access, collection, record_id, prepared, checks=how != "inside")
+        await run_knowing(work.host.engine.knowledge, judging)
     async with work.host.filing.holding(prepared.placed):
         return await transact(work, how, operation)
 
@@ -163,6 +167,7 @@ async def _run_beside(unit: Unit, operation: Operation[T], seconds: float) -> T:
 
 
 async def _run_inside(unit: Unit, operation: Operation[T], seconds: float) -> T:
+    await catch_up(unit.work.host.engine.knowledge)  # hooks run once, and so does this
     async with unit.work.host.engine.transaction(seconds + _GRACE) as transaction:
         guarded = Guarded(transaction)
         try:

@@ -39,11 +39,20 @@ class TextCipher:
         """The text that was sealed. Raises `DecryptionFailed`, `UnknownKey`, `KeyDisabled` and `KeyDestroyed`."""
         if not is_sealed_text(sealed):
             raise DecryptionFailed(f"What stands in {context} is not sealed.")
-        try:
-            raw = urlsafe_b64decode(sealed.removeprefix(MARK).encode())
-        except (binascii.Error, UnicodeEncodeError):
-            raise DecryptionFailed(f"What stands in {context} is cut.") from None
+        spelled = sealed.removeprefix(MARK).encode("ascii", "replace")
+        raw = _decode(spelled)
+        if raw is None:
+            raise DecryptionFailed(f"What stands in {context} is cut.")
         try:
             return self._cipher.open(raw, context).decode()
         except DecryptionFailed as failure:
             raise DecryptionFailed(f"What stands in {context} does not open.") from failure
+
+
+def _decode(spelled: bytes) -> bytes | None:
+    """The bytes of a text that nobody else would spell otherwise; None for any other text."""
+    try:
+        raw = urlsafe_b64decode(spelled)
+    except binascii.Error:
+        return None
+    return raw if urlsafe_b64encode(raw) == spelled else None
