@@ -103,8 +103,8 @@ def database(request, monkeypatch):
 
 
 @pytest.fixture
-async def engine(tmp_path, database):
-    """An open database in the newest format, without collections."""
+async def engine(request, tmp_path, database):
+    """An open database in the newest format, without collections; with keys, unless the test has a `root` of its own."""
     opened = await (PostgresEngine.open(database) if database else SqliteEngine.open(tmp_path / "data.db"))
     await migrate(opened, SYSTEM_MIGRATIONS)
     yield opened
