@@ -6,6 +6,7 @@ import pytest
 from post_office import NEW, PASSWORD, USERS, at_once
 
 from undercroft.auth.tokens import issue
+from undercroft.records.record import find_record
 
 pytestmark = pytest.mark.anyio
 
@@ -104,8 +105,8 @@ async def test_expired(office):
     """A token that has expired verifies nobody."""
     account = await office.join()
     users = office.client.backend.catalog.collection("users")
-    columns = await office.client.backend.engine.read(f"""SELECT "tokenKey" FROM "users" WHERE "id" = '{account}'""")
-    record = {"id": account, "tokenKey": columns[0][0]}
+    engine = office.client.backend.engine
+    record = await find_record(engine.read, engine.dialect, users, {"id": account})
 
     late = issue("verification", users, record, -1, email="ada@example.com")
 

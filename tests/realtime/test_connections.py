@@ -9,6 +9,7 @@ import pytest
 
 from undercroft.auth import tokens
 from undercroft.realtime import broker, client
+from undercroft.records.record import find_record
 
 PATH = "/api/realtime"
 
@@ -139,8 +140,10 @@ async def test_a_heartbeat_moves_the_place(board, monkeypatch):
 async def test_the_end_of_a_token_is_the_end_of_its_connection(board):
     """Clients come back with the token that they have by then."""
     collection = board.client.backend.catalog.collection("users")
-    record = (await board.client.backend.engine.read('SELECT "id", "tokenKey" FROM "users" WHERE "name" = \'Ann\''))[0]
-    token = tokens.issue("auth", collection, {"id": record[0], "tokenKey": record[1]}, 2)
+    engine = board.client.backend.engine
+    token = tokens.issue(
+        "auth", collection, await find_record(engine.read, engine.dialect, collection, {"name": "Ann"}), 2
+    )
     async with board.client.listen("notes/*", as_=token) as listener:
         began = time.monotonic()
         await until(lambda: listener.is_over)

@@ -15,8 +15,13 @@ def field(kind, encrypted, **options):
 async def columns(blog, name="notes"):
     """The columns of a table and what they are made for."""
     engine = blog.client.backend.engine
-    found = await engine.read(engine.dialect.schema_questions().columns, [name])
-    return [str(row[0]) for row in found if row[0] != "_rowid_"]
+    found = [str(row[0]) for row in await engine.read(engine.dialect.schema_questions().columns, [name])]
+    return [name for name in found if name != "_rowid_"]
+
+
+def cell(blog, name, collection="notes"):
+    """The column in which the cells of a field are, quoted."""
+    return f'"{blog.client.backend.catalog.collection(collection).read_columns[name]}"'
 
 
 @pytest.mark.parametrize("encrypted", [True, {"search": "equality", "normalize": "email", "pad": 64}])
@@ -135,12 +140,12 @@ async def test_an_empty_table_follows_at_once(blog):
     """While no record is there, a field becomes encrypted, searched, and plain again with the change itself."""
     made = await blog.collection("notes", {"name": "secret", "type": "text"})
     secret = made["fields"][-1]
-    number = f"{secret['id']}~1"
+    sealed, first, second = (f"{secret['id']}~{kind}" for kind in ("sealed", 1, 2))
 
     for encrypted, expected in (
-        (True, ["id", "secret"]),
-        (SEARCHED, ["id", "secret", number]),
-        ({**SEARCHED, "normalize": "casefold"}, ["id", "secret", f"{secret['id']}~2"]),
+        (True, ["id", sealed]),
+        (SEARCHED, ["id", sealed, first]),
+        ({**SEARCHED, "normalize": "casefold"}, ["id", sealed, second]),
         (False, ["id", "secret"]),
     ):
         answer = await blog.change("notes", fields=[made["fields"][0], {**secret, "encrypted": encrypted}])
@@ -156,14 +161,14 @@ async def test_names_change_freely(blog):
     made = await blog.collection("notes", field("text", SEARCHED))
     record = await blog.add("notes", secret="sesame")
     engine = blog.client.backend.engine
-    before = await engine.read('SELECT "secret" FROM "notes"')
+    before = await engine.read(f"SELECT {cell(blog, 'secret')} FROM notes")
 
     fields = [made["fields"][0], {**made["fields"][1], "name": "phrase"}]
     body = {"name": "words", "fields": fields}
     answer = await blog.client.patch("/api/collections/notes", body, as_=blog.root)
 
     assert answer.status == 200, answer.text
-    assert await engine.read('SELECT "phrase" FROM "words"') == before
+    assert await engine.read(f"SELECT {cell(blog, 'phrase', 'words')} FROM words") == before
     assert (await blog.view("words", record["id"])).json["phrase"] == "sesame"
     assert (await blog.list("words", filter="phrase = 'sesame'")).json["totalItems"] == 1
 
@@ -177,34 +182,35 @@ async def test_a_moved_cell_stays_shut(blog):
     await blog.add("copies", secret="three")
     await blog.list("notes")  # what was read lately is no way around it
 
+    secret, other, copied = cell(blog, "secret"), cell(blog, "other"), cell(blog, "secret", "copies")
     for sql in (
-        f"""UPDATE "notes" SET "secret" = (SELECT "secret" FROM "notes" WHERE "id" = '{one["id"]}')""",
-        'UPDATE "notes" SET "secret" = "other"',
-        'UPDATE "notes" SET "secret" = (SELECT "secret" FROM "copies")',
+        f"""UPDATE "notes" SET {secret} = (SELECT {secret} FROM "notes" WHERE "id" = '{one["id"]}')""",
+        f'UPDATE "notes" SET {secret} = {other}',
+        f'UPDATE "notes" SET {secret} = (SELECT {copied} FROM "copies")',
     ):
         await engine.write(lambda tx, sql=sql: tx.run(sql))
         answer = await blog.view("notes", two["id"])
         listed = await blog.list("notes")
-        if "other" not in sql:
+        if other not in sql:
             assert (answer.status, answer.error.code) == (500, "decryption_failed")
         assert (listed.status, listed.error.code) == (500, "decryption_failed")
         assert "three" not in listed.text
 
 
-@pytest.mark.parametrize("cell", ["plain text", b"", b"\x01short", b"\x00" * 60, b"\x01" + b"\x07" * 60])
-async def test_foreign_cells(blog, cell):
+@pytest.mark.parametrize("held", ["plain text", b"", b"\x01short", b"\x00" * 60, b"\x01" + b"\x07" * 60])
+async def test_foreign_cells(blog, held):
     """What no key of the field has sealed is an error, never a value; an empty cell is the empty value."""
     await blog.collection("notes", field("text", True))
     record = await blog.add("notes", secret="one")
     engine = blog.client.backend.engine
-    if engine.is_networked and isinstance(cell, str):
-        cell = cell.encode()
+    if engine.is_networked and isinstance(held, str):
+        held = held.encode()
     mark = engine.dialect.placeholder(1)
-    await engine.write(lambda tx: tx.run(f'UPDATE "notes" SET "secret" = {mark}', [cell]))
+    await engine.write(lambda tx: tx.run(f"UPDATE notes SET {cell(blog, 'secret')} = {mark}", [held]))
 
     answer = await blog.view("notes", record["id"])
 
-    if cell == b"":
+    if held == b"":
         assert answer.json["secret"] == ""
     else:
         assert answer.status == 500

@@ -120,8 +120,11 @@ class Club:
             connection.close()
 
     def column(self, account: Account, name: str) -> str:
-        """A stored value of a member, hidden ones included; true is 1."""
-        [[value]] = self.sql(f'SELECT "{name}" FROM members WHERE id = $1', account.id)
+        """A stored value of a member, hidden ones included, and encrypted ones as they are stored; true is 1."""
+        [[fields, options]] = self.sql("SELECT fields, options FROM _collections WHERE name = 'members'")
+        field_id = next(field["id"] for field in json.loads(fields) if field["name"] == name)
+        stored = f"{field_id}~sealed" if field_id in json.loads(options).get("seals", {}) else name
+        [[value]] = self.sql(f'SELECT "{stored}" FROM members WHERE id = $1', account.id)
         return str(int(value) if isinstance(value, bool) else value)
 
     def target(self, account: Account, kind: str = "auth", collection: str = "members", **claims: Any) -> Target:

@@ -12,6 +12,7 @@ from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.casts import as_number
 from undercroft.database.engine import Engine, Transaction, Value
 from undercroft.dates import render_date
+from undercroft.records.cipher import stored_columns
 from undercroft.testing import TestClient
 
 OPEN = {f"{action}Rule": "" for action in ("list", "view", "create", "update", "delete")}
@@ -180,10 +181,11 @@ def _stored(field: Field, value: Any) -> Value:
 
 async def _insert(engine: Engine, collection: Collection, records: Iterator[dict[str, Any]]) -> None:
     dialect, fields = engine.dialect, collection.fields
-    names = ", ".join(dialect.quote(field.name) for field in fields)
-    places = ", ".join(dialect.placeholder(number + 1) for number in range(len(fields)))
+    names = ", ".join(dialect.quote(column.name) for column in collection.columns)
+    places = ", ".join(dialect.placeholder(number + 1) for number in range(len(collection.columns)))
     sql = f"INSERT INTO {dialect.quote(collection.name)} ({names}) VALUES ({places})"
-    rows = [[_stored(field, record.get(field.name, field.zero)) for field in fields] for record in records]
+    plain = ({field.name: _stored(field, record.get(field.name, field.zero)) for field in fields} for record in records)
+    rows = [list(stored_columns(collection, str(values["id"]), values).values()) for values in plain]
 
     for start in range(0, len(rows), 1000):
 

@@ -93,7 +93,7 @@ def _login_sql(dialect: Dialect, collection: Collection, name: str) -> str:
 
 
 def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseElement:
-    rows = table(collection.name, *(column(field.name) for field in collection.fields))
+    rows = table(collection.name, *map(column, collection.read_columns.values()))
     wanted: Expression = rows.c[name]
     asked: Expression = bindparam("identity")
     if ignores_case(collection, name):

@@ -8,7 +8,7 @@ from typing import Final
 
 from undercroft.collections.change import Change
 from undercroft.collections.collection import Collection
-from undercroft.collections.encrypting import is_under_way
+from undercroft.collections.encrypting import is_under_way, takes_back
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.encrypted import Encrypted
 from undercroft.collections.indexes import Index, mentioned, tokenize
@@ -47,7 +47,8 @@ def _changes(change: Change, field: Field, before: Field | None) -> Iterator[Fie
         return
     if was is not None and wanted is not None and before.column != field.column:
         yield _error("Decrypt the field before it becomes a list, or one value of a list.")
-    if seal is not None and is_under_way(seal) and wanted is not None and was != wanted:
+    is_busy = seal is not None and is_under_way(seal) and not (wanted is None or takes_back(seal, wanted))
+    if is_busy and was != wanted:
         yield _error("Its values are being encrypted or decrypted at the moment. Try again when that is done.")
     if was is not None and wanted is not None and (was.algorithm, was.shred) != (wanted.algorithm, wanted.shred):
         yield _error("The algorithm and whose keys are used stay what they are: decrypt the field first.")

@@ -13,7 +13,7 @@ from undercroft.collections.fields.file import FileField
 from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.collections.options import AuthOptions
-from undercroft.collections.seals import Column, Seal, columns_of
+from undercroft.collections.seals import Column, Seal, cell_name, columns_of
 
 CollectionType = Literal["base", "auth", "view"]
 Action = Literal["list", "view", "create", "update", "delete"]
@@ -78,8 +78,13 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """All columns of the table, those with the names of the fields first."""
+        """All columns of the table."""
         return columns_of(self.fields, self.seals)
+
+    @cached_property
+    def read_columns(self) -> dict[str, str]:
+        """The column that the values of each field are read from, by the name of the field."""
+        return {f.name: cell_name(f.id) if f.name in self.sealed_names else f.name for f in self.fields}
 
     @cached_property
     def sealed_names(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from undercroft.collections.cipher import index_scope, value_scope
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.encrypted import Algorithm as Wanted
-from undercroft.collections.fields.encrypted import Encrypted
+from undercroft.collections.fields.encrypted import Encrypted, Normalize
 from undercroft.collections.seals import Index, Seal
 from undercroft.encryption.keyset import Algorithm, Purpose
 
@@ -67,21 +67,31 @@ def _next_seal(was: Seal | None, wanted: Encrypted | None, *, is_settled: bool) 
 def _with_index(was: Seal, wanted: Encrypted, *, is_settled: bool) -> Seal:
     if wanted.search == "none":
         return replace(was, index=None, filling=None)
-    if was.index is not None and was.index.normalize == wanted.normalize:
+    if was.indexes and was.indexes[-1].normalize == wanted.normalize:
         return was
-    number = 1 + max((index.number for index in was.indexes), default=0)
-    fresh = Index(number, wanted.normalize)
+    if takes_back(was, wanted):
+        return replace(was, filling=None)
+    fresh = _next_index(was, wanted.normalize)
     if was.phase == "sealing":
         return replace(was, index=fresh)
     return replace(was, index=fresh, filling=None) if is_settled else replace(was, filling=fresh)
+
+
+def _next_index(seal: Seal, normalize: Normalize) -> Index:
+    return Index(1 + max((index.number for index in seal.indexes), default=0), normalize)
+
+
+def takes_back(seal: Seal, wanted: Encrypted) -> bool:
+    """Whether spellings shall be the same as they still are, where others are on their way."""
+    known = seal.index if seal.phase == "sealed" and seal.filling is not None else None
+    return known is not None and wanted.search == "equality" and known.normalize == wanted.normalize
 
 
 def turned(seal: Seal) -> Seal | None:
     """What follows once every value has come along: what was being filled is read. None: it is a plain field."""
     if seal.phase == "opening":
         return None
-    index = seal.filling if seal.filling is not None else seal.index
-    return Seal("sealed", index)
+    return replace(seal, phase="sealed", index=seal.indexes[-1] if seal.indexes else None, filling=None)
 
 
 def is_under_way(seal: Seal) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.indexes import mentioned
-from undercroft.collections.tables import NewIndex, lookup_indexes, plan_table
+from undercroft.collections.tables import NewIndex, lookup_indexes, plan_table, spelled
 from undercroft.collections.views import plain_query, read_view, view_statement
+from undercroft.collections.watches import watches_of
 from undercroft.database.dialect import Dialect
 from undercroft.database.moved import HOUSE_TABLES, NOT_MOVED, MovedColumn, MovedIndex, MovedTable, MovedView, MovePlan
 
@@ -53,12 +54,15 @@ def in_order(catalog: Catalog) -> list[Collection]:
 
 def _table(collection: Collection, target: Dialect) -> MovedTable:
     plan = plan_table(None, collection, target)
-    names = {field.name.lower(): field.name for field in collection.fields}
     return MovedTable(
         name=collection.name,
         columns=tuple(MovedColumn(each.name, each.kind, each.kind == "bytes") for each in collection.columns),
         create=plan.statements[0],
-        indexes=(*(_index(new, names) for new in plan.indexes), *_lookups(collection, target)),
+        indexes=(
+            *(_index(new, collection) for new in plan.indexes),
+            *_lookups(collection, target),
+            *(MovedIndex(watch.name, target.begin_watch(watch)) for watch in watches_of(collection)),
+        ),
     )
 
 
@@ -68,8 +72,8 @@ def _lookups(collection: Collection, target: Dialect) -> Iterator[MovedIndex]:
         yield MovedIndex(name, sql, (name.removeprefix(f"{collection.id}~"),))
 
 
-def _index(new: NewIndex, names: Mapping[str, str]) -> MovedIndex:
-    index = new.index
+def _index(new: NewIndex, collection: Collection) -> MovedIndex:
+    index, names = spelled(new.index, collection), {column.name.lower(): column.name for column in collection.columns}
     columns = tuple(names[name] for name in sorted(mentioned(index)) if name in names)
     is_plain = not index.where and not any(column.is_expression or column.collate for column in index.columns)
     return MovedIndex(index.name, new.sql, columns, tells_apart=index.is_unique and is_plain)

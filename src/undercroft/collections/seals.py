@@ -6,13 +6,15 @@ records on its way there is *sealing*: it is read as before, and what is written
 columns, until the last value has followed. A field on its way back is *opening*, and is read
 from its cells until then. A new index is filled beside the one that is read, in the same way.
 
-Columns beside the one that has the name of the field are named by its id, so no rename
-concerns them, and bear a sign that no field can have in its name.
+The column that has the name of the field holds plain values, always. Those of cells and of
+fingerprints are named by its id, so no rename concerns them, and bear a sign that no field can
+have in its name. So no name ever means something else than it did: a statement of a process
+that has not heard yet finds what it was made for, or fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,7 +44,7 @@ class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def indexes(self) -> tuple[Index, ...]:
-        """All columns of fingerprints that are written."""
+        """All columns of fingerprints that are written, the newest last."""
         return tuple(index for index in (self.index, self.filling) if index is not None)
 
     @property
@@ -68,24 +70,21 @@ class Column:
 
 
 def columns_of(fields: Iterable[Field], seals: Mapping[str, Seal]) -> tuple[Column, ...]:
-    """All columns of a table: one with the name of each field, in their order, and then those beside."""
-    named, beside = list[Column](), list[Column]()
+    """All columns of a table: those of plain values, in the order of the fields, and then those beside."""
+    plain, beside = list[Column](), list[Column]()
     for field in fields:
         seal = seals.get(field.id)
-        cells = seal is not None and seal.is_read
-        named.append(Column(field.name, "bytes", field, "cell") if cells else Column(field.name, field.column, field))
+        if seal is None or seal.phase != "sealed":
+            plain.append(Column(field.name, field.column, field))
         if seal is not None:
-            beside.extend(_beside(field, seal))
-    return (*named, *beside)
+            beside.append(Column(cell_name(field.id), "bytes", field, "cell"))
+            beside.extend(Column(index_name(field.id, n.number), "bytes", field, "index", n) for n in seal.indexes)
+    return (*plain, *beside)
 
 
-def _beside(field: Field, seal: Seal) -> Iterator[Column]:
-    if seal.phase == "sealing":
-        yield Column(f"{field.id}~sealed", "bytes", field, "cell")
-    if seal.phase == "opening":
-        yield Column(f"{field.id}~plain", field.column, field)
-    for index in seal.indexes:
-        yield Column(index_name(field.id, index.number), "bytes", field, "index", index)
+def cell_name(field_id: str) -> str:
+    """The name of the column of a field's cells."""
+    return f"{field_id}~sealed"
 
 
 def index_name(field_id: str, number: int) -> str:

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.encrypting import index_of
-from undercroft.collections.indexes import Index, create_index, mentioned, parse_index, parse_indexes
+from undercroft.collections.indexes import Index, create_index, mentioned, parse_index, parse_indexes, tokenize
 from undercroft.collections.seals import Column
+from undercroft.collections.watches import begin_watches, end_watches
 from undercroft.database.dialect import Dialect
 
 _BESIDE: Final = "beside "  # begins names on the way; with its space no field or collection can bear one
@@ -44,7 +45,7 @@ class TablePlan:
 def plan_table(old: Collection | None, new: Collection, dialect: Dialect) -> TablePlan:
     """How to make the table of a collection, or to change it."""
     if old is None:
-        statements = (_create_table(new, dialect), *lookup_indexes(new, dialect).values())
+        statements = (_create_table(new, dialect), *lookup_indexes(new, dialect).values(), *begin_watches(new, dialect))
         return TablePlan(statements, tuple(_new_indexes(new, dialect)))
     return _Alteration(old, new, dialect).plan()
 
@@ -91,9 +92,18 @@ def _new_indexes(collection: Collection, dialect: Dialect) -> Iterator[NewIndex]
 
 def _create_index(index: Index, collection: Collection, dialect: Dialect) -> str:
     kinds = {column.name: column.kind for column in collection.columns}
-    spelled = {name.lower(): column.name for name, column in fingerprints(collection).items()}
-    columns = tuple(replace(each, name=spelled.get(each.name.lower(), each.name)) for each in index.columns)
-    return create_index(replace(index, columns=columns), collection.name, kinds, dialect)
+    return create_index(spelled(index, collection), collection.name, kinds, dialect)
+
+
+def spelled(index: Index, collection: Collection) -> Index:
+    """An index as it is of the table: what it says of a sealed field it says of its fingerprints, or of its cells."""
+    prints = {name.lower(): column.name for name, column in fingerprints(collection).items()}
+    columns = tuple(replace(each, name=prints.get(each.name.lower(), each.name)) for each in index.columns)
+    cells = {name.lower(): collection.read_columns[name] for name in collection.sealed_names}
+    # All that may be asked of a sealed field there is whether it is empty, see `check_encrypted.check_index`.
+    asked = [cells[token.name.lower()] for token in tokenize(index.where) or () if token.name.lower() in cells]
+    where = f'"{asked[0]}" IS NOT NULL' if asked else index.where
+    return replace(index, columns=columns, where=where)
 
 
 def fingerprints(collection: Collection) -> dict[str, Column]:
@@ -126,6 +136,7 @@ class _Alteration:
     def plan(self) -> TablePlan:
         kept = self.kept_indexes()
         statements = [
+            *end_watches(self.old, self.dialect),
             *self.drop_indexes(kept),
             *self.drop_lookups(),
             *self.rename_table(),
@@ -134,6 +145,7 @@ class _Alteration:
             *(statement for column in self.converted() for statement in self.convert(column)),
             *(self.alter(f"ADD COLUMN {_column(column.name, column, self.dialect)}") for column in self.added()),
             *self.new_lookups(),
+            *begin_watches(self.new, self.dialect),
         ]
         built = [new for new in _new_indexes(self.new, self.dialect) if new.index.name.lower() not in kept]
         return TablePlan(tuple(statements), tuple(built), self.moves_names())

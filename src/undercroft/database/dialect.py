@@ -54,6 +54,20 @@ class SchemaQuestions:
     kind: Callable[[str], ColumnKind | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the database does by itself when a row of `table` is updated.
+
+    Where `column` changes and `beside` does not, the columns that it `forgets` go back to the default of their kind.
+    """
+
+    name: str
+    table: str
+    column: str
+    beside: str
+    forgets: Mapping[str, ColumnKind]
+
+
 class Dialect(Protocol):
     """The spelling of one engine."""
 
@@ -137,6 +151,14 @@ class Dialect(Protocol):
 
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
+        ...
+
+    def begin_watch(self, watch: Watch) -> str:
+        """A statement after which the database keeps that watch."""
+        ...
+
+    def end_watch(self, name: str, table: str) -> str:
+        """A statement that ends the watch of that name if there is one."""
         ...
 
     def list_from_one(self, column: str) -> str:

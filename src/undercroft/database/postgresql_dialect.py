@@ -8,6 +8,7 @@ values of different kinds compare is in `postgresql_compiler`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from sqlalchemy import FromClause, Function, column, literal_column, type_coerce
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, SchemaQuestions
+from undercroft.database.dialect import ColumnKind, Expression, Kind, Names, SchemaQuestions, Watch
 from undercroft.database.limits import Limits
 from undercroft.database.postgresql_compiler import BIND_TYPES, Spelling, quote_name, stored_name
 from undercroft.database.postgresql_schema import QUESTIONS
@@ -33,6 +34,14 @@ _COLUMN_TYPES: Final[dict[ColumnKind, str]] = {
     "json": "jsonb DEFAULT NULL",
     "geo": """jsonb DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
     "bytes": "bytea DEFAULT NULL",
+}
+_DEFAULTS: Final[dict[ColumnKind, Any]] = {
+    "text": "",
+    "number": 0,
+    "date": "-infinity",
+    "list": [],
+    "json": None,
+    "bytes": None,
 }
 _LIMITS: Final = Limits(
     "PostgreSQL",
@@ -152,6 +161,19 @@ class PostgresDialect:
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         return _COLUMN_TYPES[kind]
+
+    def begin_watch(self, watch: Watch) -> str:
+        """A trigger that calls the function `undercroft.forget`."""
+        quote, column, beside = self.quote, self.quote(watch.column), self.quote(watch.beside)
+        forgets = json.dumps({self.stored_name(name): _DEFAULTS[kind] for name, kind in watch.forgets.items()})
+        argument = forgets.replace("'", "''")
+        return f"""CREATE TRIGGER {quote(watch.name)} BEFORE UPDATE OF {column} ON {quote(watch.table)} FOR EACH ROW
+            WHEN (NEW.{column} IS DISTINCT FROM OLD.{column} AND NEW.{beside} IS NOT DISTINCT FROM OLD.{beside})
+            EXECUTE FUNCTION undercroft.forget('{argument}')"""
+
+    def end_watch(self, name: str, table: str) -> str:
+        """A statement that ends the watch of that name if there is one."""
+        return f"DROP TRIGGER IF EXISTS {self.quote(name)} ON {self.quote(table)}"
 
     def list_from_one(self, column: str) -> str:
         """SQL that makes the value of a list column from the quoted text column of a single value."""

@@ -23,7 +23,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NUMERIC, TEXT, TypeEngine
 
-from undercroft.database.dialect import ColumnKind, Expression, Names, SchemaQuestions
+from undercroft.database.dialect import ColumnKind, Expression, Names, SchemaQuestions, Watch
 from undercroft.database.limits import Limits
 from undercroft.database.sqlite_schema import QUESTIONS
 
@@ -37,6 +37,14 @@ _COLUMN_TYPES: dict[ColumnKind, str] = {
     "json": "JSON DEFAULT NULL",
     "geo": """JSON DEFAULT '{"lon":0,"lat":0}' NOT NULL""",
     "bytes": "BLOB DEFAULT NULL",
+}
+_DEFAULTS: dict[ColumnKind, str] = {
+    "text": "''",
+    "number": "0",
+    "date": "''",
+    "list": "'[]'",
+    "json": "NULL",
+    "bytes": "NULL",
 }
 _CASTS: dict[ColumnKind, TypeEngine[Any]] = {"number": NUMERIC(), "bool": NUMERIC()}
 _PATH_PART = re.compile(r"\w+")
@@ -140,6 +148,19 @@ class SqliteDialect:
     def column_type(self, kind: ColumnKind) -> str:
         """The full column definition after the name: type, default, NOT NULL."""
         return _COLUMN_TYPES[kind]
+
+    def begin_watch(self, watch: Watch) -> str:
+        """A trigger."""
+        quote, column, beside = self.quote, self.quote(watch.column), self.quote(watch.beside)
+        sets = ", ".join(f"{quote(name)} = {_DEFAULTS[kind]}" for name, kind in watch.forgets.items())
+        return f"""CREATE TRIGGER {quote(watch.name)} AFTER UPDATE OF {column} ON {quote(watch.table)}
+            WHEN NEW.{column} IS NOT OLD.{column} AND NEW.{beside} IS OLD.{beside}
+            BEGIN UPDATE {quote(watch.table)} SET {sets} WHERE "id" = NEW."id"; END"""
+
+    def end_watch(self, name: str, table: str) -> str:
+        """A statement that ends the watch of that name if there is one."""
+        del table
+        return f"DROP TRIGGER IF EXISTS {self.quote(name)}"
 
     def list_from_one(self, column: str) -> str:
         """SQL that makes the value of a list column from the quoted text column of a single value."""

@@ -54,9 +54,10 @@ def table_of(collection: Collection) -> Table:
     """The table of a collection; made once."""
     known: Table | None = collection.__dict__.get("_core_table")
     if known is None:
+        hidden = collection.sealed_names
         columns = (
-            Column(each.name, Kind(each.kind), primary_key=each.name == "id")
-            for each in collection.columns[: len(collection.fields)]
+            Column(f.name, Kind("bytes" if f.name in hidden else f.column), primary_key=f.name == "id")
+            for f in collection.fields
         )
         known = collection.__dict__["_core_table"] = Table(
             collection.name, MetaData(), *columns, implicit_returning=False

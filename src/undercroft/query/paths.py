@@ -19,7 +19,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.encrypting import index_of
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.relation import RelationField
-from undercroft.collections.seals import index_name
+from undercroft.collections.seals import cell_name, index_name
 from undercroft.database.dialect import Expression
 from undercroft.query.build import Build, Place
 from undercroft.query.errors import FilterError, UnknownField
@@ -110,7 +110,7 @@ class Walk:
             return Operand(place.column(index_name(field.id, index.number)), guard=self._guard(place, field))
         if not self.form:
             self.ends.append((place.collection, field))
-        return Operand(place.column(field.name), guard=self._guard(place, field))
+        return Operand(place.column(cell_name(field.id)), guard=self._guard(place, field))
 
     def _lowered(self, expression: Expression, modifier: str) -> Expression:
         return self.build.dialect.lower(expression) if modifier == "lower" else expression

@@ -175,7 +175,7 @@ class _Maker:
         return visible_columns(self.collection, is_superuser=self.scope.is_superuser)
 
     def _output(self, name: str) -> Expression:
-        column = self.place.column(name)
+        column = self.place.column(self.collection.read_columns[name])
         is_address = self.collection.is_auth and name == "email"
         if is_address and name in self.collection.sealed_names:
             column = func.coalesce(column, literal_column("''"))  # NULL is for an address that is not shown

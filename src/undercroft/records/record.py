@@ -29,8 +29,8 @@ def to_row(collection: Collection, record: Mapping[str, Any]) -> list[Value]:
 
 
 def select_columns(collection: Collection, dialect: Dialect) -> str:
-    """Every column, quoted, in field order."""
-    return ", ".join(dialect.quote(field.name) for field in collection.fields)
+    """The column that each field is read from, quoted, in field order."""
+    return ", ".join(dialect.quote(column) for column in collection.read_columns.values())
 
 
 async def find_record(

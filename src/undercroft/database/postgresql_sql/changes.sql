@@ -34,3 +34,11 @@ BEGIN
   RETURN coalesce(oldest, newest);
 END
 $$;
+
+-- Lets columns of a row be what they are when nothing is said of them; which they are stands in the trigger.
+CREATE OR REPLACE FUNCTION undercroft.forget() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN jsonb_populate_record(NEW, TG_ARGV[0]::jsonb);
+END
+$$;
