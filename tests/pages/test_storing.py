@@ -6,6 +6,7 @@ import pytest
 from visitor import Visitor
 
 from undercroft import testing
+from undercroft.mail.keeping import list_entries
 from undercroft.pages import submissions
 
 PAGE = '{{ form(records.briefs, then="/thanks") }}'
@@ -34,7 +35,8 @@ async def visitor(tmp_path, database, monkeypatch):
 
 async def outbox(visitor):
     """Recipients of all letters."""
-    return await visitor.client.backend.engine.read('SELECT "recipient", "kind" FROM "_outbox"')
+    states = ("waiting", "sending", "sent", "dead")
+    return [(entry.recipient, entry.kind) for entry in await list_entries(visitor.client.backend.engine, states)]
 
 
 async def briefs(visitor):
