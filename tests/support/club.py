@@ -17,6 +17,15 @@ from forgery import Target
 from postgres import in_thread
 from servers import PASSWORD, Server
 
+from undercroft.app import root_of_environment
+from undercroft.collections.collection import Collection
+from undercroft.collections.store import load_catalog
+from undercroft.database.opening import open_engine
+from undercroft.http.calling import post
+from undercroft.keys.opening import open_keyring, unlock_root
+from undercroft.keys.options import choose_root
+from undercroft.records.record import find_record
+
 MEMBERS = "/api/collections/members"
 RULES = {
     "listRule": "",
@@ -28,11 +37,11 @@ RULES = {
 }
 NICK = "CREATE UNIQUE INDEX one_nick ON members (nick COLLATE NOCASE) WHERE nick != ''"
 KINDS = {
-    "auth": "authToken",
-    "file": "fileToken",
-    "verification": "verificationToken",
-    "passwordReset": "passwordResetToken",
-    "emailChange": "emailChangeToken",
+    "auth": "auth_token",
+    "file": "file_token",
+    "verification": "verification_token",
+    "passwordReset": "password_reset_token",
+    "emailChange": "email_change_token",
 }
 
 
@@ -129,10 +138,24 @@ class Club:
 
     def target(self, account: Account, kind: str = "auth", collection: str = "members", **claims: Any) -> Target:
         """What a forger would love to have: the key and the claims of a member's token of a kind."""
-        [[collection_id, options]] = self.sql("SELECT id, options FROM _collections WHERE name = $1", collection)
-        secret = json.loads(options)[KINDS[kind]]["secret"]
-        says = {"collectionId": collection_id, "exp": int(time.time()) + 600, "id": account.id, "type": kind}
-        return Target("", says | claims, self.column(account, "tokenKey"), secret)
+        home, key = in_thread(_load_secrets(self, account, collection))
+        secret = getattr(home.auth, KINDS[kind]).secret
+        says = {"collectionId": home.id, "exp": int(time.time()) + 600, "id": account.id, "type": kind}
+        return Target("", says | claims, key, secret)
+
+
+async def _load_secrets(club: Club, account: Account, collection: str) -> tuple[Collection, str]:
+    """A collection with its secrets, and the key in the tokens of a member, as whoever has the root key sees them."""
+    engine = await open_engine(club.data, club.database)
+    try:
+        root = choose_root(root_of_environment(), club.data, post)
+        keyring = await open_keyring(engine, root, await unlock_root(engine, root))
+        catalog = await load_catalog(engine, keyring)
+        members = catalog.collection("members")
+        record = await find_record(engine.read, engine.dialect, members, {"id": account.id})
+        return catalog.collection(collection), record["tokenKey"] if record else ""
+    finally:
+        await engine.close()
 
 
 async def _run_on_postgresql(url: str, statement: str, values: Sequence[Any]) -> list[Any]:
