@@ -54,6 +54,26 @@ class AccountMoments(Moments):
         "Around `POST …/auth-with-totp`.",
     )
 
+    record_request_magic_link_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/request-magic-link`.",
+    )
+
+    record_auth_with_magic_link_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/auth-with-magic-link`.",
+    )
+
+    record_invite_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/invitations`; after `next()` the letter is on its way.",
+    )
+
+    record_accept_invitation_request = TaggedMoment(
+        RequestEvent,
+        "Around `POST …/accept-invitation`; after `next()` there is an account, and it is in.",
+    )
+
     record_request_verification_request = TaggedMoment(
         RequestEvent,
         "Around `POST …/request-verification`.",

@@ -42,9 +42,9 @@ from undercroft.http.calling import post
 from undercroft.http.request import Message, Receive, Send
 from undercroft.jobs.declare import CronDecorator, JobDecorator
 from undercroft.jobs.webhook import WebhookDecorator
+from undercroft.keys.leftovers import seal_leftovers
 from undercroft.keys.opening import open_keyring, unlock_root
 from undercroft.keys.options import RootOptions, choose_root
-from undercroft.keys.ring import STALE
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -58,7 +58,7 @@ from undercroft.records.host import Work
 from undercroft.settings.carrier import SettingsCarrier
 from undercroft.settings.settings import SettingsHolder
 from undercroft.settings.storage import find_bucket
-from undercroft.settings.store import load_settings
+from undercroft.settings.store import load_settings, seal_settings
 from undercroft.site_code import SiteCode
 from undercroft.waiting import Waiting
 
@@ -122,10 +122,13 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
         await migrate(engine, SYSTEM_MIGRATIONS)
         keyring = await open_keyring(engine, root, unlocked, place.root.cache_seconds)
         _refuse_locked(keyring.why_locked, may_be_locked=may_be_locked)
-        engine.knowledge = dict.fromkeys(STALE, keyring)
-        await ensure_system_collections(engine, keyring)
+        if not keyring.is_locked:
+            await ensure_system_collections(engine, keyring)
+            await seal_leftovers(engine)
         position = (await load_positions(engine.read))["settings"]
         settings = SettingsHolder(await load_settings(engine))
+        if not keyring.is_locked:
+            await seal_settings(engine, settings)
         store = open_files(place.files, directory, os.environ, lambda: find_bucket(settings.current.s3))
         filing = Filing(engine, store)
         engine.listeners[DOOMED] = filing.sweep_soon

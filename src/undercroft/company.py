@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from undercroft.api.job_events import performer
+from undercroft.auth.invitations import forget_old_invitations, has_old_invitations
 from undercroft.auth.kept import forget_expired, has_expired
 from undercroft.auth.rations import forget_old_rations, has_old_rations
 from undercroft.auth.sessions import forget_old_sessions, has_old_sessions
@@ -50,6 +51,7 @@ DUTIES: Final = (
     Duty("forget old uploads", 60, has_old_uploads, forget_old_uploads),
     Duty("forget old sessions", 300, has_old_sessions, forget_old_sessions),
     Duty("forget old tickets", 300, has_old_tickets, forget_old_tickets),
+    Duty("forget old invitations", 600, has_old_invitations, forget_old_invitations),
     Duty("forget old answers", 300, has_old_answers, forget_old_answers),
     Duty("forget old jobs", 600, partial(has_old, queue=JOBS), partial(forget_old, queue=JOBS)),
     Duty("forget old letters", 600, partial(has_old, queue=LETTERS), partial(forget_old, queue=LETTERS)),

@@ -240,7 +240,7 @@ class On(AccountMoments, RequestMoments):
         MailerSend,
         "Whenever a letter is about to be handed to the mail server, once for each recipient and each attempt, in the "
         "process that sends it. The names are kinds of letters: `verification`, `password-reset`, `email-change`, "
-        "`otp`, `login-alert`, `account-change`, `hook`.",
+        "`otp`, `login-alert`, `account-change`, `magic-link`, `invitation`, `hook`.",
     )
 
     mailer_record_verification_send = TaggedMoment(

@@ -4,10 +4,10 @@ import pytest
 
 from undercroft.database.changes import Change, append_change
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable
+from undercroft.encryption.texts import is_sealed_text
 from undercroft.keys.making import make_key_set
 from undercroft.keys.ring import STALE, StaleKeys, UnknownKeySet
 from undercroft.keys.root import RootUnavailable
-from undercroft.keys.texts import is_sealed_text
 
 pytestmark = pytest.mark.anyio
 FIELD = ("value", "pbc_1/text2")

@@ -10,7 +10,10 @@ from network import free_port
 
 pytestmark = pytest.mark.anyio
 PATH = "/api/settings/test/email"
-KINDS = ["verification", "password-reset", "email-change", "otp", "login-alert"]
+KINDS = [
+    *("verification", "password-reset", "email-change", "otp", "login-alert"),
+    *("magic-link", "invitation", "account-change"),
+]
 
 
 async def use(mailing, root, port, **more):

@@ -86,7 +86,13 @@ def _write(backend: Backend, collection: Collection, form: MailTestForm) -> Seal
     kind: LetterKind = form.template  # type: ignore[assignment]  # was found among the kinds
     record = {field.name: field.zero for field in collection.fields}
     record |= {"id": "__test_record__", "email": form.email, "tokenKey": new_token_key()}
-    values = {"OTP": "123456", "OTP_ID": "__test_otp__", "ALERT_INFO": f"{now()} - 192.0.2.1 Test browser"}
+    values = {
+        "OTP": "123456",
+        "OTP_ID": "__test_otp__",
+        "ALERT_INFO": f"{now()} - 192.0.2.1 Test browser",
+        "CHANGE": "This sentence says what was changed.",
+        "TOKEN": "__test_token__",
+    }
     if kind in _TOKENS:
         claims: dict[str, bool | str] = {"email": form.email}
         claims |= {"new_email": form.email} if kind == "email-change" else {}

@@ -52,7 +52,7 @@ async def answer_once(request: Request, body: Body, work: Work) -> Response:
 
 async def _answer(request: Request, mark: Mark, work: Work) -> Response:
     engine = request.backend.engine
-    before = await find_answer(engine.read, engine.dialect, mark)
+    before = await find_answer(engine.read, engine.dialect, mark, engine.texts)
     if before is not None:
         return await _again(request, before)
     try:
@@ -63,7 +63,7 @@ async def _answer(request: Request, mark: Mark, work: Work) -> Response:
         raise
     except Problem:
         # The same write may have come first by another way, and made this one impossible.
-        before = await find_answer(engine.read, engine.dialect, mark)
+        before = await find_answer(engine.read, engine.dialect, mark, engine.texts)
         if before is None:
             raise
         return await _again(request, before)

@@ -14,6 +14,8 @@ import msgspec
 from undercroft.api import batch, collection_tools, collections, files, realtime, records, settings
 from undercroft.api.auth import (
     email_change,
+    invitations,
+    magic_link,
     otp,
     passkey_login,
     passkeys,
@@ -46,6 +48,10 @@ MOMENTS: Final[Mapping[Handler, str]] = {
     refresh.handler: "record_auth_refresh_request",
     otp.request: "record_request_otp_request",
     otp.log_in: "record_auth_with_otp_request",
+    magic_link.request: "record_request_magic_link_request",
+    magic_link.log_in: "record_auth_with_magic_link_request",
+    invitations.create: "record_invite_request",
+    invitations.accept: "record_accept_invitation_request",
     passkeys.request: "record_request_passkey_request",
     passkeys.confirm: "record_confirm_passkey_request",
     passkey_login.log_in: "record_auth_with_passkey_request",

@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import hmac
 import time
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.params import load_param, save_param
+from undercroft.encryption.failures import KeysUnavailable
+from undercroft.encryption.texts import is_sealed_text
 from undercroft.errors import Forbidden
 from undercroft.ids import random_text
 
 LIFETIME: Final = 12 * 3600  # seconds
 _PARAM: Final = "formKey"
+_PLACE: Final = f"_params|value|{_PARAM}"
 
 
 class FormExpired(Forbidden):
@@ -32,19 +36,28 @@ class FormExpired(Forbidden):
 
 
 async def load_form_key(engine: Engine) -> bytes:
-    """The key that signs tokens of forms, the same on every server of a database; made when first asked for."""
+    """The key that signs tokens of forms, the same on every server of a database; made when first asked for.
+
+    While there are no keys it is one of this process alone.
+    """
+    try:
+        return (await _find_key(engine) or await engine.write(partial(_make_key, engine=engine), alone=True)).encode()
+    except KeysUnavailable:
+        return random_text(43).encode()
+
+
+async def _find_key(engine: Engine) -> str:
     found = await load_param(engine.read, engine.dialect, _PARAM)
-    if found is not None:
-        return str(found).encode()
-    fresh = random_text(43)
+    return engine.texts.open_text(_PLACE, str(found)) if found is not None and is_sealed_text(str(found)) else ""
 
-    async def keep(tx: Transaction) -> str:
-        there = await load_param(tx.run, engine.dialect, _PARAM)
-        if there is None:
-            await save_param(tx, engine.dialect, _PARAM, fresh)
-        return str(there or fresh)
 
-    return (await engine.write(keep, alone=True)).encode()
+async def _make_key(tx: Transaction, engine: Engine) -> str:
+    there = await load_param(tx.run, engine.dialect, _PARAM)
+    if there is not None and is_sealed_text(str(there)):
+        return tx.texts.open_text(_PLACE, str(there))
+    key = str(there or random_text(43))  # an older program kept it in clear
+    await save_param(tx, engine.dialect, _PARAM, tx.texts.seal_text(_PLACE, key))
+    return key
 
 
 def issue_form_token(key: bytes, session: str, purpose: str = "") -> str:

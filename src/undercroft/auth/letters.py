@@ -11,7 +11,7 @@ import msgspec
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.number import NumberField
 from undercroft.collections.options import AuthOptions, Template
-from undercroft.collections.templates import ACCOUNT_CHANGE
+from undercroft.collections.templates import ACCOUNT_CHANGE, INVITATION, MAGIC_LINK
 from undercroft.mail.compose import compose
 from undercroft.mail.message import Letter, Mailbox, one_line
 from undercroft.mail.outbox import Sealed, seal
@@ -19,7 +19,9 @@ from undercroft.query.scope import Identity
 from undercroft.records.codec import number_value
 from undercroft.settings.settings import Meta
 
-LetterKind = Literal["verification", "password-reset", "email-change", "otp", "login-alert", "account-change"]
+LetterKind = Literal[
+    "verification", "password-reset", "email-change", "otp", "login-alert", "account-change", "magic-link", "invitation"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,15 @@ def _template(collection: Collection, kind: LetterKind) -> Template:
         "otp": auth.otp.email_template,
         "login-alert": auth.auth_alert.email_template,
         "account-change": ACCOUNT_CHANGE,
+        "magic-link": _own(auth.magic_link.email_template) or MAGIC_LINK,
+        "invitation": _own(auth.invitations.email_template) or INVITATION,
     }
     return templates[kind]
+
+
+def _own(template: Template) -> Template | None:
+    """The template, if somebody wrote one."""
+    return template if template.body else None
 
 
 def _text(value: Any, *, is_number: bool) -> str:

@@ -27,7 +27,7 @@ from undercroft.records.accounts import new_token_key
 from undercroft.settings.settings import Settings
 
 PAUSE: Final = 120.0  # seconds between two letters of a kind to one account
-_NOBODIES: Final = 64
+NOBODIES: Final = 64
 
 
 class WithLetters(WithRecords, Protocol):
@@ -61,7 +61,7 @@ async def send_to_whom_it_concerns(
         sealed = await write_unless_refused(backend, account, address, occasion)
     else:
         sealed = write_to(account, address, occasion, backend.settings.meta)
-    whom = account.id if is_welcome else f"nobody {randbelow(_NOBODIES)}"
+    whom = account.id if is_welcome else f"nobody {randbelow(NOBODIES)}"
     key, dialect = ration_key(letter.kind, collection.id, whom), backend.engine.dialect
 
     async def put(tx: Transaction) -> None:

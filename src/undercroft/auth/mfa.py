@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from undercroft.auth.kept import drop, is_younger, keep, prepare_kept
 from undercroft.auth.superusers import WithRecords
@@ -11,10 +11,9 @@ from undercroft.collections.options import AuthOptions
 from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest
 from undercroft.ids import record_id
-from undercroft.query.scope import Identity
+from undercroft.query.scope import Identity, Method
 from undercroft.records.record import find_record
 
-Method = Literal["password", "oauth2", "otp", "passkey", "totp"]
 KEPT: Final = "_mfas"
 STRONG: Final = frozenset({"passkey", "totp"})
 """What whoever reads an account's mail does not have."""
@@ -39,6 +38,9 @@ class SameMethod(BadRequest):
 
     code = "same_method"
     default = "A different authentication method is required."
+
+
+_BY_MAIL: Final = frozenset({"otp", "magicLink", "invitation"})
 
 
 async def begin_mfa(backend: WithRecords, account: Identity, method: Method) -> str:
@@ -80,10 +82,15 @@ async def finish_mfa(
         )
         if kept is None or not is_its_own or not is_younger(kept, seconds):
             raise MfaRefused
-        if kept["method"] == method:
+        if not is_other(kept["method"], method):
             raise SameMethod
         if asks_for_strong and STRONG.isdisjoint((kept["method"], method)):
             raise WeakFactor
         await drop(backend, tx, KEPT, kept)
 
     await backend.engine.write(finish)
+
+
+def is_other(one: str, other: str) -> bool:
+    """Whether two methods prove two things: all that come by mail prove the same."""
+    return one != other and not {one, other} <= _BY_MAIL

@@ -14,17 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undercroft.auth.changing import Change, nobodys_password, prepare_change
 from undercroft.auth.guesses import Bound, is_one_too_many
 from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
 from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
 from undercroft.auth.password import ignores_case
+from undercroft.auth.proven_address import prove_address
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import Otp
 from undercroft.database.engine import Transaction
-from undercroft.database.statements import forget_account
 from undercroft.errors import BadRequest, Forbidden, TooMany
 from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.mail.outbox import enqueue
@@ -132,9 +131,7 @@ async def send_code(backend: WithLetters, asked: Asked) -> None:
 async def use_code(backend: WithLetters, collection: Collection, otp_id: str, code: str, client: str) -> Identity:
     """Whose code it is, which counts no more. Raises `OtpRefused` and `TooManyTries`.
 
-    Who gets a code by letter reads the mail of the address: the account is verified. A
-    password that was set before may be somebody else's, and is worth nothing any more,
-    unless it is the second factor; and so are all keys.
+    Who gets a code by letter reads the mail of the address: the account is verified.
     """
     options = otp_options(collection)
     kept = await find_record(
@@ -156,28 +153,15 @@ async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[st
     record = await find_record(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
     if record is None:
         raise OtpRefused
-    account = Identity(collection, record)
-    change = await _prove_address(backend, account, kept)
+    proof = await prove_address(backend, Identity(collection, record), kept["sentTo"])
 
-    async def use(tx: Transaction, unit: Unit | None = None) -> Identity:
+    async def use(tx: Transaction, unit: Unit | None) -> Identity:
         if await find_record(tx.run, engine.dialect, home, {"id": kept["id"]}) is None:
             raise OtpRefused  # somebody else came with it at the same moment
         await drop(backend, tx, KEPT, kept)
-        if change is None:
-            return account
-        await forget_account(tx.run, engine.dialect, collection.id, account.id)
-        return Identity(collection, (await change.apply(tx, unit)).values)
+        return await proof.apply(tx, unit)
 
-    return await (change.write(use) if change is not None else engine.write(use))
-
-
-async def _prove_address(backend: WithLetters, account: Identity, kept: Mapping[str, Any]) -> Change | None:
-    """The change that a code brings about for an account that was not verified."""
-    auth, record = account.collection.auth, account.record
-    if auth is None or record["verified"] or not kept["sentTo"] or kept["sentTo"] != record["email"]:
-        return None
-    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password())
-    return await prepare_change(backend, account, values)
+    return await proof.write(use)
 
 
 def _nobody(collection: Collection, email: str) -> Identity:

@@ -13,9 +13,9 @@ from typing import Final, Literal
 import msgspec
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, Row, Transaction
 
-TicketKind = Literal["passkey", "passkey login"]
+TicketKind = Literal["passkey", "passkey login", "magic link"]
 _AT_ONCE: Final = 1000
 
 
@@ -40,15 +40,21 @@ async def issue_ticket(tx: Transaction, dialect: Dialect, ticket: Ticket, text: 
     await tx.run(sql, (*row, seconds))
 
 
+async def find_ticket(engine: Engine, kind: TicketKind, text: str) -> Ticket | None:
+    """The ticket, which counts on; None when it never was one, was used, or has expired."""
+    dialect = engine.dialect
+    sql = f"""SELECT "collection", "record", "data" FROM "_tickets"
+        WHERE "id" = {dialect.placeholder(1)} AND "until" > {dialect.clock()}"""
+    rows = await engine.read(sql, (_hash(kind, text),))
+    return _read(kind, rows[0]) if rows else None
+
+
 async def use_ticket(tx: Transaction, dialect: Dialect, kind: TicketKind, text: str) -> Ticket | None:
     """The ticket, which counts no more; None when it never was one, was used, or has expired."""
     sql = f"""DELETE FROM "_tickets" WHERE "id" = {dialect.placeholder(1)}
         RETURNING "collection", "record", "data", "until" > {dialect.clock()}"""
     rows = await tx.run(sql, (_hash(kind, text),))
-    if not rows or not rows[0][3]:
-        return None
-    collection, record, data, _ = rows[0]
-    return Ticket(kind, str(collection), str(record), msgspec.json.decode(str(data), type=tuple[str, ...]))
+    return _read(kind, rows[0][:3]) if rows and rows[0][3] else None
 
 
 async def has_old_tickets(engine: Engine) -> bool:
@@ -60,6 +66,11 @@ async def forget_old_tickets(tx: Transaction, dialect: Dialect) -> None:
     """Forget tickets that have expired, not too many at once."""
     old = f'SELECT "id" FROM "_tickets" WHERE "until" <= {dialect.clock()} LIMIT {_AT_ONCE}'
     await tx.run(f'DELETE FROM "_tickets" WHERE "id" IN ({old})')
+
+
+def _read(kind: TicketKind, row: Row) -> Ticket:
+    collection, record, data = map(str, row)
+    return Ticket(kind, collection, record, msgspec.json.decode(data, type=tuple[str, ...]))
 
 
 def _hash(kind: str, text: str) -> str:

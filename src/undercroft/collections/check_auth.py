@@ -9,7 +9,7 @@ from undercroft.collections.check_rules import rule_text_error
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.checks import drop_empty, length_error, range_error
 from undercroft.collections.fields.url import is_url
-from undercroft.collections.options import AuthOptions, OAuth2Provider, Template, TokenOptions
+from undercroft.collections.options import AuthOptions, Invitations, MagicLink, OAuth2Provider, Template, TokenOptions
 from undercroft.collections.providers import PROVIDERS
 from undercroft.errors import REQUIRED, FieldError
 
@@ -32,6 +32,8 @@ def check_auth(change: Change) -> dict[str, Any]:
             "passwordAuth": drop_empty({"identityFields": _check_identity_fields(change.new, options)}),
             "mfa": _check_mfa(change, options),
             "otp": _check_otp(options),
+            "magicLink": _check_letter(options.magic_link, _LONGEST_STEP),
+            "invitations": _check_letter(options.invitations, _LONGEST_TOKEN),
             "authToken": _check_token(options.auth_token),
             "passwordResetToken": _check_token(options.password_reset_token),
             "emailChangeToken": _check_token(options.email_change_token),
@@ -67,13 +69,25 @@ def _check_otp(options: AuthOptions) -> dict[str, Any]:
     return drop_empty({"duration": duration, "length": length, **template})
 
 
+def _check_letter(option: MagicLink | Invitations, most: int) -> dict[str, Any]:
+    """How long what is in a letter counts; its template is ours, or whole."""
+    template = option.email_template
+    return drop_empty(
+        {
+            "duration": _needed(option.duration, _SHORTEST, most) if option.enabled else None,
+            "emailTemplate": _check_template(template) if template.subject or template.body else None,
+        }
+    )
+
+
 def _check_mfa(change: Change, options: AuthOptions) -> dict[str, Any]:
     if not options.mfa.enabled:
         return {}
     if duration := _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP):
         return {"duration": duration}
-    ways = (options.password_auth, options.otp, options.oauth2, options.passkeys, options.totp)
-    too_few = _TOO_FEW_WAYS if sum(way.enabled for way in ways) < 2 else None
+    by_mail = options.otp.enabled or options.magic_link.enabled  # both prove the same
+    ways = (options.password_auth, options.oauth2, options.passkeys, options.totp)
+    too_few = _TOO_FEW_WAYS if sum(way.enabled for way in ways) + by_mail < 2 else None
     return drop_empty({"enabled": too_few, "rule": rule_text_error(change, options.mfa.rule)})
 
 

@@ -14,7 +14,7 @@ from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.encrypted import Encrypted
 from undercroft.collections.seals import Index
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Transaction, Value
+from undercroft.database.engine import Texts, Transaction, Value
 from undercroft.encryption.blind_index import BlindIndex
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
@@ -31,7 +31,7 @@ Cell = tuple[bytes, str]
 """The bytes of a cell, and the id of the record it was found in."""
 
 
-class Keys(Protocol):
+class Keys(Texts, Protocol):
     """Where keys are had from: a key ring."""
 
     @property

@@ -92,9 +92,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return frozenset(f.name for f in self.fields if f.id in self.seals and self.seals[f.id].is_read)
 
     def encryption(self, field: Field) -> Encrypted | None:
-        """How a field is to be encrypted: as its option says, and the key in the tokens of accounts always."""
+        """How a field is to be encrypted: as its option says; always what is secret, or personal, in system fields."""
         if self.is_auth and field.name == "tokenKey":
             return _TOKEN_KEY
+        if self.name == "_otps" and field.name == "sentTo":
+            return Encrypted()
         return None if self.is_view else encryption_of(field)
 
     @property

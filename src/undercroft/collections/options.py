@@ -80,6 +80,22 @@ class Otp(_Options, frozen=True):
     email_template: Template = Template()
 
 
+class MagicLink(_Options, frozen=True):
+    """Logging in with a link sent by mail; without a template of its own the letter is ours."""
+
+    enabled: bool = False
+    duration: int = 900
+    email_template: Template = Template()
+
+
+class Invitations(_Options, frozen=True):
+    """Letting superusers and managers invite people by mail; without a template of its own the letter is ours."""
+
+    enabled: bool = False
+    duration: int = 604_800
+    email_template: Template = Template()
+
+
 Verification = Literal["required", "preferred"]
 
 
@@ -115,6 +131,8 @@ class AuthOptions(_Options, frozen=True):
     otp: Otp = Otp()
     passkeys: Passkeys = Passkeys()
     totp: Totp = Totp()
+    magic_link: MagicLink = MagicLink()
+    invitations: Invitations = Invitations()
     auth_token: TokenOptions = TokenOptions(duration=432000)
     password_reset_token: TokenOptions = TokenOptions(duration=1800)
     email_change_token: TokenOptions = TokenOptions(duration=1800)
@@ -125,5 +143,5 @@ class AuthOptions(_Options, frozen=True):
     confirm_email_change_template: Template = Template()
 
 
-BEYOND_THE_WIRE: Final = ("passkeys", "totp")
+BEYOND_THE_WIRE: Final = ("passkeys", "totp", "magicLink", "invitations")
 """Options that PocketBase does not know: in a collection's JSON there are none of them until somebody sets them."""

@@ -20,7 +20,7 @@ from undercroft.collections.cipher import Keys
 from undercroft.collections.collection import Collection
 from undercroft.collections.encrypting import changes_encryption, needed_keys, settled_catalog, turned, with_seals
 from undercroft.collections.fields.encrypted import encryption_of
-from undercroft.collections.stored import COLUMNS, TABLE, from_row, to_row
+from undercroft.collections.stored import COLUMNS, TABLE, from_row, has_clear_secrets, to_row
 from undercroft.collections.system import OF_ACCOUNTS
 from undercroft.collections.tables import TablePlan, drop_table, drop_view, plan_table
 from undercroft.collections.validate import check_change
@@ -38,7 +38,7 @@ from undercroft.database.changes import append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import SqlError, Transaction, UniqueViolation
 from undercroft.database.positions import Read, hold_position, load_positions
-from undercroft.database.statements import forget_account
+from undercroft.database.statements import delete_rows, forget_account
 from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errors import BadRequest, Invalid
 from undercroft.files.ledger import doom_files
@@ -110,10 +110,13 @@ class Session:
 
     async def seal_all(self) -> None:
         """Begin to encrypt what is to be encrypted and is not, as in what an older program left."""
+        kept = {str(row[0]): row[1] for row in await self.tx.run(f'SELECT "id", "options" FROM "{TABLE}"')}
         for old in list(self.catalog) if self.keys is not None else ():
             new = old if old.is_view else with_seals(old, old, is_empty=not await self._has_records(old))
             if new.seals.keys() != old.seals.keys():
                 await self.put(old, new)
+            elif has_clear_secrets(old.id, kept[old.id]):
+                await self._write(old, old)
 
     async def turn(self, old: Collection, field_ids: Iterable[str]) -> None:
         """Read these encrypted fields from now on as they are to be, every value having come along."""
@@ -270,6 +273,7 @@ class Session:
             quote, mark = self.dialect.quote, self.dialect.placeholder(1)
             await self.tx.run(f"DELETE FROM {quote(beside.name)} WHERE {quote('collectionRef')} = {mark}", [old.id])
         await forget_account(self.tx.run, self.dialect, old.id)
+        await delete_rows(self.tx.run, self.dialect, "_invitations", {"collection": old.id})
 
     async def _probe(self, view: Collection) -> None:
         """Ask nothing of a view, which fails when it cannot be read."""
@@ -280,10 +284,11 @@ class Session:
         names = [self.dialect.quote(name) for name in COLUMNS]
         if old is None:
             sql = f'INSERT INTO "{TABLE}" ({", ".join(names)}) VALUES ({", ".join(marks[:-1])})'
-            await self.tx.run(sql, to_row(new))
+            await self.tx.run(sql, to_row(new, self.tx.texts))
             return
         sets = ", ".join(f"{name} = {mark}" for name, mark in zip(names, marks, strict=False))
-        await self.tx.run(f'UPDATE "{TABLE}" SET {sets} WHERE "id" = {marks[-1]}', [*to_row(new), old.id])
+        row = to_row(new, self.tx.texts)
+        await self.tx.run(f'UPDATE "{TABLE}" SET {sets} WHERE "id" = {marks[-1]}', [*row, old.id])
 
     async def _log(self, collection: Collection, action: Verb) -> None:
         await append_change(self.tx, self.dialect, Entry("collection", collection.id, "", action))
@@ -295,7 +300,7 @@ async def read_catalog(read: Read, dialect: Dialect, keys: Keys | None = None) -
     version = (await load_positions(read))["collection"]
     columns = ", ".join(dialect.quote(name) for name in COLUMNS)
     rows = await read(f'SELECT {columns} FROM "{TABLE}" ORDER BY "created", "id"', ())
-    return Catalog(map(from_row, rows), version, keys)
+    return Catalog((from_row(row, keys) for row in rows), version, keys)
 
 
 async def check_ids(read: Read, query: str, shape: ViewShape) -> ViewShape:

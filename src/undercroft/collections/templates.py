@@ -56,6 +56,24 @@ OTP: Final = Template(
     ),
 )
 
+MAGIC_LINK: Final = Template(
+    subject="Your link to {APP_NAME}",
+    body=_letter(
+        "Come in here; the link counts once:",
+        _button("magic-link", "Sign in"),
+        "<i>If you did not ask for it, do nothing.</i>",
+    ),
+)
+
+INVITATION: Final = Template(
+    subject="You are invited to {APP_NAME}",
+    body=_letter(
+        "There is a place for you at {APP_NAME}. Come in, and choose a password:",
+        _button("invitation", "Accept the invitation"),
+        "<i>If you do not expect this, do nothing: nobody has an account in your name.</i>",
+    ),
+)
+
 ACCOUNT_CHANGE: Final = Template(
     subject="Your account at {APP_NAME} was changed",
     body=_letter(

@@ -19,6 +19,7 @@ from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.wakeup import Wakeup
+from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errors import BadRequest, Problem, Unavailable
 
 Value = None | int | float | str | bytes
@@ -82,8 +83,40 @@ class Choice(str):
         return made
 
 
+class Texts(Protocol):
+    """What seals the secrets in the house's own tables: a key ring. Raises `KeysUnavailable` when it is locked.
+
+    The context says where a text stands, as `table|column|row`; it opens nowhere else.
+    """
+
+    def seal_text(self, context: str, text: str) -> str:
+        """The text as it is kept."""
+        ...
+
+    def open_text(self, context: str, sealed: str) -> str:
+        """The text that was sealed there."""
+        ...
+
+
+class NoTexts:
+    """What an engine has that nobody gave a key ring."""
+
+    def seal_text(self, context: str, text: str) -> str:
+        """Nothing. Raises `KeysUnavailable`."""
+        del text
+        raise KeysUnavailable(f"There are no keys here to seal {context} with.")
+
+    def open_text(self, context: str, sealed: str) -> str:
+        """Nothing. Raises `KeysUnavailable`."""
+        del sealed
+        raise KeysUnavailable(f"There are no keys here to open {context} with.")
+
+
 class Transaction(Protocol):
-    """An open write transaction."""
+    """An open write transaction. `texts` seals what must not stand in it in clear."""
+
+    @property
+    def texts(self) -> Texts: ...
 
     async def run(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one statement; its rows. Raises `UniqueViolation`, `SqlError`, `QueryTimeout`."""
@@ -121,13 +154,14 @@ class Engine(Protocol):
     `is_networked` says that servers on other machines may use it too. `listeners` has
     for a kind of change what is called on the event loop after a commit that announced
     it; `knowledge` has for a kind of problem what may have been too old when an operation
-    raised it. Whoever composes the program puts them there.
+    raised it; `texts` seals secrets. Whoever composes the program puts them there.
     """
 
     dialect: Dialect
     is_networked: bool
     listeners: Listeners
     knowledge: Mapping[type[Problem], Knowledge]
+    texts: Texts
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""

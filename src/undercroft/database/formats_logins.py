@@ -28,6 +28,14 @@ async def keep_passkeys(tx: Transaction, dialect: Dialect) -> None:
     await tx.run('CREATE INDEX "_passkeys_owner" ON "_passkeys" ("collection", "record")')
 
 
+async def keep_invitations(tx: Transaction, dialect: Dialect) -> None:
+    """Accounts that are ready, but for who is invited to them to come."""
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    texts = dict.fromkeys(("collection", "email", "hash", "offer", "inviter"), text)
+    await create_table(tx, dialect, "_invitations", {"id": _NAME_TYPE, **texts, "created": number, "expires": number})
+    await tx.run('CREATE UNIQUE INDEX "_invitations_hash" ON "_invitations" ("hash")')
+
+
 async def keep_totp(tx: Transaction, dialect: Dialect) -> None:
     """What authenticator apps make codes from, and codes for who has lost theirs."""
     text, number = dialect.column_type("text"), dialect.column_type("number")

@@ -152,6 +152,14 @@ HOUSE_TABLES: Final = (
         key="id",
     ),
     MovedTable("_recovery_codes", _columns(id="id", collection="text", record="text", created="number"), key="id"),
+    MovedTable(
+        "_invitations",
+        (
+            *_columns(id="id", collection="text", email="text", hash="text", offer="text", inviter="text"),
+            *_columns(created="number", expires="number"),
+        ),
+        key="id",
+    ),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
     MovedTable(
         "_roots",

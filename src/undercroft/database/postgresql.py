@@ -16,7 +16,18 @@ from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Knowledge, Listeners, Operation, QueryTimeout, Row, T, Transaction, Value
+from undercroft.database.engine import (
+    Knowledge,
+    Listeners,
+    NoTexts,
+    Operation,
+    QueryTimeout,
+    Row,
+    T,
+    Texts,
+    Transaction,
+    Value,
+)
 from undercroft.database.faults import DatabaseUnreachable, WriteConflict
 from undercroft.database.knowing import run_knowing
 from undercroft.database.postgresql_dialect import PostgresDialect
@@ -38,6 +49,7 @@ class PostgresEngine:
         self.dialect: Dialect = PostgresDialect()
         self.listeners: Listeners = {}
         self.knowledge: Mapping[type[Problem], Knowledge] = {}
+        self.texts: Texts = NoTexts()
         self.is_networked = True
         self._pool = pool
         self._options = options
@@ -92,7 +104,7 @@ class PostgresEngine:
         """An interactive transaction: commits when the block ends, undone when it raises."""
         async with self._pool.connection() as line:
             # Its block cannot run twice, so nothing is gained by telling what is stale.
-            open_one = PostgresTransaction(line, seconds, self.listeners, is_fresh=True)
+            open_one = PostgresTransaction(line, seconds, self.listeners, self.texts, is_fresh=True)
             try:
                 await open_one.begin("EXCLUSIVE")
                 yield open_one
@@ -124,7 +136,8 @@ class PostgresEngine:
 
     async def _attempt(self, operation: Operation[T], hold: Hold, *, is_fresh: bool) -> T:
         async with self._pool.connection(is_fresh=is_fresh) as line:
-            transaction = PostgresTransaction(line, self._options.write_deadline, self.listeners, is_fresh=is_fresh)
+            seconds = self._options.write_deadline
+            transaction = PostgresTransaction(line, seconds, self.listeners, self.texts, is_fresh=is_fresh)
             try:
                 await transaction.begin(hold)
                 result = await operation(transaction)

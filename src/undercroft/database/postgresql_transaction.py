@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Final, Literal
 
 from undercroft.database.answers import announce
-from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
+from undercroft.database.engine import Listeners, QueryTimeout, Row, Texts, Value
 from undercroft.database.faults import OutcomeUnknown
 from undercroft.database.postgresql_errors import CONFLICTS, CONNECTION_FAULTS, FAULTS, STALE, problem_of
 from undercroft.database.postgresql_line import Line
@@ -34,7 +34,10 @@ class PostgresTransaction:
     `is_fresh` says that no statement was prepared before, so that none can be stale.
     """
 
-    def __init__(self, line: Line, seconds: float, listeners: Listeners, *, is_fresh: bool = False) -> None:
+    def __init__(
+        self, line: Line, seconds: float, listeners: Listeners, texts: Texts, *, is_fresh: bool = False
+    ) -> None:
+        self.texts = texts
         self.actions: list[Callable[[], None]] = []
         self._line: Line | None = line
         self._listeners = listeners

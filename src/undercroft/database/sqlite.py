@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Knowledge, Operation, Row, T, Transaction, Value
+from undercroft.database.engine import Knowledge, Operation, Row, T, Texts, Transaction, Value
 from undercroft.database.knowing import run_knowing
 from undercroft.database.sqlite_connection import open_loop_reader, open_thread_reader, open_writer
 from undercroft.database.sqlite_dialect import SqliteDialect
@@ -56,6 +56,15 @@ class SqliteEngine:
             raise problem_of(error) from error
         threads = ReaderThreads(partial(open_thread_reader, file, chosen), chosen)
         return cls(file, Writer(writing, chosen, {}), LoopReader(reading, chosen), threads)
+
+    @property
+    def texts(self) -> Texts:
+        """What seals secrets."""
+        return self._writer.texts
+
+    @texts.setter
+    def texts(self, texts: Texts) -> None:
+        self._writer.texts = texts
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from undercroft.database.answers import announce, run_actions, settle
-from undercroft.database.engine import Listeners, QueryTimeout, Row, Value
+from undercroft.database.engine import Listeners, QueryTimeout, Row, Texts, Value
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_statements import Statements
 
@@ -40,8 +40,14 @@ class Session:
     """An interactive transaction, as its block sees it and as the writer does (`serve`)."""
 
     def __init__(
-        self, seconds: float, loop: asyncio.AbstractEventLoop, leave: Callable[[], None], listeners: Listeners
+        self,
+        seconds: float,
+        loop: asyncio.AbstractEventLoop,
+        leave: Callable[[], None],
+        listeners: Listeners,
+        texts: Texts,
     ) -> None:
+        self.texts = texts
         self._seconds = seconds
         self._loop = loop
         self._leave = leave

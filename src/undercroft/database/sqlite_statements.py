@@ -10,7 +10,7 @@ from time import perf_counter
 import apsw
 
 from undercroft.database.answers import announce
-from undercroft.database.engine import Listeners, Row, Value
+from undercroft.database.engine import Listeners, Row, Texts, Value
 from undercroft.database.faults import StorageFault
 from undercroft.database.sqlite_errors import FAULTS, problem_of
 from undercroft.errors import Unavailable
@@ -125,9 +125,10 @@ class Statements:
 class OperationTransaction:
     """What one operation runs its statements on."""
 
-    __slots__ = ("_listeners", "_statements", "actions")
+    __slots__ = ("_listeners", "_statements", "actions", "texts")
 
-    def __init__(self, statements: Statements, listeners: Listeners) -> None:
+    def __init__(self, statements: Statements, listeners: Listeners, texts: Texts) -> None:
+        self.texts = texts
         self._statements: Statements | None = statements
         self._listeners = listeners
         self.actions: list[Callable[[], None]] = []

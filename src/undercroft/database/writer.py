@@ -24,7 +24,7 @@ from typing import Any
 import apsw
 
 from undercroft.database.answers import run_actions, settle
-from undercroft.database.engine import Listeners, Operation, T, WriteQueueFull
+from undercroft.database.engine import Listeners, NoTexts, Operation, T, Texts, WriteQueueFull
 from undercroft.database.faults import DatabaseClosed
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
@@ -54,6 +54,7 @@ class Writer:
     def __init__(self, connection: apsw.Connection, options: SqliteOptions, listeners: Listeners) -> None:
         self._options = options
         self.listeners = listeners
+        self.texts: Texts = NoTexts()
         self._loop = asyncio.get_running_loop()
         self._statements = Statements(connection, options.write_deadline)
         self._inbox: SimpleQueue[_Job] = SimpleQueue()
@@ -73,7 +74,7 @@ class Writer:
     async def open_session(self, seconds: float) -> Session:
         """An interactive transaction that has begun."""
         self._admit()
-        session = Session(seconds, self._loop, self._leave, self.listeners)
+        session = Session(seconds, self._loop, self._leave, self.listeners, self.texts)
         self._inbox.put(session)
         await session.begin()
         return session
@@ -148,7 +149,7 @@ class Writer:
     def _perform(self, write: _Write) -> None:
         if write.future.cancelled():
             return
-        transaction = OperationTransaction(self._statements, self.listeners)
+        transaction = OperationTransaction(self._statements, self.listeners, self.texts)
         self._statements.control("SAVEPOINT operation")
         try:
             write.result = drive(write.operation, transaction)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Row, Transaction, Value
+from undercroft.database.engine import Engine, Row, Texts, Transaction, Value
 from undercroft.database.queue import Queue, claim
 from undercroft.dates import now
 from undercroft.errors import Conflict, NotFound
@@ -71,7 +71,8 @@ async def enqueue(tx: Transaction, dialect: Dialect, order: Order) -> bool:
     )
     sql = f"""INSERT INTO "_jobs" ({names}) VALUES ({mark(1)}, {mark(2)}, {mark(3)}, {mark(4)},
         {mark(5, "date")}, {mark(6, "date")}, 'waiting', {due}) ON CONFLICT ("id") DO NOTHING RETURNING "id\""""
-    values: list[Value] = [order.id, order.name, order.arguments, order.tries, moment, moment]
+    sealed = tx.texts.seal_text(_place(order.id), order.arguments)
+    values: list[Value] = [order.id, order.name, sealed, order.tries, moment, moment]
     added = bool(await tx.run(sql, [*values, order.delay] if order.delay else values))
     tx.announce(JOBS.kind)
     return added
@@ -79,7 +80,7 @@ async def enqueue(tx: Transaction, dialect: Dialect, order: Order) -> bool:
 
 async def claim_jobs(tx: Transaction, dialect: Dialect, most: int, seconds: float) -> list[Claimed]:
     """At most so many jobs that are due, for this process to do within some seconds."""
-    return [_claimed(row) for row in await claim(tx, dialect, JOBS, most, seconds)]
+    return [_claimed(row, tx.texts) for row in await claim(tx, dialect, JOBS, most, seconds)]
 
 
 async def note_progress(tx: Transaction, dialect: Dialect, job: Claimed, part: float, note: str) -> None:
@@ -98,7 +99,7 @@ async def list_jobs(engine: Engine, states: tuple[str, ...], limit: int = 100, n
     named = f' AND "name" = {mark(len(states) + 1)}' if name else ""
     sql = f"""SELECT {_names()} FROM "_jobs" WHERE "state" IN ({places}){named}
         ORDER BY "created" DESC, "id" LIMIT {mark(len(values))}"""
-    return [_entry(row) for row in await engine.read(sql, values)]
+    return [_entry(row, engine.texts) for row in await engine.read(sql, values)]
 
 
 async def load_job(engine: Engine, job_id: str) -> Entry:
@@ -107,7 +108,7 @@ async def load_job(engine: Engine, job_id: str) -> Entry:
     rows = await engine.read(sql, (job_id,))
     if not rows:
         raise JobNotFound(job_id)
-    return _entry(rows[0])
+    return _entry(rows[0], engine.texts)
 
 
 async def retry_jobs(engine: Engine, job_id: str = "") -> int:
@@ -148,13 +149,19 @@ def _names() -> str:
     return ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
-def _claimed(row: Row) -> Claimed:
-    job_id, name, arguments, tries, note, attempt = row
-    return Claimed(str(job_id), str(name), str(arguments), int(tries or 0), int(attempt or 0), str(note))
+def _place(job_id: str) -> str:
+    return f"_jobs|arguments|{job_id}"
 
 
-def _entry(row: Row) -> Entry:
-    job_id, name, arguments, state, note, attempts, tries, progress, created, updated = row
+def _claimed(row: Row, texts: Texts) -> Claimed:
+    job_id, name, kept, tries, note, attempt = row
+    arguments = texts.open_text(_place(str(job_id)), str(kept))
+    return Claimed(str(job_id), str(name), arguments, int(tries or 0), int(attempt or 0), str(note))
+
+
+def _entry(row: Row, texts: Texts) -> Entry:
+    job_id, name, kept, state, note, attempts, tries, progress, created, updated = row
     counts = int(attempts or 0), int(tries or 0)
-    texts = str(job_id), str(name), str(arguments), str(state), str(note)
-    return Entry(*texts, *counts, float(progress or 0), str(created), str(updated))
+    arguments = texts.open_text(_place(str(job_id)), str(kept))
+    plain = str(job_id), str(name), arguments, str(state), str(note)
+    return Entry(*plain, *counts, float(progress or 0), str(created), str(updated))

@@ -18,7 +18,7 @@ from undercroft.encryption.wrapping import RootKey
 from undercroft.ids import record_id
 from undercroft.keys.audit import Entry, append_entry
 from undercroft.keys.making import make_key_set
-from undercroft.keys.ring import Keyring
+from undercroft.keys.ring import STALE, Keyring
 from undercroft.keys.root import MadeRoot, Root, StoredRoot, load_root, save_root
 
 APP_ID: Final = "appId"
@@ -56,6 +56,7 @@ async def open_keyring(engine: Engine, root: Root, unlocked: Unlocked, cache_sec
     Raises `WrongRoot`, `RootMissing` and `BadRoot`.
     """
     keyring = Keyring(engine, root, await _load_app_id(engine), cache_seconds)
+    engine.knowledge, engine.texts = dict.fromkeys(STALE, keyring), keyring
     if unlocked.reason is not None:
         keyring.lock(unlocked.reason)
         return keyring

@@ -24,13 +24,13 @@ from undercroft.database.positions import load_positions
 from undercroft.database.wakeup import Ear
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable, UnknownKey, WrongRootKey
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
+from undercroft.encryption.texts import TextCipher
 from undercroft.encryption.wrapping import RootKey
 from undercroft.errors import Unreadable
 from undercroft.keys.audit import Entry, Failures
 from undercroft.keys.making import make_key_set
 from undercroft.keys.root import Root, RootUnavailable, StoredRoot, load_root
 from undercroft.keys.rows import load_keys, load_scopes, open_sets
-from undercroft.keys.texts import TextCipher
 
 SUBJECTS: Final = 10_000
 """How many keys of people and tenants are held; others are read when they are needed."""

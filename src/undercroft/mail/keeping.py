@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Row, Transaction, Value
+from undercroft.database.engine import Engine, Row, Texts, Transaction, Value
 from undercroft.dates import now
 from undercroft.errors import NotFound
-from undercroft.mail.outbox import PATIENCE
+from undercroft.mail.outbox import PATIENCE, open_part
 
 _COLUMNS: Final = ("id", "kind", "sender", "recipient", "state", "note", "attempts", "created", "updated")
 
@@ -51,7 +51,7 @@ async def list_entries(engine: Engine, states: Sequence[str], limit: int = 100) 
     places = ", ".join(mark(number) for number in range(1, len(states) + 1))
     sql = f"""SELECT {_columns(engine.dialect)} FROM "_outbox" WHERE "state" IN ({places})
         ORDER BY "created" DESC, "id" LIMIT {mark(len(states) + 1)}"""
-    return [_entry(row) for row in await engine.read(sql, (*states, limit))]
+    return [_entry(row, engine.texts) for row in await engine.read(sql, (*states, limit))]
 
 
 async def load_entry(engine: Engine, letter_id: str) -> tuple[Entry, str]:
@@ -62,7 +62,7 @@ async def load_entry(engine: Engine, letter_id: str) -> tuple[Entry, str]:
     if not rows:
         raise NoSuchLetter(letter_id)
     *facts, content = rows[0]
-    return _entry(tuple(facts)), str(content)
+    return _entry(tuple(facts), engine.texts), open_part(engine.texts, "content", letter_id, str(content))
 
 
 async def retry(engine: Engine, letter_id: str = "") -> int:
@@ -95,6 +95,7 @@ def _columns(dialect: Dialect) -> str:
     return ", ".join(dialect.quote(name) for name in _COLUMNS)
 
 
-def _entry(row: Row) -> Entry:
-    letter_id, kind, sender, recipient, state, note, attempts, created, updated = (str(value) for value in row)
+def _entry(row: Row, texts: Texts) -> Entry:
+    letter_id, kind, sender, kept, state, note, attempts, created, updated = (str(value) for value in row)
+    recipient = open_part(texts, "recipient", letter_id, kept)
     return Entry(letter_id, kind, sender, recipient, state, note, int(attempts), created, updated)

@@ -5,7 +5,8 @@ and never otherwise. Each recipient has a row of their own, so that one who is r
 up nobody. A row whose sender died is sent again: so a letter may come twice, once for each
 such death, and its Message-ID is the same both times.
 
-What is sent keeps its row for some days without the message, which may hold a secret.
+What is sent keeps its row for some days without the message, which may hold a secret. Who it
+is for and what it says are sealed while they are here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Row, Transaction
+from undercroft.database.engine import Row, Texts, Transaction
 from undercroft.database.queue import Ending, Queue, claim
 from undercroft.dates import now
 from undercroft.ids import record_id
@@ -26,6 +27,7 @@ PATIENCE: Final = 3 * 86_400.0  # seconds in which a letter must get through, if
 SENT_DAYS: Final = 7
 DEAD_DAYS: Final = 30
 _COLUMNS: Final = ("id", "kind", "sender", "recipient", "content")
+_SEALED: Final = ("recipient", "content")
 LETTERS: Final = Queue(
     "_outbox",
     "outbox",
@@ -82,7 +84,8 @@ async def enqueue(tx: Transaction, dialect: Dialect, letter: Sealed) -> None:
     ending = f"{clock}, {clock} + {mark(6, 'number')}, {mark(7, 'date')}, {mark(8, 'date')}"
     sql = f"""INSERT INTO "_outbox" ({names}) VALUES ({places}, 'waiting', {ending})"""
     for post in letter.posts:
-        values = (post.id, post.kind, post.sender, post.recipient, post.content)
+        recipient, content = (tx.texts.seal_text(_place(name, post.id), getattr(post, name)) for name in _SEALED)
+        values = (post.id, post.kind, post.sender, recipient, content)
         await tx.run(sql, (*values, letter.seconds, moment, moment))
     tx.announce(LETTERS.kind)
 
@@ -94,7 +97,8 @@ async def claim_letters(tx: Transaction, dialect: Dialect, most: int, seconds: f
     """
     busy = await tx.run(f"""SELECT count(*) FROM "_outbox" WHERE "state" = 'sending' AND "due" > {dialect.clock()}""")
     free = min(most, at_once - int(busy[0][0] or 0))
-    return [_claimed(row) for row in await claim(tx, dialect, LETTERS, free, seconds)] if free > 0 else []
+    rows = await claim(tx, dialect, LETTERS, free, seconds) if free > 0 else []
+    return [_claimed(row, tx.texts) for row in rows]
 
 
 def sent(answer: str) -> Ending:
@@ -102,7 +106,18 @@ def sent(answer: str) -> Ending:
     return Ending("sent", answer, None, {"content": ("text", "")})
 
 
-def _claimed(row: Row) -> Claimed:
-    letter_id, kind, sender, recipient, content, note, attempt, is_late = row
-    posted = Posted(str(letter_id), str(kind), str(sender), str(recipient), str(content))
+def open_part(texts: Texts, name: str, letter_id: str, kept: str) -> str:
+    """The recipient or the content of a letter; empty when it is not kept any more."""
+    return texts.open_text(_place(name, letter_id), kept) if kept else ""
+
+
+def _place(name: str, letter_id: str) -> str:
+    return f"_outbox|{name}|{letter_id}"
+
+
+def _claimed(row: Row, texts: Texts) -> Claimed:
+    letter_id, kind, sender, kept_recipient, kept_content, note, attempt, is_late = row
+    recipient = open_part(texts, "recipient", str(letter_id), str(kept_recipient))
+    content = open_part(texts, "content", str(letter_id), str(kept_content))
+    posted = Posted(str(letter_id), str(kind), str(sender), recipient, content)
     return Claimed(posted, int(attempt or 0), str(note), bool(is_late))

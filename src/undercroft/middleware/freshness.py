@@ -29,6 +29,7 @@ class Freshness:
         self._live = backend.live
         self._wakeup = wakeup
         self._settings_at = settings_at
+        self._was_locked = backend.keyring.is_locked
         self._has_failed = False
 
     async def follow(self) -> None:
@@ -45,11 +46,14 @@ class Freshness:
     async def catch_up(self) -> None:
         """Read anew what other processes changed since the last time."""
         positions = await load_positions(self._backend.engine.read)
-        if positions["collection"] > self._backend.catalog.version:
-            self._backend.catalogs.swap(await load_catalog(self._backend.engine, self._backend.keyring))
-        if positions["settings"] > self._settings_at:
-            await self._reload_settings(positions["settings"])
         keyring = self._backend.keyring
+        # What was loaded without keys has secrets that are of no use.
+        is_unlocked = self._was_locked and not keyring.is_locked
+        self._was_locked = keyring.is_locked
+        if is_unlocked or positions["collection"] > self._backend.catalog.version:
+            self._backend.catalogs.swap(await load_catalog(self._backend.engine, keyring))
+        if is_unlocked or positions["settings"] > self._settings_at:
+            await self._reload_settings(positions["settings"])
         if positions["keys"] != keyring.revision and not keyring.is_locked:
             await keyring.refresh()
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 
-Context = Literal[
-    "default", "expand", "realtime", "protectedFile", "batch", "oauth2", "otp", "password", "passkey", "totp"
-]
+Ordinary = Literal["default", "expand", "realtime", "protectedFile", "batch"]
+Method = Literal["password", "oauth2", "otp", "magicLink", "passkey", "totp", "invitation"]
+"""The ways of proving who one is."""
+Context = Ordinary | Method
 
 
 @dataclass(frozen=True, slots=True)

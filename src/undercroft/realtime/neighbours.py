@@ -117,7 +117,8 @@ class Neighbours:
         marks = ", ".join(self._mark(n) for n in range(1, 5))
         sql = f"""INSERT INTO "_wishes" ("id", "owner", "client", "wish", "until")
             VALUES ({marks}, {clock} + {self._mark(5)})"""
-        await self._write(sql, (name, owner, client, msgspec.json.encode(asked).decode(), _PRESENT_SECONDS))
+        wish = self._engine.texts.seal_text(_place(name), msgspec.json.encode(asked).decode())
+        await self._write(sql, (name, owner, client, wish, _PRESENT_SECONDS))
         self._wakeup.ring()
         try:
             return await self._wait_for(name)
@@ -142,7 +143,8 @@ class Neighbours:
     async def _fulfil(self) -> None:
         sql = f"""SELECT "id", "client", "wish" FROM "_wishes" WHERE "owner" = {self._mark(1)} AND "answer" = ''"""
         for name, client, wish in await self._engine.read(sql, (self._owner,)):
-            answer = await self._answer(str(client), _read(str(wish)))
+            opened = self._engine.texts.open_text(_place(str(name)), str(wish))
+            answer = await self._answer(str(client), _read(opened))
             done = f'UPDATE "_wishes" SET "answer" = {self._mark(1)} WHERE "id" = {self._mark(2)}'
             await self._write(done, (answer, name))
             self._wakeup.ring()
@@ -155,6 +157,10 @@ class Neighbours:
 
     def _mark(self, position: int) -> str:
         return self._engine.dialect.placeholder(position)
+
+
+def _place(name: str) -> str:
+    return f"_wishes|wish|{name}"
 
 
 async def has_old_listeners(engine: Engine) -> bool:

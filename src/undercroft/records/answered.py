@@ -3,7 +3,7 @@
 Who hears nothing of a write does not know whether it was done, and asks again under the
 same key. The answer is kept in the transaction of the write: so either both are there, or
 neither is, whatever happened in between; and of two that are on their way at once, the
-one that ends later finds the answer of the other, and is undone.
+one that ends later finds the answer of the other, and is undone. Bodies are sealed here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, Texts, Transaction
 from undercroft.errors import Unprocessable
 from undercroft.records.record import Run
 
@@ -52,7 +52,7 @@ class AnsweredBefore(Exception):
         self.answer = answer
 
 
-async def find_answer(run: Run, dialect: Dialect, mark: Mark) -> Answer | None:
+async def find_answer(run: Run, dialect: Dialect, mark: Mark, texts: Texts) -> Answer | None:
     """The answer that was given before, None when there is none. Raises `KeyReused`."""
     sql = f"""SELECT "fingerprint", "number", "body" FROM "_answers"
         WHERE "key" = {dialect.placeholder(1)} AND "until" > {dialect.clock()}"""
@@ -62,7 +62,7 @@ async def find_answer(run: Run, dialect: Dialect, mark: Mark) -> Answer | None:
     fingerprint, number, body = rows[0]
     if fingerprint != mark.fingerprint:
         raise KeyReused
-    return Answer(int(number or 0), str(body))
+    return Answer(int(number or 0), texts.open_text(_place(mark), str(body)) if body else "")
 
 
 async def keep_answer(tx: Transaction, dialect: Dialect, mark: Mark, answer: Answer) -> None:
@@ -72,10 +72,15 @@ async def keep_answer(tx: Transaction, dialect: Dialect, mark: Mark, answer: Ans
     sql = f"""INSERT INTO "_answers" ("key", "fingerprint", "number", "body", "until")
         VALUES ({place(1)}, {place(2)}, {place(3)}, {place(4)}, {clock} + {place(5, "number")})
         ON CONFLICT ("key") DO UPDATE SET {renewed} WHERE "_answers"."until" <= {clock} RETURNING "key\""""
-    if await tx.run(sql, (mark.key, mark.fingerprint, answer.number, answer.body, SECONDS)):
+    body = tx.texts.seal_text(_place(mark), answer.body) if answer.body else ""
+    if await tx.run(sql, (mark.key, mark.fingerprint, answer.number, body, SECONDS)):
         return
-    before = await find_answer(tx.run, dialect, mark)
+    before = await find_answer(tx.run, dialect, mark, tx.texts)
     raise AnsweredBefore(before or answer)
+
+
+def _place(mark: Mark) -> str:
+    return f"_answers|body|{mark.key}"
 
 
 async def has_old_answers(engine: Engine) -> bool:

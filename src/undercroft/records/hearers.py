@@ -74,7 +74,12 @@ async def keep_hearers(tx: Transaction, dialect: Dialect, hearers: Mapping[str, 
         VALUES ({mark(1)}, {mark(2)}, {mark(3)}, {dialect.clock()} + {mark(4)})
         ON CONFLICT ("id") DO UPDATE SET "until" = excluded."until\""""
     for key, (collection_id, hearer) in hearers.items():
-        await tx.run(sql, (key, collection_id, msgspec.json.encode(hearer).decode(), SECONDS))
+        sealed = tx.texts.seal_text(_place(key), msgspec.json.encode(hearer).decode())
+        await tx.run(sql, (key, collection_id, sealed, SECONDS))
+
+
+def _place(key: str) -> str:
+    return f"_hearers|hearer|{key}"
 
 
 class Hearings:
@@ -105,8 +110,9 @@ class Hearings:
             sql = f"""SELECT "id", "hearer" FROM "_hearers"
                 WHERE "collection" = {dialect.placeholder(1)} AND "until" > {dialect.clock()}"""
             rows = await self._transaction.run(sql, (collection.id,))
-            decode = msgspec.json.Decoder(Hearer).decode
-            self._known[collection.id] = [(str(key), decode(str(hearer))) for key, hearer in rows]
+            decode, texts = msgspec.json.Decoder(Hearer).decode, self._transaction.texts
+            found = [(str(key), str(hearer)) for key, hearer in rows]
+            self._known[collection.id] = [(key, decode(texts.open_text(_place(key), kept))) for key, kept in found]
         return self._known[collection.id]
 
     async def _ask(self, collection: Collection, record_id: str, hearer: Hearer) -> bool:

@@ -142,7 +142,7 @@ async def _judge(desk: Desk, draft: Draft, body: Mapping[str, Any]) -> Account:
         before=draft.before,
         submitted=submitted,
         body=body,
-        is_manager=await _is_manager(access, draft),
+        is_manager=await is_manager(access, draft),
         is_superuser=access.scope.is_superuser,
     )
     wanted, errors = await prepare_account(write, desk.hasher)
@@ -151,7 +151,8 @@ async def _judge(desk: Desk, draft: Draft, body: Mapping[str, Any]) -> Account:
     return Account(changes, frozenset(submitted.keys() - wanted.keys()), errors, draft.before)
 
 
-async def _is_manager(access: Access, draft: Draft) -> bool:
+async def is_manager(access: Access, draft: Draft) -> bool:
+    """Whether the caller may manage the account that a draft is of."""
     if access.scope.is_superuser:
         return True
     auth = draft.collection.auth

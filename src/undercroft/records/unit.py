@@ -231,6 +231,7 @@ class Guarded:
     """A transaction that hooks use: one statement at a time, and none once it is over."""
 
     def __init__(self, transaction: Transaction) -> None:
+        self.texts = transaction.texts
         self._transaction = transaction
         self._turn = asyncio.Lock()
         self._is_over = False

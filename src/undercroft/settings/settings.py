@@ -120,7 +120,7 @@ class Settings(_Part, frozen=True):
     trusted_proxy: TrustedProxy = TrustedProxy()
 
 
-SECRETS: Final = (("smtp", "password"), ("s3", "secret"), ("backups", "s3", "secret"))
+SECRETS: Final[tuple[tuple[str, ...], ...]] = (("smtp", "password"), ("s3", "secret"), ("backups", "s3", "secret"))
 
 
 class SettingsHolder:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercroft.api.auth.context import answer, holds, sign_in_token
-from undercroft.auth.mfa import Method, begin_mfa, finish_mfa
+from undercroft.auth.mfa import begin_mfa, finish_mfa, is_other
 from undercroft.auth.origins import Origin, note_origin
 from undercroft.auth.passkeys import list_passkeys
 from undercroft.auth.totp import has_totp
 from undercroft.collections.options import AuthOptions
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
-from undercroft.query.scope import Identity
+from undercroft.query.scope import Identity, Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ async def _second_ways(request: Request, identity: Identity, method: Method) -> 
         "password": is_weak_enough and auth.password_auth.enabled,
         "oauth2": is_weak_enough and auth.oauth2.enabled,
         "otp": is_weak_enough and auth.otp.enabled,
+        "magicLink": is_weak_enough and auth.magic_link.enabled,
         "passkey": has_passkeys,
         "totp": uses_totp,
     }
-    return [name for name, is_open in known.items() if is_open and name != method]
+    return [name for name, is_open in known.items() if is_open and is_other(name, method)]

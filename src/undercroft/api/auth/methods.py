@@ -36,5 +36,10 @@ def render_methods(auth: AuthOptions) -> dict[str, Any]:
 
 def _beyond_the_wire(auth: AuthOptions) -> dict[str, Any]:
     """The ways in that PocketBase does not know, where they are open."""
-    ways = {"passkey": auth.passkeys.enabled, "totp": auth.totp.enabled}
+    ways = {
+        "passkey": auth.passkeys.enabled,
+        "totp": auth.totp.enabled,
+        "magicLink": auth.magic_link.enabled,
+        "invitation": auth.invitations.enabled,
+    }
     return {name: {"enabled": True} for name, is_open in ways.items() if is_open}

@@ -68,3 +68,11 @@ async def _signed_in_at(request: Request) -> float:
 def session_of(request: Request) -> str:
     """What the caller's session is kept under; empty for who came with a token."""
     return "" if request.header(b"authorization") else session_key(session_value(request))
+
+
+def own_name(request: Request) -> str:
+    """What the caller's own things are marked with; empty for superusers, who see all. Raises `Unauthenticated`."""
+    identity = request.identity
+    if identity is None:
+        raise Unauthenticated
+    return "" if identity.is_superuser else f"{identity.collection.id}/{identity.id}"

@@ -1,0 +1,52 @@
+"""What it means for an account that somebody has shown to read the mail of its address.
+
+Who came before may have been somebody else: a password that was set before is worth nothing any
+more, unless it is the second factor, and so are all keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from undercroft.auth.changing import Change, nobodys_password, prepare_change
+from undercroft.auth.superusers import WithRecords
+from undercroft.database.engine import Transaction
+from undercroft.database.statements import forget_account
+from undercroft.query.scope import Identity
+from undercroft.records.saving import Operation
+from undercroft.records.unit import Unit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressProof:
+    """A proof with its slow parts done, to be applied inside a transaction; without a `change` it changes nothing."""
+
+    backend: WithRecords
+    account: Identity
+    change: Change | None
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run an operation in which the proof is applied."""
+        if self.change is not None:
+            return await self.change.write(operation)
+        return await self.backend.engine.write(lambda tx: operation(tx, None))
+
+    async def apply(self, tx: Transaction, unit: Unit | None) -> Identity:
+        """The account as it is then. Raises `NotFound`, `Invalid`, and `ChangedMeanwhile`."""
+        account = self.account
+        if self.change is None:
+            return account
+        await forget_account(tx.run, self.backend.engine.dialect, account.collection.id, account.id)
+        return Identity(account.collection, (await self.change.apply(tx, unit)).values)
+
+
+async def prove_address(backend: WithRecords, account: Identity, address: str) -> AddressProof:
+    """Get ready to take an account for verified, if it is not, and the address that was written to is still its own."""
+    auth, record = account.collection.auth, account.record
+    if auth is None or record["verified"] or not address or address != record["email"]:
+        return AddressProof(backend, account, None)
+    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password())
+    return AddressProof(backend, account, await prepare_change(backend, account, values))

@@ -1,0 +1,123 @@
+"""What is secret is in no table in clear: settings, options, letters, jobs, answers, codes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from canary import find_in_tables, find_words
+
+from undercroft import testing
+from undercroft.jobs.job import Order
+from undercroft.jobs.queue import enqueue, load_job
+from undercroft.settings.store import load_settings
+
+ALL = ("listRule", "viewRule", "createRule", "updateRule", "deleteRule")
+WORDS = {
+    name: f"{name}-canary-7Q"
+    for name in ("smtp", "bucket", "backup", "client", "value", "mail", "job", "answer", "letter", "filter")
+}
+
+
+@pytest.fixture
+async def furnished(tmp_path, database):
+    """A backend in which every kind of secret was put down somewhere."""
+    async with testing.client(tmp_path / "data", database, sends_mail=True) as client:
+        root = await client.superuser()
+        await set_secrets(client, root)
+        mail = {"name": "mail", "type": "email", "encrypted": {"search": "equality"}}
+        fields = [mail, {"name": "text", "type": "text", "encrypted": True}]
+        body = {"name": "notes", "type": "base", "fields": fields, **dict.fromkeys(ALL, "")}
+        assert (await client.post("/api/collections", body, as_=root)).status == 200
+        record = {"text": WORDS["value"], "mail": f"{WORDS['mail']}@example.com"}
+        async with client.listen("notes/*") as listener:
+            headers = {"Idempotency-Key": "once"}
+            await client.post("/api/collections/notes/records", record, headers=headers)
+            await client.get("/api/collections/notes/records", filter=f"mail = '{WORDS['filter']}@example.com'")
+            await listener.event()
+        await client.post("/api/collections/users/request-otp", {"email": f"{WORDS['letter']}@example.com"})
+        order = Order(id="job1", name="nobody", arguments=f'{{"text": "{WORDS["job"]}"}}', tries=1, delay=3600.0)
+        engine = client.backend.engine
+        await engine.write(lambda tx: enqueue(tx, engine.dialect, order))
+        await asyncio.sleep(0)
+        yield client, tmp_path / "data"
+
+
+async def set_secrets(client, root):
+    """Everything an operator can set that is secret."""
+    s3 = {"bucket": "b", "endpoint": "http://127.0.0.1:1", "region": "r", "accessKey": "a", "secret": WORDS["bucket"]}
+    settings = {
+        "smtp": {"enabled": True, "host": "127.0.0.1", "port": 1, "username": "u", "password": WORDS["smtp"]},
+        "s3": s3,
+        "backups": {"s3": s3 | {"secret": WORDS["backup"]}},
+    }
+    assert (await client.patch("/api/settings", settings, as_=root)).status == 200
+    provider = {"name": "google", "clientId": "me", "clientSecret": WORDS["client"]}
+    users = {"oauth2": {"enabled": True, "providers": [provider]}, "otp": {"enabled": True}}
+    assert (await client.patch("/api/collections/users", users, as_=root)).status == 200
+    account = {"email": f"{WORDS['letter']}@example.com", "password": "password-1", "passwordConfirm": "password-1"}
+    assert (await client.post("/api/collections/users/records", account, as_=root)).status == 200
+
+
+async def test_no_secret_in_any_table(furnished):
+    """None of them is in any value of any table, but the address of an account, which is its own to encrypt."""
+    client, _ = furnished
+    tokens = client.backend.catalog.collection("users").auth
+
+    found = await find_in_tables(client.backend.engine, [*WORDS.values(), tokens.auth_token.secret])
+
+    assert {line for line in found if not line.startswith("letter-")} == set()
+    assert {line for line in found if line.startswith("letter-")} <= {"letter-canary-7Q in users"}
+
+
+async def test_no_secret_in_any_file(furnished):
+    """Nor in any byte of the data directory, the write-ahead log included."""
+    client, folder = furnished
+    words = [word for name, word in WORDS.items() if name != "letter"]
+
+    assert find_words(folder, words) == []
+    assert client.backend.directory == folder
+
+
+async def test_secrets_still_serve(furnished):
+    """What was sealed is had again by those who need it."""
+    client, _ = furnished
+    engine = client.backend.engine
+
+    settings = await load_settings(engine)
+    users = client.backend.catalog.collection("users").auth
+
+    assert (settings.smtp.password, settings.s3.secret) == (WORDS["smtp"], WORDS["bucket"])
+    assert settings.backups.s3.secret == WORDS["backup"]
+    assert users.oauth2.providers[0].client_secret == WORDS["client"]
+    assert WORDS["job"] in (await load_job(engine, "job1")).arguments
+
+
+async def test_what_an_older_program_left(tmp_path, database):
+    """Secrets that stand in clear are sealed at the next start, and mean the same."""
+    async with testing.client(tmp_path / "data", database) as client:
+        await set_secrets(client, await client.superuser())
+        engine = client.backend.engine
+        secret = client.backend.catalog.collection("users").auth.auth_token.secret
+
+        async def undo(tx):
+            mark = engine.dialect.placeholder
+            await tx.run('DELETE FROM "_params" WHERE "id" = \'sealedTexts\'')
+            old = '{"smtp": {"password": "old-canary-7Q"}}'
+            await tx.run(f'UPDATE "_params" SET "value" = {mark(1)} WHERE "id" = {mark(2)}', [old, "settings"])
+            kept = await tx.run(f'SELECT "options" FROM "_collections" WHERE "name" = {mark(1)}', ["users"])
+            options = msgspec.json.decode(kept[0][0])
+            options["authToken"]["secret"] = secret
+            sql = f'UPDATE "_collections" SET "options" = {mark(1)} WHERE "name" = {mark(2)}'
+            await tx.run(sql, [msgspec.json.encode(options).decode(), "users"])
+
+        await engine.write(undo)
+        assert await find_in_tables(engine, [secret])
+
+    async with testing.client(tmp_path / "data", database) as client:
+        users = client.backend.catalog.collection("users").auth
+
+        assert await find_in_tables(client.backend.engine, [secret, "old-canary-7Q"]) == []
+        assert users.auth_token.secret == secret
+        assert client.backend.settings.smtp.password == "old-canary-7Q"
