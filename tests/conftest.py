@@ -104,7 +104,7 @@ def database(request, monkeypatch):
 
 @pytest.fixture
 async def engine(request, tmp_path, database):
-    """An open database in the newest format, without collections; with keys, unless the test brings a root of its own."""
+    """An open database in the newest format, without collections; with keys, unless the test brings its own root."""
     opened = await (PostgresEngine.open(database) if database else SqliteEngine.open(tmp_path / "data.db"))
     await migrate(opened, SYSTEM_MIGRATIONS)
     if not {"root", "transit"} & set(request.fixturenames):
