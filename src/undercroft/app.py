@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,7 @@ from undercroft.errors import Problem
 from undercroft.files.choose import open_files
 from undercroft.files.ledger import DOOMED
 from undercroft.files.local import STAGING
+from undercroft.files.sealed import SealedFiles
 from undercroft.files.staging import Staging
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
@@ -45,6 +47,7 @@ from undercroft.jobs.webhook import WebhookDecorator
 from undercroft.keys.leftovers import seal_leftovers
 from undercroft.keys.opening import open_keyring, unlock_root
 from undercroft.keys.options import RootOptions, choose_root
+from undercroft.keys.ring import Keyring
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -130,9 +133,11 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
         if not keyring.is_locked:
             await seal_settings(engine, settings)
         store = open_files(place.files, directory, os.environ, lambda: find_bucket(settings.current.s3))
-        filing = Filing(engine, store)
-        engine.listeners[DOOMED] = filing.sweep_soon
         catalogs, plans = CatalogHolder(await load_catalog(engine, keyring)), Plans(engine.dialect)
+        sealed = SealedFiles(store, engine, keyring, partial(_may_be_encrypted, catalogs, keyring))
+        staging = Staging(directory / "storage" / STAGING, keyring.app_id)
+        filing = Filing(engine, sealed, staging)
+        engine.listeners[DOOMED] = filing.sweep_soon
         backend = Backend(
             directory=directory,
             engine=engine,
@@ -140,11 +145,11 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
             catalogs=catalogs,
             settings_holder=settings,
             passwords=PasswordPool(),
-            files=store,
+            files=sealed,
             thumbs=Thumbs(directory / "storage" / STAGING),
-            staging=Staging(directory / "storage" / STAGING),
+            staging=staging,
             filing=filing,
-            uploads=Uploads(engine, directory / "uploads"),
+            uploads=Uploads(engine, directory / "uploads", keyring),
             plans=plans,
             form_key=await load_form_key(engine),
             carrier=posting.choose(directory, settings),
@@ -161,6 +166,13 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
 def _refuse_locked(reason: KeysUnavailable | None, *, may_be_locked: bool) -> None:
     if reason is not None and not may_be_locked:
         raise reason
+
+
+def _may_be_encrypted(catalogs: CatalogHolder, keyring: Keyring, collection_id: str) -> bool:
+    """Whether any file of a collection may be encrypted: since it is to be now, or was once."""
+    collection = catalogs.current.find(collection_id)
+    is_wanted = collection is not None and any(field.is_encrypted for field in collection.file_fields)
+    return is_wanted or keyring.is_locked or keyring.has("file", collection_id)
 
 
 def _make_directory(directory: Path) -> None:

@@ -10,8 +10,8 @@ from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
 from undercroft.errands import Errands
+from undercroft.files.sealed import SealedFiles
 from undercroft.files.staging import Staging
-from undercroft.files.store import FileStore
 from undercroft.files.thumbnails import Thumbs
 from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import Hooks
@@ -38,7 +38,7 @@ class Backend:
     catalogs: CatalogHolder
     settings_holder: SettingsHolder
     passwords: PasswordPool
-    files: FileStore
+    files: SealedFiles
     thumbs: Thumbs
     staging: Staging
     filing: Filing

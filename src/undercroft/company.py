@@ -39,6 +39,7 @@ from undercroft.mail.postman import Postman
 from undercroft.middleware.freshness import Freshness
 from undercroft.realtime.neighbours import forget_old_listeners, has_old_listeners
 from undercroft.records.answered import forget_old_answers, has_old_answers
+from undercroft.records.file_turner import FileTurner
 from undercroft.records.sweeping import keep_clearing
 
 DUTIES: Final = (
@@ -74,11 +75,13 @@ class Company:
         self._leader = leader
         self._crew = crew
         work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), *(each.run() for each in crew))
+        turner = FileTurner(backend, Lease(backend.engine, "files", record_id()))
         files = (
             keep_clearing(backend.filing, backend.staging),
-            tell_fault(backend.files),
+            tell_fault(backend.files.inner),
             Crons(backend.engine, backend.jobs.crons).run(),
             self._keeper.run(),
+            turner.run(),
         )
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
 

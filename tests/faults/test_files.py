@@ -22,9 +22,19 @@ PROGRAM = Path(__file__).parents[1] / "support" / "dying.py"
 @pytest.mark.parametrize("deed", sorted(DEEDS))
 def test_killed_at_every_step(deed, tmp_path, database):
     """After a kill at any step there is no orphan, no missing file, none of a record that was never written."""
+    kill_at_steps(deed, tmp_path, database)
+
+
+@pytest.mark.parametrize("deed", ["create", "replace", "delete", "turn"])
+def test_killed_with_encrypted_files(deed, tmp_path, database):
+    """So it is with files that are encrypted, and their keys; each opens afterwards."""
+    kill_at_steps(deed, tmp_path, database, UNDERCROFT_ENCRYPTED="1")
+
+
+def kill_at_steps(deed, tmp_path, database, **environment):
     done = subprocess.run(
         [sys.executable, str(PROGRAM), str(tmp_path), database, deed],
-        env=os.environ | STRIDE,
+        env=os.environ | STRIDE | environment,
         capture_output=True,
         text=True,
         timeout=900,

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from s3_server import KEYS
 from shelf import file_token, make_shelf, put
+from vault import make_vault
+from vault import put as fill
 
 from undercroft import testing
 from undercroft.testing import File
@@ -43,6 +45,16 @@ async def test_large_public_file(client):
     assert whole.headers["content-type"] == "application/pdf"
     assert whole.headers["content-disposition"].startswith('inline; filename="book_')
     assert int(parse_qs(urlsplit(link).query)["X-Amz-Expires"][0]) <= 60
+
+
+async def test_encrypted_file(client):
+    """An encrypted file is served here, however large it is and whoever may have it."""
+    await make_vault(client)
+    kept = await fill(client, doc=LARGE)
+
+    answer = await kept.get()
+
+    assert (answer.status, answer.body) == (200, LARGE)
 
 
 async def test_small_file(client):

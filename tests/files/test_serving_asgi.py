@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from random import Random
 
 import pytest
 from shelf import make_shelf, put
+from talking import Connection
 
 from undercroft.http.file_body import PIECE, FileCut
 from undercroft.testing import File
@@ -15,49 +15,6 @@ pytestmark = pytest.mark.sqlite_only("about bytes on their way, whatever holds t
 
 LARGE = Random(3).randbytes(3_000_000)
 PATHSEND = {"http.response.pathsend": {}}
-
-
-class Connection:
-    """A client's end of an ASGI connection, which may leave after some pieces."""
-
-    def __init__(self, shelf, headers=(), extensions=None, method="GET"):
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "scheme": "http",
-            "method": method,
-            "path": shelf.path("open"),
-            "raw_path": b"",
-            "query_string": b"",
-            "headers": [(b"host", b"x"), *headers],
-            "client": ("127.0.0.1", 1),
-            "server": ("x", 80),
-            "extensions": extensions or {},
-        }
-        self.app = shelf.client.app
-        self.messages = []
-        self.gone = asyncio.Event()
-        self.is_asked = False
-
-    async def receive(self):
-        if not self.is_asked:
-            self.is_asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message):
-        self.messages.append(message)
-        await asyncio.sleep(0)
-
-    async def talk(self):
-        await self.app(self.scope, self.receive, self.send)
-        return self
-
-    @property
-    def body(self):
-        return b"".join(message.get("body", b"") for message in self.messages)
 
 
 @pytest.fixture
@@ -69,7 +26,7 @@ async def shelf(client):
 
 async def test_pieces(shelf):
     """A large file goes out in small pieces, of which only the last says that it is."""
-    talk = await Connection(shelf).talk()
+    talk = await Connection(shelf.client.app, shelf.path("open")).talk()
 
     pieces = talk.messages[1:]
     assert talk.body == LARGE
@@ -80,7 +37,7 @@ async def test_pieces(shelf):
 @pytest.mark.local_only("a bucket's files lie elsewhere")
 async def test_server_sends_it(shelf, tmp_path):
     """A whole file on disk is left to the server, if it offers to send it from there."""
-    talk = await Connection(shelf, extensions=PATHSEND).talk()
+    talk = await Connection(shelf.client.app, shelf.path("open"), extensions=PATHSEND).talk()
 
     start, sent = talk.messages
     kept = tmp_path / "storage" / "shelf0000000000" / shelf.record["id"] / shelf.record["open"]
@@ -95,7 +52,7 @@ async def test_server_sends_it(shelf, tmp_path):
 )
 async def test_server_does_not_send_it(shelf, method, headers, length):
     """What is not the whole file is not left to the server."""
-    talk = await Connection(shelf, headers, PATHSEND, method).talk()
+    talk = await Connection(shelf.client.app, shelf.path("open"), headers, PATHSEND, method).talk()
 
     assert {message["type"] for message in talk.messages} == {"http.response.start", "http.response.body"}
     assert len(talk.body) == length
@@ -103,7 +60,7 @@ async def test_server_does_not_send_it(shelf, method, headers, length):
 
 async def test_client_is_gone(shelf):
     """Nothing more is read for a client that has left, though its server says nothing when pieces are sent."""
-    talk = Connection(shelf)
+    talk = Connection(shelf.client.app, shelf.path("open"))
     take = talk.send
 
     async def leave(message):
@@ -120,7 +77,7 @@ async def test_client_is_gone(shelf):
 
 async def test_server_raises_when_client_is_gone(shelf):
     """A server that raises for a client that has left is understood, and nothing is logged as a fault."""
-    talk = Connection(shelf)
+    talk = Connection(shelf.client.app, shelf.path("open"))
     take = talk.send
 
     async def refuse(message):
@@ -146,7 +103,7 @@ async def test_file_gone_at_the_last_moment(shelf, monkeypatch):
 
     monkeypatch.setattr(type(store), "find", find)
 
-    talk = await Connection(shelf).talk()
+    talk = await Connection(shelf.client.app, shelf.path("open")).talk()
 
     assert talk.messages[0]["status"] == 404
 
@@ -155,7 +112,7 @@ async def test_file_gone_at_the_last_moment(shelf, monkeypatch):
 async def test_file_is_cut(shelf, tmp_path, caplog):
     """A file that ends too early ends the answer without its end, with a line for the operator."""
     kept = tmp_path / "storage" / "shelf0000000000" / shelf.record["id"] / shelf.record["open"]
-    talk = Connection(shelf)
+    talk = Connection(shelf.client.app, shelf.path("open"))
     take = talk.send
 
     async def cut(message):

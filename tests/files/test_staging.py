@@ -16,7 +16,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from undercroft.files.staging import Staging
-(Staging(Path(sys.argv[1])).own() / "left").write_text("x")
+(Staging(Path(sys.argv[1]), "app").own() / "left").write_text("x")
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -24,7 +24,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def staging(tmp_path):
-    opened = Staging(tmp_path)
+    opened = Staging(tmp_path, "app")
     yield opened
     opened.close()
 
@@ -50,7 +50,7 @@ async def test_what_lives_is_left_alone(staging, tmp_path):
 
 async def test_closing_takes_everything_along(tmp_path):
     """Who ends in order leaves nothing, and may begin again."""
-    staging = Staging(tmp_path)
+    staging = Staging(tmp_path, "app")
     (staging.own() / "mine").write_text("x")
     staging.close()
 
@@ -71,7 +71,7 @@ async def test_single_files_go_after_an_hour(staging, tmp_path):
 
 async def test_no_folder_no_work(tmp_path):
     """Where nothing has ever been uploaded there is nothing to sweep, and no folder."""
-    staging = Staging(tmp_path / "none")
+    staging = Staging(tmp_path / "none", "app")
 
     assert await staging.sweep() == 0
     assert not (tmp_path / "none").exists()

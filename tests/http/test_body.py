@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kept import md5
 
 from undercroft.errors import BadRequest, TooLarge
-from undercroft.files.staging import Staging
+from undercroft.files.staging import Staging, Wanted
 from undercroft.http import body
 from undercroft.http.body import UnsupportedContentType, read_body
 from undercroft.http.json_text import BadBody
@@ -21,7 +21,7 @@ MULTIPART = "multipart/form-data; boundary=b"
 
 @pytest.fixture
 def staging(tmp_path):
-    opened = Staging(tmp_path / "staging")
+    opened = Staging(tmp_path / "staging", "app")
     yield opened
     opened.close()
 
@@ -114,7 +114,7 @@ async def test_multipart(piece, staging):
     raw = (
         part(b'name="t"', b"a") + part(b'name="t"', b"7") + part(b'name="f"; filename="x.txt"', b"hello") + b"--b--\r\n"
     )
-    read = await read_body(sent(MULTIPART, raw, piece=piece), 1000, staging.intake({"f": 100}.get))
+    read = await read_body(sent(MULTIPART, raw, piece=piece), 1000, staging.intake({"f": Wanted(100)}.get))
     (upload,) = read.uploads
 
     assert read.data == {"t": ["a", 7]}
@@ -127,7 +127,7 @@ async def test_files_wait_on_disk(size, staging):
     """A file goes to disk as it comes, whole, and is gone once it is discarded."""
     content = random.Random(size).randbytes(size)
     raw = part(b'name="f"; filename="x"', content) + b"--b--\r\n"
-    read = await read_body(sent(MULTIPART, raw), 3_000_000, staging.intake({"f": size}.get))
+    read = await read_body(sent(MULTIPART, raw), 3_000_000, staging.intake({"f": Wanted(size)}.get))
     (upload,) = read.uploads
 
     assert upload.path.read_bytes() == content
@@ -139,7 +139,7 @@ async def test_files_wait_on_disk(size, staging):
 async def test_files_of_other_names_are_skipped(staging):
     """A file under a name that nobody knows is read over."""
     raw = part(b'name="g"; filename="x"', b"x" * 100_000) + part(b'name="t"', b"a") + b"--b--\r\n"
-    read = await read_body(sent(MULTIPART, raw), 200_000, staging.intake({"f": 100}.get))
+    read = await read_body(sent(MULTIPART, raw), 200_000, staging.intake({"f": Wanted(100)}.get))
 
     assert (read.data, read.files, left_in(staging)) == ({"t": "a"}, {}, [])
 
@@ -155,7 +155,7 @@ async def test_files_that_nobody_asked_for(staging):
 async def test_a_file_that_is_too_large(staging):
     """Of a file larger than anybody could want nothing is kept, and its size is told."""
     raw = part(b'name="f"; filename="x"', b"x" * 1_000_000) + part(b'name="t"', b"a") + b"--b--\r\n"
-    read = await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": 300_000}.get))
+    read = await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": Wanted(300_000)}.get))
     (upload,) = read.uploads
 
     assert (upload.size, upload.path, read.data) == (1_000_000, None, {"t": "a"})
@@ -168,7 +168,7 @@ async def test_a_file_that_is_far_too_large(staging, monkeypatch):
     request = sent(MULTIPART, part(b'name="f"; filename="x"', b"x" * 1_000_000) + b"--b--\r\n")
 
     with pytest.raises(TooLarge):
-        await read_body(request, 2_000_000, staging.intake({"f": 10}.get))
+        await read_body(request, 2_000_000, staging.intake({"f": Wanted(10)}.get))
     assert request.at < 200_000
     assert left_in(staging) == []
 
@@ -184,7 +184,7 @@ async def test_a_bad_body_leaves_no_file(after, size, staging):
     raw = part(b'name="f"; filename="x"', b"x" * size).removesuffix(b"\r\n" if not after else b"") + after
 
     with pytest.raises(BadBody):
-        await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": 2_000_000}.get))
+        await read_body(sent(MULTIPART, raw), 2_000_000, staging.intake({"f": Wanted(2_000_000)}.get))
     assert await becomes_empty(staging)
 
 
@@ -200,7 +200,7 @@ async def test_who_goes_away_leaves_no_file(staging):
         return await whole() | {"more_body": True}
 
     request.receive = receive
-    reading = asyncio.create_task(read_body(request, 2_000_000, staging.intake({"f": 2_000_000}.get)))
+    reading = asyncio.create_task(read_body(request, 2_000_000, staging.intake({"f": Wanted(2_000_000)}.get)))
     await arrived.wait()
     assert left_in(staging) != []
     reading.cancel()

@@ -5,7 +5,8 @@ that kills itself at its first step, looks in another process at what is left, a
 with the second step, the third, until one process comes to the end of the deed alive. A
 step is anything that changes a file, and the beginning and the end of any transaction.
 Each line printed is a JSON object: the step, where it was, and what was found wrong.
-UNDERCROFT_STRIDE=4 takes every fourth step only, beginning at a step of chance.
+UNDERCROFT_STRIDE=4 takes every fourth step only, beginning at a step of chance. With
+UNDERCROFT_ENCRYPTED=1 the files are stored encrypted.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import secrets
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from stored import due, stored, waiting
 
 from undercroft import testing
+from undercroft.files.versions import split_version
+from undercroft.records.file_turning import Turner
 from undercroft.testing import File
 
 SUPERUSER = testing.SUPERUSER
@@ -34,6 +38,8 @@ THINGS = {
     ],
     "indexes": ["CREATE UNIQUE INDEX one_title ON things (title) WHERE title != ''"],
 }
+if os.environ.get("UNDERCROFT_ENCRYPTED"):
+    THINGS["fields"][1]["encrypted"] = True
 OTHERS = {"name": "others", "type": "base", "fields": [{"name": "pic", "type": "file"}]}
 CHANGES = ("os.link", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "shutil.rmtree")
 MOST = 200
@@ -143,7 +149,21 @@ async def batch(client, root, record):
     return await client.post("/api/batch", form=form, as_=root)
 
 
-DEEDS = {each.__name__: each for each in (create, refuse, replace, delete, delete_collection, drop_field, empty, batch)}
+async def turn(client, root, record):
+    """Encrypt the files that are there, or decrypt them."""
+    title, docs = THINGS["fields"]
+    fields = [title, docs | {"encrypted": not docs.get("encrypted", False)}]
+    answer = await client.patch("/api/collections/things", {"fields": fields}, as_=root)
+    backend = client.backend
+    things = backend.catalog.collection("things")
+    turner = Turner(backend.engine, backend.files, backend.staging, things, things.file_fields)
+    await turner.run(SimpleNamespace(begin=lambda *_: None, advance=lambda *_: None))
+    return answer
+
+
+DEEDS = {
+    each.__name__: each for each in (create, refuse, replace, delete, delete_collection, drop_field, empty, batch, turn)
+}
 
 
 async def look(directory: str, database: str) -> list[str]:
@@ -160,9 +180,14 @@ async def look(directory: str, database: str) -> list[str]:
                 value = record.get(field) or []
                 names = value if isinstance(value, list) else [value]
                 named += [f"{record['collectionId']}/{record['id']}/{name}" for name in names]
-        kept = await stored(client)
+        wrong = [f"not served {key}" for key in named if (await client.get(f"/api/files/{key}")).status != 200]
+        there = await stored(client)
+        kept = [split_version(key).file for key in there]
+        wrong += ["two versions of one file"] * (len(there) != len(set(kept)))
+        keys = await client.backend.engine.read('SELECT "key" FROM "_sealed_files"')
+        wrong += [f"key of no file {key}" for (key,) in keys if key not in kept]
         hidden = [path.name for path in (Path(directory) / "storage").glob("[!.]*/**/.*")]
-        wrong = [f"orphan {key}" for key in sorted(set(kept) - set(named))]
+        wrong += [f"orphan {key}" for key in sorted(set(kept) - set(named))]
         wrong += [f"missing {key}" for key in sorted(set(named) - set(kept))]
         wrong += [f"hidden {name}" for name in hidden]
         return wrong + [f"still due {key}" for key in await due(client)] + [f"waits {n}" for n in waiting(client)]

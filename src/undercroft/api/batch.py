@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from undercroft.api.batch_files import Files, batch_limits, files_by_request
+from undercroft.api.batch_files import Files, files_by_request, wanted_of_batch
 from undercroft.api.once import answer_once
 from undercroft.api.records import access_of
 from undercroft.api.upload_references import let_go, redeem
@@ -110,7 +110,7 @@ async def batch(request: Request) -> Response:
     options = request.backend.settings.batch
     if not options.enabled:
         raise BatchOff
-    intake = request.backend.staging.intake(batch_limits(request.backend.catalog))
+    intake = request.backend.staging.intake(wanted_of_batch(request.backend.catalog))
     body = await request.body(options.max_body_size or DEFAULT_BODY, intake)
     return await answer_once(request, body, lambda mark: _answer(request, body, mark))
 

@@ -7,29 +7,31 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from undercroft.collections.catalog import Catalog
+from undercroft.files.staging import Wanted
 from undercroft.http.upload import Upload
-from undercroft.records.attachments import upload_limits
+from undercroft.records.attachments import wanted_files
 
 Files = Mapping[str, list[Upload]]
 _NAME: Final = re.compile(r"requests(?:\.(0|[1-9]\d{0,3})|\[(0|[1-9]\d{0,3})\])\.(.+)", re.DOTALL)
 
 
-def batch_limits(catalog: Catalog) -> Callable[[str], int | None]:
-    """How many bytes a file of a batch may have, by the name of its part.
+def wanted_of_batch(catalog: Catalog) -> Callable[[str], Wanted | None]:
+    """What is wanted of a file of a batch, by the name of its part.
 
     Which collection it is for is known only when all of the batch has come, so this is
-    the most that any collection has for a field of that name.
+    the most that any collection wants for a field of that name.
     """
-    most: dict[str, int] = {}
+    most: dict[str, Wanted] = {}
     for collection in catalog:
-        for key, limit in upload_limits(collection).items():
-            most[key] = max(limit, most.get(key, 0))
+        for key, wanted in wanted_files(collection).items():
+            other = most.get(key, wanted)
+            most[key] = Wanted(max(wanted.most, other.most), wanted.is_encrypted or other.is_encrypted)
 
-    def limit_of(name: str) -> int | None:
+    def wanted_of(name: str) -> Wanted | None:
         found = _NAME.fullmatch(name)
         return most.get(found[3]) if found else None
 
-    return limit_of
+    return wanted_of
 
 
 def files_by_request(files: Mapping[str, list[Upload]]) -> Mapping[int, Files]:

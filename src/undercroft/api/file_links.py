@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from undercroft.files.store import FileStore, RemoteStore, StoredFile
+from undercroft.files.sealed import SealedFiles
+from undercroft.files.store import StoredFile
 from undercroft.http.file_response import FileResponse
 from undercroft.http.response import Header
 
@@ -12,8 +13,8 @@ _ONCE: Final[Header] = (b"cache-control", b"no-store")  # the address is good fo
 _UNTOLD: Final[Header] = (b"referrer-policy", b"no-referrer")
 
 
-def redirect_to_store(store: FileStore, file: StoredFile, kind: str, disposition: str) -> FileResponse | None:
+def redirect_to_store(store: SealedFiles, file: StoredFile, kind: str, disposition: str) -> FileResponse | None:
     """Where the file is to be had, if its store gives it out; it is shown there as it would be here."""
     shown = {"content-type": kind, "content-disposition": disposition}
-    link = store.link(file, shown) if isinstance(store, RemoteStore) else None
+    link = store.link(file, shown)
     return FileResponse(307, [(b"location", link.encode()), _ONCE, _UNTOLD]) if link else None

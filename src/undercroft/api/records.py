@@ -23,7 +23,7 @@ from undercroft.http.request import Request
 from undercroft.http.response import Response, json_bytes, no_content
 from undercroft.records.access import Access
 from undercroft.records.answered import Answer, Mark, keep_answer
-from undercroft.records.attachments import DEFAULT_MAX_SIZE, upload_limits
+from undercroft.records.attachments import DEFAULT_MAX_SIZE, wanted_files
 from undercroft.records.draft import Draft
 from undercroft.records.enrich import is_enriched, render, render_json
 from undercroft.records.host import Work
@@ -192,7 +192,7 @@ async def receive_submission(request: Request, collection: Collection, record_id
         guard(_action(record_id), collection, request.rule_scope())
         return body
     guard(_action(record_id), collection, request.rule_scope())
-    intake = request.backend.staging.intake(upload_limits(collection).get)
+    intake = request.backend.staging.intake(wanted_files(collection).get)
     return await request.body(form_limit(collection), intake)
 
 

@@ -60,8 +60,8 @@ async def run(request: Request) -> Response:
 
 async def _open(backend: Backend, kind: str) -> FileStore:
     """The store that is meant: the bucket that the server was started with, or the one that is set."""
-    if kind == "storage" and not is_settable(backend.files):
-        return backend.files
+    if kind == "storage" and not is_settable(backend.files.inner):
+        return backend.files.inner
     bucket = find_bucket(backend.settings.s3 if kind == "storage" else backend.settings.backups.s3)
     if bucket is None:
         raise StorageUnusable("S3 storage filesystem is not enabled.")

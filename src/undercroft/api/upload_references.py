@@ -15,13 +15,14 @@ from typing import Any, Final
 from undercroft.api.uploads import owner_of
 from undercroft.collections.collection import Collection
 from undercroft.errors import BadRequest, FieldError, Problem
+from undercroft.files.staging import Wanted
 from undercroft.files.tus_parts import Unfinished
 from undercroft.files.tus_protocol import NoSuchUpload, UploadExpired
 from undercroft.http.body import Body
 from undercroft.http.form_data import MAX_PARTS
 from undercroft.http.request import Request
 from undercroft.http.upload import Upload
-from undercroft.records.attachments import upload_limits
+from undercroft.records.attachments import wanted_files
 
 MARK: Final = "@upload:"
 MOST: Final = MAX_PARTS  # as many files as a form may have
@@ -39,8 +40,8 @@ async def redeem(request: Request, collection: Collection, body: Body) -> Body:
 
     Raises `TooManyReferences`, `UploadElsewhere` and `UploadLocked`; no file is left then.
     """
-    limits = upload_limits(collection)
-    found = find_references(body.data, limits)
+    wanted = wanted_files(collection)
+    found = find_references(body.data, wanted)
     if not found:
         return body
     files = {key: list(uploads) for key, uploads in body.files.items()}
@@ -48,7 +49,7 @@ async def redeem(request: Request, collection: Collection, body: Body) -> Body:
         _check_number(found)
         for key, ids in found.items():
             for upload_id in ids:
-                files.setdefault(key, []).append(await _redeem(request, upload_id, limits[key]))
+                files.setdefault(key, []).append(await _redeem(request, upload_id, wanted[key]))
     except BaseException:
         await request.backend.staging.discard(upload for uploads in files.values() for upload in uploads)
         raise
@@ -80,13 +81,13 @@ def _check_number(found: Mapping[str, list[str]]) -> None:
         raise TooManyReferences
 
 
-async def _redeem(request: Request, upload_id: str, limit: int) -> Upload:
+async def _redeem(request: Request, upload_id: str, wanted: Wanted) -> Upload:
     backend = request.backend
     try:
         upload = await backend.uploads.find(upload_id, owner_of(request))
-        if upload.size > limit:
+        if upload.size > wanted.most:
             return Upload(upload.filename, "", upload.size, "", "", None)
-        return await backend.uploads.take(upload, backend.staging.own())
+        return await backend.uploads.take(upload, backend.staging, is_encrypted=wanted.is_encrypted)
     except (NoSuchUpload, UploadExpired):
         return _faulty(upload_id, "validation_unknown_upload", f"There is no upload {upload_id[:40]!r} of yours.")
     except Unfinished as unfinished:

@@ -9,6 +9,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.file import FileField
 from undercroft.errors import BadRequest, Forbidden, did_you_mean
+from undercroft.files.staging import Wanted
 from undercroft.files.tus_state import MIB, MOST, Quota
 from undercroft.http.request import Request
 from undercroft.query.scope import Scope
@@ -37,7 +38,12 @@ class NoFileField(BadRequest):
 
 
 def size_limit(catalog: Catalog, scope: Scope | None, metadata: Mapping[str, str]) -> int:
-    """How many bytes an upload may have: what the largest field takes that it could be for.
+    """How many bytes an upload may have. Raises what `wanted_upload` does."""
+    return wanted_upload(catalog, scope, metadata).most
+
+
+def wanted_upload(catalog: Catalog, scope: Scope | None, metadata: Mapping[str, str]) -> Wanted:
+    """What is wanted of an upload: the most that any field takes that it could be for.
 
     The metadata may name the `collection`, the `field` and the `record`. Without a scope
     it is what anybody might upload. Raises `UnknownCollection`, `SuperusersOnly`, `ViewIsReadOnly`,
@@ -52,7 +58,8 @@ def size_limit(catalog: Catalog, scope: Scope | None, metadata: Mapping[str, str
     fields = [field for collection in targets for field in _file_fields(collection, scope, metadata)]
     if not fields and scope is not None:
         raise NowhereToUpload
-    return max((field.max_size or DEFAULT_MAX_SIZE for field in fields), default=0)
+    most = max((field.max_size or DEFAULT_MAX_SIZE for field in fields), default=0)
+    return Wanted(most, any(field.is_encrypted for field in fields))
 
 
 def source_of(request: Request) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from undercroft.api.router import Handler
 from undercroft.api.upload_pieces import pieces
-from undercroft.api.upload_targets import quota_of, size_limit, source_of
+from undercroft.api.upload_targets import quota_of, size_limit, source_of, wanted_upload
 from undercroft.errors import NotFound
 from undercroft.files.tus import Piece
 from undercroft.files.tus_protocol import (
@@ -57,12 +57,13 @@ async def create(request: Request) -> Response:
     _check_version(request)
     metadata = request.headers.get("upload-metadata", "")
     size = parse_number("Upload-Length", request.headers.get("upload-length"))
-    most = size_limit(request.backend.catalog, request.rule_scope(), parse_metadata(metadata))
-    if size > most:
-        raise UploadTooLarge(most)
+    wanted = wanted_upload(request.backend.catalog, request.rule_scope(), parse_metadata(metadata))
+    if size > wanted.most:
+        raise UploadTooLarge(wanted.most)
     checksum = parse_checksum(request.headers.get("upload-checksum"))
     asked = Upload("", owner_of(request), source_of(request), "", size, metadata)
-    upload = await request.backend.uploads.begin(asked, quota_of(request, most))
+    quota = quota_of(request, wanted.most)
+    upload = await request.backend.uploads.begin(asked, quota, is_encrypted=wanted.is_encrypted)
     told = {"location": f"{request.asgi.get('root_path', '')}{PATH}/{upload.id}"}
     if request.headers.get("content-type") == CONTENT_TYPE:
         upload, offset = await _begin_with(request, upload, Piece(0, pieces(request), checksum))

@@ -160,6 +160,23 @@ HOUSE_TABLES: Final = (
         ),
         key="id",
     ),
+    MovedTable(
+        "_sealed_files",
+        (
+            *_columns(key="text", collection="text", version="text", header="text", wrapped="text"),
+            *_columns(key_id="whole", size="whole"),
+        ),
+        key="key",
+        label="key",
+    ),
+    MovedTable(
+        "_file_turns",
+        _columns(
+            collection="id", wanted="text", state="text", note="text", total="whole", done="whole", updated="date"
+        ),
+        key="collection",
+        label="collection",
+    ),
     MovedTable("_files_due", _columns(key="text", due="number"), key="key", label="key"),
     MovedTable(
         "_roots",

@@ -48,7 +48,7 @@ class StreamSealer:
         self._ready = self.header
         self._is_finished = False
 
-    def feed(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes | memoryview) -> bytes:
         """What can be written after this piece has come; often nothing. Raises `StreamFinished`."""
         self._refuse_more()
         ready, self._ready = [self._ready], b""
@@ -85,7 +85,7 @@ class StreamOpener:
         self._number = 0
         self._waiting = bytearray()
 
-    def feed(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes | memoryview) -> bytes:
         """What can be read after this piece has come; often nothing. Raises `DecryptionFailed`."""
         self._waiting += piece
         if self._segments is None:
@@ -137,7 +137,7 @@ class RangeOpener:
         self._left = cover.length
         self._waiting = bytearray()
 
-    def feed(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes | memoryview) -> bytes:
         """What can be read of the range after this piece has come; often nothing. Raises `DecryptionFailed`."""
         self._waiting += piece
         opened = []

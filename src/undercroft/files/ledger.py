@@ -52,6 +52,14 @@ async def hold_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> 
         await tx.run(sql, (key, HELD_SECONDS))
 
 
+async def hold_version(tx: Transaction, dialect: Dialect, key: str) -> bool:
+    """Write down a version of a file that is about to be put; False when one of that key is just being deleted."""
+    mark, clock = dialect.placeholder, dialect.clock()
+    sql = f"""INSERT INTO "_files_due" ("key", "due") VALUES ({mark(1)}, {clock} + {mark(2)})
+        ON CONFLICT ("key") DO UPDATE SET "due" = excluded."due" WHERE "_files_due"."due" > 0 RETURNING 1"""
+    return bool(await tx.run(sql, (key, HELD_SECONDS)))
+
+
 async def prolong_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> None:
     """Hold files that are still held for as long again."""
     mark = dialect.placeholder
@@ -76,6 +84,15 @@ async def doom_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> 
         if is_key(key.removesuffix("/")):
             await tx.run(sql, (key,))
             tx.announce(DOOMED)
+
+
+async def retire_files(tx: Transaction, dialect: Dialect, keys: Iterable[str], seconds: float) -> None:
+    """Write down files that must go after a while, when nobody reads them any more."""
+    mark, clock = dialect.placeholder, dialect.clock()
+    sql = f"""INSERT INTO "_files_due" ("key", "due") VALUES ({mark(1)}, {clock} + {mark(2)})
+        ON CONFLICT ("key") DO NOTHING"""
+    for key in keys:
+        await tx.run(sql, (key, seconds))
 
 
 async def abandon_files(tx: Transaction, dialect: Dialect, keys: Iterable[str]) -> list[str]:

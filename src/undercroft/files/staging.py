@@ -14,9 +14,11 @@ import time
 from asyncio import to_thread
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from undercroft.encryption.file_keys import new_file_key
 from undercroft.errors import TooLarge
 from undercroft.files.local_folder import ABSENT, told_faults
 from undercroft.files.staged import Arriving
@@ -25,23 +27,42 @@ from undercroft.ids import random_text
 
 EXCESS: Final = 32 * 1024 * 1024
 """Bytes that are read of a file beyond what anybody could want, so that its sender is told which file it is."""
-LimitOf = Callable[[str], int | None]
-"""How many bytes a file may have that comes under a name; None when nobody wants such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of a file: at most so many bytes, and whether it shall not be on a disk in clear."""
+
+    most: int
+    is_encrypted: bool = False
+
+
+WantedOf = Callable[[str], Wanted | None]
+"""What is wanted of a file that comes under a name; None when nobody wants such."""
 _OLD: Final = 3600.0  # seconds after which nobody can still be writing a thumb
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Staging:
-    """The waiting files of this process, in a folder that is shared with others."""
+    """The waiting files of this process, in a folder that is shared with others.
 
-    def __init__(self, folder: Path) -> None:
+    Those that shall be encrypted are bound to the app of that id.
+    """
+
+    def __init__(self, folder: Path, app_id: str) -> None:
         self.folder = folder
+        self._app_id = app_id
         self._own: Path | None = None
         self._lock = -1
 
-    def intake(self, limit_of: LimitOf) -> StagingIntake:
-        """An intake for files of the names that have a limit, each of at most so many bytes."""
-        return StagingIntake(self, limit_of)
+    def intake(self, wanted_of: WantedOf) -> StagingIntake:
+        """An intake for files of the names under which any are wanted."""
+        return StagingIntake(self, wanted_of)
+
+    def arriving(self, filename: str, content_type: str, *, is_encrypted: bool) -> Arriving:
+        """A file that is about to arrive. Raises `StorageFull` and `StoreUnavailable`."""
+        key = new_file_key(self._app_id) if is_encrypted else None
+        return Arriving(self.own() / random_text(24), filename, content_type, key)
 
     def own(self) -> Path:
         """The folder of this process. Raises `StorageFull` and `StoreUnavailable`."""
@@ -87,16 +108,17 @@ class Staging:
 class StagingIntake:
     """Puts the files of one form into the staging folder."""
 
-    def __init__(self, staging: Staging, limit_of: LimitOf) -> None:
+    def __init__(self, staging: Staging, wanted_of: WantedOf) -> None:
         self._staging = staging
-        self._limit_of = limit_of
+        self._wanted_of = wanted_of
 
     def open(self, field: str, filename: str, content_type: str) -> _Bounded | None:
         """A sink for a file of a known name."""
-        limit = self._limit_of(field)
-        if limit is None:
+        wanted = self._wanted_of(field)
+        if wanted is None:
             return None
-        return _Bounded(Arriving(self._staging.own() / random_text(24), filename, content_type), limit)
+        arriving = self._staging.arriving(filename, content_type, is_encrypted=wanted.is_encrypted)
+        return _Bounded(arriving, wanted.most)
 
     async def discard(self, uploads: Iterable[Upload]) -> None:
         """Drop files that have arrived."""

@@ -20,8 +20,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from undercroft.files.opened import open_sealed
 from undercroft.files.thumb_frames import check_blocks
-from undercroft.files.thumb_jobs import Job
+from undercroft.files.thumb_jobs import Job, SealedAs
 from undercroft.files.thumb_size import Size, cut, scaled
 
 MOST_PIXELS: Final = 40_000_000
@@ -68,14 +69,28 @@ def make_thumb(job: Job) -> None:
 
     Raises `TooManyBlocks` and `TooManyPixels` for what is too large, and whatever a decoder raises for what is broken.
     """
-    with Path(job.source).open("rb") as source:
+    with _open_source(job) as source:
         image = _open(source, job.type)
         profile = image.info.get("icc_profile")
         small = _to_srgb(_resize(image, job.size), profile)
     kind, options = _FORMATS[job.type]
     kept = _with_hard_edges(small) if kind is GifImageFile else small
     kept.info = {}
-    kept.save(job.target, kind.format, **options)
+    content = BytesIO()
+    kept.save(content, kind.format, **options)
+    Path(job.target).write_bytes(_sealed(content.getbuffer(), job.target_sealed))
+
+
+def _open_source(job: Job) -> IO[bytes]:
+    path = Path(job.source)
+    return path.open("rb") if job.source_sealed is None else open_sealed(path, job.source_sealed)
+
+
+def _sealed(content: memoryview, sealed: SealedAs | None) -> bytes | memoryview:
+    if sealed is None:
+        return content
+    sealer = sealed.lock.sealer()
+    return sealer.feed(content) + sealer.finish()
 
 
 def _open(source: IO[bytes], media_type: str) -> ImageFile.ImageFile:

@@ -6,6 +6,7 @@ from typing import IO, Final
 
 from msgspec import Struct, ValidationError, msgpack
 
+from undercroft.encryption.file_keys import Lock
 from undercroft.files.thumb_size import Size
 
 IMAGE_TYPES: Final = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp")
@@ -14,13 +15,26 @@ _LENGTH: Final = 4
 _LONGEST: Final = 65_536
 
 
+class SealedAs(Struct, frozen=True):
+    """How a file on disk is sealed, which had that many bytes before; of one that is to be made, only with what."""
+
+    lock: Lock
+    header: bytes = b""
+    size: int = 0
+
+
 class Job(Struct, frozen=True):
-    """Make a thumb of the file at `source`, an image of a `type` of `IMAGE_TYPES`, and write it to `target`."""
+    """Make a thumb of the file at `source`, an image of a `type` of `IMAGE_TYPES`, and write it to `target`.
+
+    Either can be sealed, and is then never on a disk in clear.
+    """
 
     source: str
     type: str
     size: Size
     target: str
+    source_sealed: SealedAs | None = None
+    target_sealed: SealedAs | None = None
 
 
 class Answer(Struct, frozen=True):

@@ -17,9 +17,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from undercroft.errors import StorageFull, Unavailable
+from undercroft.files.sealed import SealedFile, SealedFiles
 from undercroft.files.store import Facts, FileStore, StoredFile
-from undercroft.files.thumb_jobs import IMAGE_TYPES, Job
+from undercroft.files.thumb_jobs import IMAGE_TYPES, Job, SealedAs
 from undercroft.files.thumb_pool import ThumbPool
 from undercroft.files.thumb_size import Size
 from undercroft.ids import random_text
@@ -53,8 +56,8 @@ class Thumbs:
     async def find_or_make(self, store: FileStore, original: StoredFile, size: Size) -> StoredFile | None:
         """The thumb of an image in a size; None when it has none, and the original is to be served.
 
-        The size is one that `thumb_size.allowed_size` gave. Raises `ThumbsBusy`,
-        `StoreUnavailable`, and `NoSuchFile` when the original is gone by now.
+        That of an encrypted image is encrypted too. The size is one that `thumb_size.allowed_size`
+        gave. Raises `ThumbsBusy`, `StoreUnavailable`, and `NoSuchFile` when the original is gone by now.
         """
         key = thumb_key(original.key, size)
         if original.facts.type not in IMAGE_TYPES or original.size > _LARGEST_SOURCE or key in self._refused:
@@ -98,26 +101,29 @@ class Thumbs:
     async def _put(self, store: FileStore, original: StoredFile, size: Size) -> bool:
         """Make a thumb and keep it; False when there can be none."""
         key = thumb_key(original.key, size)
-        async with self._readable(store, original) as source, self._scratch_file() as target:
-            job = Job(str(source.absolute()), original.facts.type, size, str(target.absolute()))
-            answer = await self._pool.run(job)
+        async with self._readable(*_below(store, original)) as source, self._scratch_file() as target:
+            answer = await self._pool.run(_job(original, size, source, target))
             if answer.refusal:
                 self._refused.add(key)
                 _log.info("There is no thumb %s: %s", key, answer.refusal)
                 return False
             md5 = await asyncio.to_thread(_md5, target)
-            await store.put(key, target, Facts(original.facts.type, md5, f"{size.text}_{original.facts.original_name}"))
+            if isinstance(store, SealedFiles) and isinstance(original, SealedFile):
+                await store.put_thumb(original, key, target, md5)
+            else:
+                name = f"{size.text}_{original.facts.original_name}"
+                await store.put(key, target, Facts(original.facts.type, md5, name))
         return True
 
     @asynccontextmanager
-    async def _readable(self, store: FileStore, original: StoredFile) -> AsyncIterator[Path]:
-        """The original on this machine's disk, copied there if need be."""
-        if path := store.path(original):
+    async def _readable(self, store: FileStore, stored: StoredFile) -> AsyncIterator[Path]:
+        """What is stored of the original on this machine's disk, copied there if need be."""
+        if path := store.path(stored):
             yield path
             return
         async with self._scratch_file() as copy:
             with await asyncio.to_thread(copy.open, "xb") as target:
-                async for piece in store.read(original):
+                async for piece in store.read(stored):
                     await asyncio.to_thread(target.write, piece)
             yield copy
 
@@ -151,6 +157,23 @@ def thumb_key(key: str, size: Size) -> str:
     """Where a thumb of the file under a key lies."""
     folder, _, name = key.rpartition("/")
     return f"{folder}/thumbs_{name}/{size.text}_{name}"
+
+
+def _below(store: FileStore, original: StoredFile) -> tuple[FileStore, StoredFile]:
+    """What a store really has of an image, and where."""
+    if isinstance(store, SealedFiles) and isinstance(original, SealedFile):
+        return store.inner, original.stored
+    return store, original
+
+
+def _job(original: StoredFile, size: Size, source: Path, target: Path) -> Job:
+    """What is to be done; of an encrypted image, with what it opens, which says nothing of other files."""
+    job = Job(str(source.absolute()), original.facts.type, size, str(target.absolute()))
+    if not isinstance(original, SealedFile):
+        return job
+    name = thumb_key(original.key, size).rpartition("/")[2]
+    opened = SealedAs(original.lock, original.header, original.size)
+    return structs.replace(job, source_sealed=opened, target_sealed=SealedAs(original.file_key.lock(name)))
 
 
 def _md5(path: Path) -> str:

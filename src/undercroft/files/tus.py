@@ -1,7 +1,8 @@
 """Resumable uploads: begun, received piece by piece, and taken by the record they are for.
 
 What arrived is a part file (`tus_parts`); whose it is stands in the database
-(`tus_state`). An upload is known to whoever began it and to nobody else, and it is used
+(`tus_state`), with the key of an upload that could be for an encrypted field, of which nothing
+is on a disk in clear. An upload is known to whoever began it and to nobody else, and it is used
 once: the transaction that writes the record also forgets the upload.
 """
 
@@ -10,13 +11,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Final, TypeVar
 
 from undercroft.database.engine import Engine, Transaction
+from undercroft.encryption.keyset import KEY_BYTES
 from undercroft.files.sniff import HEAD, media_type
+from undercroft.files.staging import Staging
+from undercroft.files.tus_frames import Frames
 from undercroft.files.tus_parts import Part, Parts, Unfinished
 from undercroft.files.tus_protocol import (
     Checksum,
@@ -33,6 +39,7 @@ from undercroft.files.tus_protocol import (
 from undercroft.files.tus_state import Quota, Upload, add_upload, drop_upload, find_upload, known_uploads, prolong
 from undercroft.http.upload import Upload as Submitted
 from undercroft.ids import random_text
+from undercroft.keys.ring import Keyring
 
 T = TypeVar("T")
 ID_LENGTH: Final = 32
@@ -57,15 +64,18 @@ class Piece:
 class Uploads:
     """The resumable uploads of one backend, with their part files in a folder."""
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path, keyring: Keyring) -> None:
         self.parts = Parts(folder)
         self._engine = engine
+        self._keyring = keyring
         self._known: dict[str, tuple[str, str]] = {}
 
-    async def begin(self, upload: Upload, quota: Quota | None) -> Upload:
-        """A new upload with an id of its own. Raises `TooManyUploads` and `StorageFull`."""
-        place = self.parts.place
-        new = replace(upload, id=random_text(ID_LENGTH), place=place)
+    async def begin(self, upload: Upload, quota: Quota | None, *, is_encrypted: bool = False) -> Upload:
+        """A new upload with an id of its own. Raises `TooManyUploads`, `StorageFull` and `KeysUnavailable`."""
+        upload_id = random_text(ID_LENGTH)
+        key = b64encode(token_bytes(KEY_BYTES)).decode() if is_encrypted else ""
+        sealed = self._keyring.seal_text(_context(upload_id), key) if key else ""
+        new = replace(upload, id=upload_id, place=self.parts.place, key=sealed)
 
         async def add(tx: Transaction) -> None:
             await add_upload(tx, self._engine.dialect, new, quota)
@@ -89,7 +99,7 @@ class Uploads:
 
     async def offset(self, upload: Upload) -> int:
         """How many bytes have arrived for good."""
-        return await to_thread(self.parts.offset, upload.id)
+        return await to_thread(self.parts.offset, upload.id, is_sealed=bool(upload.key))
 
     async def receive(self, upload: Upload, piece: Piece) -> tuple[Upload, int]:
         """Add a piece; the upload with the time it now has, and its offset.
@@ -109,22 +119,35 @@ class Uploads:
         finally:
             work.close()
 
-    async def take(self, upload: Upload, folder: Path) -> Submitted:
-        """A whole upload as a file that waits in a folder. Raises `Unfinished`, `NoSuchUpload` and `UploadLocked`.
+    async def take(self, upload: Upload, staging: Staging, *, is_encrypted: bool = False) -> Submitted:
+        """A whole upload as a file that waits, encrypted if it shall be and arrived so.
 
-        The upload stays; the transaction that writes a record with the file drops it.
+        The upload stays; the transaction that writes a record with the file drops it. Raises
+        `Unfinished`, `NoSuchUpload` and `UploadLocked`.
         """
-        path = folder / random_text(24)
         try:
-            await self._patiently(lambda: to_thread(self.parts.take, upload.id, upload.size, path))
+            if upload.key:
+                return await self._take_sealed(upload, staging, is_encrypted=is_encrypted)
+            return await self._take_plain(upload, staging.own() / random_text(24))
         except Unfinished:
             await self.find(upload.id, upload.owner)  # raises when it was used up meanwhile
             raise
+
+    async def _take_plain(self, upload: Upload, path: Path) -> Submitted:
+        await self._patiently(lambda: to_thread(self.parts.take, upload.id, upload.size, path))
         if upload.id not in self._known:
             self._known[upload.id] = await to_thread(_describe, path)  # a record that is refused is often sent again
         kind, md5 = self._known[upload.id]
         told = parse_metadata(upload.metadata)
         return Submitted(upload.filename, told.get("filetype", ""), upload.size, kind, md5, path, upload.id)
+
+    async def _take_sealed(self, upload: Upload, staging: Staging, *, is_encrypted: bool) -> Submitted:
+        """A copy of the content, since under the key of an upload no file is kept."""
+        frames = self._frames(upload)
+        found = await self._patiently(lambda: to_thread(self.parts.pieces, upload.id, upload.size, frames))
+        told = parse_metadata(upload.metadata)
+        arriving = staging.arriving(upload.filename, told.get("filetype", ""), is_encrypted=is_encrypted)
+        return replace(await arriving.pour(_on_thread(found)), resumable=upload.id)
 
     async def clear(self, upload_ids: Iterable[str]) -> None:
         """Remove what arrived of those of the uploads that are forgotten by now."""
@@ -156,7 +179,10 @@ class Uploads:
 
     async def _open(self, upload: Upload) -> Part:
         # Not on a thread: who is cancelled while one locks could not unlock.
-        return self.parts.open(upload.id)
+        return self.parts.open(upload.id, self._frames(upload) if upload.key else None)
+
+    def _frames(self, upload: Upload) -> Frames:
+        return Frames(upload.id, b64decode(self._keyring.open_text(_context(upload.id), upload.key)))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """What comes of work, as soon as nobody else writes to the part file. Raises `UploadLocked`."""
@@ -223,6 +249,15 @@ async def _receive(work: _Work, piece: Piece, size: int) -> None:
         raise WrongChecksum
     await work.do(part.sync)
     await work.do(part.keep)
+
+
+async def _on_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while piece := await to_thread(next, pieces, b""):
+        yield piece
+
+
+def _context(upload_id: str) -> str:
+    return f"_uploads|key|{upload_id}"
 
 
 def _add(part: Part, chunk: bytes, total: Any) -> None:

@@ -1,6 +1,6 @@
 """What has arrived of resumable uploads: one part file each, whose size is the offset.
 
-    ID.part      the bytes, in order, no more and no less than the offset says
+    ID.part      the bytes, in order, no more and no less than the offset says; sealed, where that is wanted, in frames
     ID.checked   while a piece with a checksum arrives: the offset up to which all is right
     ID.wanted    somebody else would like to write, and the writer should go if nothing comes
     place        a name for the folder, so that servers can tell theirs from others'
@@ -17,13 +17,14 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
 from undercroft.errors import StorageFull
+from undercroft.files.tus_frames import Frames, measure
 from undercroft.files.tus_protocol import UploadLocked
 from undercroft.ids import random_text
 
@@ -73,25 +74,25 @@ class Parts:
         """Where the bytes of an upload are."""
         return self.root / (upload_id + _PART)
 
-    def offset(self, upload_id: str) -> int:
+    def offset(self, upload_id: str, *, is_sealed: bool = False) -> int:
         """How many bytes of an upload are there for good."""
         path = self.path(upload_id)
         checked = _read_checked(path)
         try:
             with path.open("rb") as part:
-                size = os.fstat(part.fileno()).st_size
+                size = measure(part.fileno()).offset if is_sealed else os.fstat(part.fileno()).st_size
                 os.fsync(part.fileno())
         except FileNotFoundError:
             return 0
         # Asked again, as a piece may have begun or ended between the two looks.
         return min(offset for offset in (size, checked, _read_checked(path)) if offset is not None)
 
-    def open(self, upload_id: str) -> Part:
+    def open(self, upload_id: str, frames: Frames | None = None) -> Part:
         """A part file to write to, begun if need be. Raises `UploadLocked`."""
         self.root.mkdir(parents=True, exist_ok=True)
         part = None
         while part is None:
-            part = self._open(upload_id, os.O_RDWR | os.O_CREAT)
+            part = self._open(upload_id, os.O_RDWR | os.O_CREAT, frames)
         return part
 
     def take(self, upload_id: str, size: int, target: Path) -> None:
@@ -103,18 +104,17 @@ class Parts:
         if size == 0:
             target.touch()
             return
-        part = self._open(upload_id, os.O_RDWR)
-        if part is None:
-            raise Unfinished(0, size)
-        try:
-            part.recover()
-            if part.offset != size:
-                raise Unfinished(part.offset, size)
+        with self._whole(upload_id, size) as part:
             part.sync()
             os.utime(self.path(upload_id))  # it is new where it goes to
             _link(self.path(upload_id), target)
-        finally:
-            part.close()
+
+    def pieces(self, upload_id: str, size: int, frames: Frames) -> Iterator[bytes]:
+        """The content of a whole upload that is sealed. Raises `Unfinished`, `UploadLocked` and `DecryptionFailed`."""
+        if size == 0:
+            return iter(())
+        with self._whole(upload_id, size, frames):
+            return frames.read(self.path(upload_id).open("rb"))
 
     def remove(self, upload_ids: Iterable[str]) -> None:
         """Remove all there is of uploads."""
@@ -128,10 +128,24 @@ class Parts:
             return set()
         return {path.stem for path in self.root.iterdir() if path.suffix in _ENDINGS}
 
-    def _open(self, upload_id: str, flags: int) -> Part | None:
+    @contextmanager
+    def _whole(self, upload_id: str, size: int, frames: Frames | None = None) -> Iterator[Part]:
+        """A part file that has everything, locked."""
+        part = self._open(upload_id, os.O_RDWR, frames)
+        if part is None:
+            raise Unfinished(0, size)
+        try:
+            part.recover()
+            if part.offset != size:
+                raise Unfinished(part.offset, size)
+            yield part
+        finally:
+            part.close()
+
+    def _open(self, upload_id: str, flags: int, frames: Frames | None) -> Part | None:
         """A locked part file; None when it is not there, or was removed before it was locked."""
         try:
-            part = Part.lock(self.path(upload_id), flags)
+            part = Part.lock(self.path(upload_id), flags, frames)
         except FileNotFoundError:
             return None
         if part.is_at_its_path():
@@ -141,17 +155,18 @@ class Parts:
 
 
 class Part:
-    """A part file that this request alone writes to, until it is closed."""
+    """A part file that this request alone writes to, until it is closed; `offset` counts what came."""
 
-    def __init__(self, path: Path, file: int) -> None:
+    def __init__(self, path: Path, file: int, frames: Frames | None = None) -> None:
         self._path = path
         self._file = file
-        self.offset = os.fstat(file).st_size
+        self._frames = frames
+        self.offset, self._end = self._measured()
         self._synced = self.offset
         self._is_new = self.offset == 0
 
     @classmethod
-    def lock(cls, path: Path, flags: int) -> Self:
+    def lock(cls, path: Path, flags: int, frames: Frames | None = None) -> Self:
         """Open and lock; raises `UploadLocked`, and lets the writer know that it is wanted."""
         file = os.open(path, flags | os.O_CLOEXEC, 0o600)
         wanted = path.with_suffix(_WANTED)
@@ -162,7 +177,7 @@ class Part:
             wanted.touch()
             raise UploadLocked from None
         wanted.unlink(missing_ok=True)
-        return cls(path, file)
+        return cls(path, file, frames)
 
     @property
     def is_wanted(self) -> bool:
@@ -177,11 +192,10 @@ class Part:
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end. Raises `StorageFull`."""
-        rest = memoryview(data)
-        while rest:
-            written = _write(self._file, rest, self.offset)
-            self.offset += written
-            rest = rest[written:]
+        if self._frames is None:
+            self._append_plain(data)
+        else:
+            self._append_frame(self._frames.seal(data, self.offset), len(data))
         if self.offset - self._synced >= _SYNC_EVERY:
             self.sync()
 
@@ -213,14 +227,47 @@ class Part:
 
     def go_back(self, offset: int) -> None:
         """Drop what is behind an offset, and count from there."""
-        self.offset = min(offset, self.offset)
-        os.ftruncate(self._file, self.offset)
+        self.offset, self._end = self._measured(min(offset, self.offset))
+        os.ftruncate(self._file, self._end)
         self.sync()
         self.keep()
 
     def close(self) -> None:
         """Let others write."""
         os.close(self._file)
+
+    def _append_plain(self, data: bytes) -> None:
+        try:
+            self._write(data)
+        finally:
+            self.offset = self._end
+
+    def _append_frame(self, sealed: bytes, length: int) -> None:
+        """Add a frame; one that is cut does not count."""
+        before = self._end
+        try:
+            self._write(sealed)
+        except BaseException:
+            self._end = before
+            os.ftruncate(self._file, before)
+            raise
+        self.offset += length
+
+    def _measured(self, most: int | None = None) -> tuple[int, int]:
+        """The offset, no further than `most`, and the end of what counts in the file; what was cut is dropped."""
+        size = os.fstat(self._file).st_size
+        if self._frames is None:
+            return (size, size) if most is None else (most, most)
+        extent = measure(self._file, most)
+        os.ftruncate(self._file, extent.end)
+        return extent.offset, extent.end
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            written = _write(self._file, rest, self._end)
+            self._end += written
+            rest = rest[written:]
 
 
 def _link(source: Path, target: Path) -> None:

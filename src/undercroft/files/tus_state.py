@@ -40,7 +40,8 @@ class Upload:
     """An upload that was begun.
 
     `owner` is `COLLECTION_ID/RECORD_ID`, empty for a guest; `source` is whom its bytes are
-    counted for; `place` is the folder that its bytes are in; `metadata` is as it came.
+    counted for; `place` is the folder that its bytes are in; `metadata` is as it came. `key`
+    is that of an upload that arrives encrypted, itself sealed for its row.
     `age` and `left` are the seconds since it was begun, and until it is forgotten.
     """
 
@@ -52,6 +53,7 @@ class Upload:
     metadata: str
     age: float = 0.0
     left: float = KEPT_SECONDS
+    key: str = ""
 
     @property
     def longest(self) -> float:
@@ -81,19 +83,20 @@ async def add_upload(tx: Transaction, dialect: Dialect, upload: Upload, quota: Q
             all_guests = Quota(quota.count * _GUESTS, quota.size * _GUESTS)
             await _check_quota(tx, dialect, upload, "owner", all_guests)
     mark, clock = dialect.placeholder, dialect.clock()
-    places = ", ".join(mark(number) for number in range(1, 7))
+    values = (upload.id, upload.owner, upload.source, upload.place, upload.size, upload.metadata, upload.key)
+    places = ", ".join(mark(number) for number in range(1, len(values) + 1))
     await tx.run(
-        f"""INSERT INTO "_uploads" ("id", "owner", "source", "place", "size", "metadata", "created", "expires")
-        VALUES ({places}, {clock}, {clock} + {mark(7, "number")})""",
-        (upload.id, upload.owner, upload.source, upload.place, upload.size, upload.metadata, upload.left),
+        f"""INSERT INTO "_uploads" ("id", "owner", "source", "place", "size", "metadata", "key", "created", "expires")
+        VALUES ({places}, {clock}, {clock} + {mark(len(values) + 1, "number")})""",
+        (*values, upload.left),
     )
 
 
 async def find_upload(run: Run, dialect: Dialect, upload_id: str) -> Upload | None:
     """The upload of an id, whoever's it is, also when its time is over."""
     clock = dialect.clock()
-    sql = f"""SELECT "id", "owner", "source", "place", "size", "metadata", {clock} - "created", "expires" - {clock}
-        FROM "_uploads" WHERE "id" = {dialect.placeholder(1)}"""
+    sql = f"""SELECT "id", "owner", "source", "place", "size", "metadata", {clock} - "created", "expires" - {clock},
+        "key" FROM "_uploads" WHERE "id" = {dialect.placeholder(1)}"""
     rows = await run(sql, (upload_id,))
     return _from_row(rows[0]) if rows else None
 
@@ -139,6 +142,6 @@ async def _check_quota(tx: Transaction, dialect: Dialect, upload: Upload, column
 
 
 def _from_row(row: Row) -> Upload:
-    upload_id, owner, source, place, metadata = (str(row[at]) for at in (0, 1, 2, 3, 5))
+    upload_id, owner, source, place, metadata, key = (str(row[at]) for at in (0, 1, 2, 3, 5, 8))
     size, age, left = (float(row[at] or 0) for at in (4, 6, 7))
-    return Upload(upload_id, owner, source, place, int(size), metadata, age, left)
+    return Upload(upload_id, owner, source, place, int(size), metadata, age, left, key)

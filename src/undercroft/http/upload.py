@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from undercroft.encryption.file_keys import SealedStream
 from undercroft.errors import FieldError
 
 
@@ -19,10 +20,11 @@ from undercroft.errors import FieldError
 class Upload:
     """One uploaded file, waiting on disk. `filename` and `content_type` are what the client says: trust neither.
 
-    `type` is its media type by its content, `md5` its checksum in hex. Of a file that is
-    larger than anybody could want only the size is known, and `path` is None.
-    `resumable` is the id of the resumable upload that it came by, which its record uses up;
-    where that cannot be, `fault` says why.
+    `type` is its media type by its content, `md5` the checksum in hex of what is on disk. Of a
+    file that is larger than anybody could want only the size is known, and `path` is None.
+    A file that shall be stored encrypted is so already while it waits: `sealed` says how, and
+    `size` is that of its content. `resumable` is the id of the resumable upload that it came by,
+    which its record uses up; where that cannot be, `fault` says why.
     """
 
     filename: str
@@ -33,6 +35,7 @@ class Upload:
     path: Path | None
     resumable: str = ""
     fault: FieldError | None = None
+    sealed: SealedStream | None = None
 
 
 class Sink(Protocol):

@@ -13,6 +13,7 @@ from undercroft.collections.fields.file import FileField
 from undercroft.errors import FieldError
 from undercroft.files.names import stored_name
 from undercroft.files.sniff import bare_type, matches_type
+from undercroft.files.staging import Wanted
 from undercroft.files.store import Facts
 from undercroft.http.upload import Upload
 
@@ -56,31 +57,33 @@ class NewFile:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A new file, where it waits, and the key that it will have in the store."""
+    """A new file, where it waits, the key that it will have in the store, and whether it shall be encrypted there."""
 
     key: str
     file: NewFile
     path: Path
+    is_encrypted: bool = False
 
 
-def name_files(uploads: Mapping[str, Sequence[Upload]]) -> dict[str, list[NewFile]]:
+def name_files(collection: Collection, uploads: Mapping[str, Sequence[Upload]]) -> dict[str, list[NewFile]]:
     """The files of a submission with the names they will have."""
+    hidden = {field.name for field in collection.file_fields if field.hides_names}
     return {
-        key: [NewFile(stored_name(upload.filename, upload.type), upload) for upload in some]
+        key: [NewFile(stored_name("" if key.strip("+") in hidden else each.filename, each.type), each) for each in some]
         for key, some in uploads.items()
     }
 
 
-def upload_limits(collection: Collection) -> Mapping[str, int]:
-    """How many bytes a file may have that is submitted under a name; other names are nobody's."""
-    known: Mapping[str, int] | None = collection.__dict__.get("_upload_limits")
+def wanted_files(collection: Collection) -> Mapping[str, Wanted]:
+    """What is wanted of files that are submitted, by name; under other names none are."""
+    known: Mapping[str, Wanted] | None = collection.__dict__.get("_wanted_files")
     if known is None:
-        limits = {
-            key: field.max_size or DEFAULT_MAX_SIZE
+        wanted = {
+            key: Wanted(field.max_size or DEFAULT_MAX_SIZE, field.is_encrypted)
             for field in collection.file_fields
             for key in (field.name, f"{field.name}+", f"+{field.name}")
         }
-        known = collection.__dict__["_upload_limits"] = limits
+        known = collection.__dict__["_wanted_files"] = wanted
     return known
 
 

@@ -1,20 +1,24 @@
 """Files of records in step with the database: into the store before their record, out of it after.
 
 Before a transaction opens its new files are held in the ledger and put into the store. The
-transaction strikes them out of the ledger, and writes in what its records name no more.
-Whether it was committed or not, the ledger then says which files must go. They go in the
-background; what a process does not get done before it dies is found by the sweep.
+transaction strikes them out of the ledger, and writes in what its records name no more. The
+key of a file that is encrypted is written down as the file is held, and goes with it. Whether
+it was committed or not, the ledger then says which files must go. They go in the background;
+what a process does not get done before it dies is found by the sweep.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from undercroft.database.engine import Engine
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Engine, Transaction
+from undercroft.encryption.file_keys import SealedStream
 from undercroft.errors import Problem
 from undercroft.files.ledger import (
     HELD_SECONDS,
@@ -26,7 +30,11 @@ from undercroft.files.ledger import (
     prolong_files,
     strike_files,
 )
-from undercroft.files.store import FileStore
+from undercroft.files.sealed import SealedFiles
+from undercroft.files.sealed_rows import SealedRow, add_row
+from undercroft.files.staged import read_waiting
+from undercroft.files.staging import Staging
+from undercroft.http.upload import Upload
 from undercroft.records.attachments import Placed
 from undercroft.records.strays import clear_strays
 
@@ -39,9 +47,10 @@ _log = logging.getLogger("undercroft")
 class Filing:
     """Puts files into a store and clears away what must go."""
 
-    def __init__(self, engine: Engine, store: FileStore) -> None:
+    def __init__(self, engine: Engine, store: SealedFiles, staging: Staging) -> None:
         self.store = store
         self._engine = engine
+        self._staging = staging
         self._sweeping: asyncio.Task[None] | None = None
         self._is_asked = False
 
@@ -50,7 +59,7 @@ class Filing:
         """New files are in the store while the block writes the records that name them.
 
         What no record names when the block has failed goes again. Raises `StorageFull`,
-        `StoreUnavailable` and `UploadTooLate`.
+        `StoreUnavailable`, `UploadTooLate` and `KeysUnavailable`.
         """
         if not placed:
             yield
@@ -58,8 +67,12 @@ class Filing:
         keys = [each.key for each in placed]
         holding = asyncio.create_task(self._prolong(keys))
         try:
-            await self._change(hold_files, keys)
-            await self._put(placed)
+            async with self._fitted(placed) as fitted:
+                rows = {
+                    each.key: await self._row(each, stream) for each in fitted if (stream := each.file.upload.sealed)
+                }
+                await self._change(_hold, keys, list(rows.values()))
+                await self._put(fitted, rows)
             yield
         except BaseException:
             # Also when nobody knows whether the records were written: the ledger does.
@@ -106,12 +119,36 @@ class Filing:
             self._is_asked = False
             await self.clear()
 
-    async def _put(self, placed: Sequence[Placed]) -> None:
+    @asynccontextmanager
+    async def _fitted(self, placed: Sequence[Placed]) -> AsyncIterator[Sequence[Placed]]:
+        """The files as they are to be stored: a definition may have changed since they began to arrive."""
+        made: list[Upload] = []
+        try:
+            yield [await self._fit(each, made) for each in placed]
+        finally:
+            await self._staging.discard(made)
+
+    async def _fit(self, each: Placed, made: list[Upload]) -> Placed:
+        came = each.file.upload
+        if each.is_encrypted == (came.sealed is not None):
+            return each
+        arriving = self._staging.arriving(came.filename, came.content_type, is_encrypted=each.is_encrypted)
+        with _told_late():
+            upload = await arriving.pour(read_waiting(came))
+        made.append(upload)
+        return replace(each, file=replace(each.file, upload=upload), path=upload.path or each.path)
+
+    async def _row(self, each: Placed, stream: SealedStream) -> SealedRow:
+        return await self.store.make_row(each.key, stream, each.file.facts)
+
+    async def _put(self, placed: Sequence[Placed], rows: Mapping[str, SealedRow]) -> None:
         for each in placed:
-            try:
-                await self.store.put(each.key, each.path, each.file.facts)
-            except FileNotFoundError as error:
-                raise UploadTooLate from error  # it waited no longer, because its sender does not
+            with _told_late():
+                row = rows.get(each.key)
+                if row is not None:
+                    await self.store.put_stream(row, each.path, each.file.facts.md5)
+                else:
+                    await self.store.put(each.key, each.path, each.file.facts)
 
     async def _prolong(self, keys: Sequence[str]) -> None:
         while True:
@@ -122,6 +159,20 @@ class Filing:
         """A change of the ledger, in a transaction of its own."""
         dialect = self._engine.dialect
         return await self._engine.write(lambda tx: change(tx, dialect, *arguments))
+
+
+async def _hold(tx: Transaction, dialect: Dialect, keys: Sequence[str], rows: Sequence[SealedRow]) -> None:
+    await hold_files(tx, dialect, keys)
+    for row in rows:
+        await add_row(tx, dialect, row)
+
+
+@contextmanager
+def _told_late() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UploadTooLate from error  # it waited no longer, because its sender does not
 
 
 async def _told(work: Coroutine[Any, Any, object]) -> None:

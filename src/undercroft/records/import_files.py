@@ -13,9 +13,9 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.file import FileField
 from undercroft.errors import FieldError, Invalid
 from undercroft.files.local_folder import ABSENT, open_file, open_folder
-from undercroft.files.staging import Staging
+from undercroft.files.staging import Staging, Wanted
 from undercroft.http.upload import Upload
-from undercroft.records.attachments import NewFile, check_new_file, upload_limits
+from undercroft.records.attachments import NewFile, check_new_file, wanted_files
 
 _PIECE: Final = 256 * 1024
 
@@ -60,7 +60,7 @@ class ImportFiles:
         except OSError as error:
             return FieldError("import_unreadable", f"{path!r} cannot be read: {error.strerror or error}.")
         try:
-            upload = await self._copy(opened, parts[-1], field.name, upload_limits(collection)[field.name])
+            upload = await self._copy(opened, parts[-1], field.name, wanted_files(collection)[field.name])
         finally:
             os.close(opened)
         reason = check_new_file(field, NewFile("", upload))
@@ -73,10 +73,10 @@ class ImportFiles:
         with open_folder(self.folder, folders) as folder:
             return open_file(folder, name)
 
-    async def _copy(self, opened: int, filename: str, field: str, limit: int) -> Upload:
+    async def _copy(self, opened: int, filename: str, field: str, wanted: Wanted) -> Upload:
         """A copy of an open file; none of one that is too large, of which only the size is told."""
         size = os.fstat(opened).st_size
-        sink = self.staging.intake(lambda _: limit).open(field, filename, "") if size <= limit else None
+        sink = self.staging.intake(lambda _: wanted).open(field, filename, "") if size <= wanted.most else None
         if sink is None:
             return Upload(filename, "", size, "", "", None)
         try:

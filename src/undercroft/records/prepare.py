@@ -20,7 +20,7 @@ from undercroft.files.keys import file_key, is_safe_part
 from undercroft.http.upload import Upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
-from undercroft.records.attachments import Placed, name_files, upload_limits
+from undercroft.records.attachments import Placed, name_files, wanted_files
 from undercroft.records.draft import Draft, Submission, field_name, make_draft
 from undercroft.records.record import find_record
 from undercroft.records.rules import draft_satisfies, satisfies
@@ -82,7 +82,7 @@ async def prepare_write(
     uploads: Mapping[str, Sequence[Upload]],
 ) -> Prepared:
     """Prepare a create (`record_id` None) or an update; `uploads` are by key (`docs`, `docs+`, `+docs`)."""
-    prepared = await _prepare(desk, collection, record_id, Submission(body, name_files(uploads)))
+    prepared = await _prepare(desk, collection, record_id, Submission(body, name_files(collection, uploads)))
     return _place(collection, record_id, prepared) if uploads else prepared
 
 
@@ -105,9 +105,9 @@ def _place(collection: Collection, record_id: str | None, prepared: Prepared) ->
         record_id = prepared.new_id
     if not is_safe_part(record_id):
         return prepared  # there is no such record, nor will there be
-    known = upload_limits(collection)
+    known = wanted_files(collection)
     placed = [
-        Placed(file_key(collection.id, record_id, file.name), file, file.upload.path)
+        Placed(file_key(collection.id, record_id, file.name), file, file.upload.path, known[key].is_encrypted)
         for key, files in prepared.submission.files.items()
         if key in known
         for file in files

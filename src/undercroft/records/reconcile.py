@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Literal, Protocol
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.store import load_catalog
 from undercroft.database.engine import Engine, Row
-from undercroft.errors import Problem
+from undercroft.errors import Problem, Unreadable
+from undercroft.files.sealed_rows import find_rows
 from undercroft.files.store import FileStore, NoSuchFile, StoredFile
-from undercroft.records.strays import PAGE, find_strays, named_files, owner_of
+from undercroft.files.versions import Version, owner_of
+from undercroft.records.strays import PAGE, find_strays, named_files
 
 Kind = Literal["orphan", "missing", "damaged", "foreign"]
 _RECORDS: Final = 500
@@ -87,23 +90,29 @@ class Check:
             yield orphan
 
     async def _orphans(self, page: dict[str, int]) -> list[Finding]:
-        return [Finding("orphan", key, page[key]) for key in await find_strays(self.engine, page)]
+        strays = await find_strays(self.engine, page)
+        return [Finding("orphan", stray, page[key]) for key, stray in strays.items()]
 
     async def _from_records(self, collection: Collection) -> AsyncIterator[Finding]:
         async for rows in _pages(self.engine, collection):
-            for row in rows:
-                keys = _keys(collection, row)
-                for key in keys:
-                    finding = await self._look_up(key)
+            keys = [_keys(collection, row) for row in rows]
+            sealed = await find_rows(self.engine.read, self.engine.dialect, list(chain.from_iterable(keys)))
+            for some in keys:
+                for key in some:
+                    row = sealed.get(key)
+                    finding = await self._look_up(key, Version(key, row.version if row is not None else None))
                     if finding is not None:
                         yield finding
-                self.watcher.looked_at(1, len(keys))
+                self.watcher.looked_at(1, len(some))
 
-    async def _look_up(self, key: str) -> Finding | None:
+    async def _look_up(self, key: str, version: Version) -> Finding | None:
         """What is wrong with a file that a record names, if anything is."""
-        if hash(key) in self._seen and not self.is_deep:
+        if hash(version.stored_key) in self._seen and not self.is_deep:
             return None
-        file = await self.store.find(key)
+        try:
+            file = await self.store.find(key)
+        except Unreadable as problem:
+            return Finding("damaged", version.stored_key, 0, problem.message())
         if file is None:
             return Finding("missing", key) if await named_files(self.engine, [key]) else None
         return await self._read(file) if self.is_deep else None

@@ -38,7 +38,9 @@ class SealableField(ValueField, frozen=True, kw_only=True):
 
 
 def encryption_of(field: Any) -> Encrypted | None:
-    """How a field wants to be encrypted; None when it does not."""
+    """How the values of a field are to be encrypted; None when they are not, as of a file field, whose are names."""
+    if field.type == "file":
+        return None
     wanted = getattr(field, "encrypted", UNSET)
     if isinstance(wanted, Encrypted):
         return wanted

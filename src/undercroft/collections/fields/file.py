@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from undercroft.collections.fields.base import Stored
 from undercroft.collections.fields.checks import drop_empty, matches, range_error
 from undercroft.collections.fields.choices import ChoiceField
@@ -12,6 +15,15 @@ from undercroft.errors import FieldError
 
 _THUMB: Final = r"^(?:\d+x\d+[tbf]?)$"
 _NO_THUMB: Final = ("0x0", "0x0t", "0x0b", "0x0f")
+
+
+class EncryptedFiles(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How the files of a field are encrypted. `true` in a definition means all of the defaults.
+
+    With `hide_names` what a file was called cannot be told from the name that its record has.
+    """
+
+    hide_names: bool = False
 
 
 class FileField(ChoiceField, frozen=True, kw_only=True):
@@ -23,6 +35,17 @@ class FileField(ChoiceField, frozen=True, kw_only=True):
     mime_types: tuple[str, ...] = ()
     thumbs: tuple[str, ...] = ()
     protected: bool = False
+    encrypted: bool | EncryptedFiles | UnsetType = UNSET
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether new files are stored encrypted."""
+        return self.encrypted is True or isinstance(self.encrypted, EncryptedFiles)
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether new files get names that tell nothing."""
+        return isinstance(self.encrypted, EncryptedFiles) and self.encrypted.hide_names
 
     def check_value(self, value: Stored) -> FieldError | None:
         most = max(self.max_select, 1)

@@ -1,0 +1,44 @@
+"""Texts that must not be found anywhere on a disk, in whichever form they may have got there."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from secrets import token_hex
+
+
+def new_canary() -> str:
+    """A text that nothing else has in it."""
+    return f"canary-{token_hex(12)}"
+
+
+def forms(canary: str) -> Iterator[tuple[str, bytes]]:
+    """The ways in which a text may stand in other bytes, by their names."""
+    raw = canary.encode()
+    yield "raw", raw
+    yield "UTF-16, little end first", canary.encode("utf-16-le")
+    yield "UTF-16, big end first", canary.encode("utf-16-be")
+    yield "hex", raw.hex().encode()
+    yield "hex, in capitals", raw.hex().upper().encode()
+    for shift in range(3):
+        # What stands before and behind it in a text that was encoded changes its edges alone.
+        yield f"Base64, shifted by {shift}", b64encode(bytes(shift) + raw)[4:-4]
+
+
+def sightings(canaries: Iterable[str], contents: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Where any of the texts stands in which form."""
+    wanted = [(canary, form, pattern) for canary in canaries for form, pattern in forms(canary)]
+    return [
+        f"{canary} in {place} ({form})"
+        for place, content in contents
+        for canary, form, pattern in wanted
+        if pattern in content or pattern in place.encode()
+    ]
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """All that is in a folder, by path."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(folder)), path.read_bytes()
