@@ -7,6 +7,7 @@ import subprocess
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from transit import faulty_transit
 
 from undercroft import testing
 from undercroft.app import App
+from undercroft.keys.holders import list_holders
 from undercroft.keys.options import KEY, PASSPHRASE
 from undercroft.keys.root_local import FILE_NAME
 from undercroft.keys.root_texts import new_root_text
@@ -155,6 +157,7 @@ async def test_two_nodes_share_a_root_key(tmp_path, postgres, postgres_template)
     apps = [App(tmp_path / name, database=url, root=SHARED) for name in ("one", "two")]
     await asyncio.gather(*(app.start() for app in apps))
     sets = [app.backend.keyring.key_set("system", "") for app in apps]
+    await until(partial(list_holders, apps[0].backend.engine), lambda holders: len(holders) == 2)
     await asyncio.gather(*(app.stop() for app in apps))
 
     assert sets[0] == sets[1]

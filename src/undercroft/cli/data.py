@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,16 @@ class NoData(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the data are, as far as flags say so."""
+    """Where the data are, as far as flags say so; `more` are other options of a configuration."""
 
     directory: Path | None = None
     database: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> Config:
         """All options, those of the environment and of the file here among them."""
         directory = str(self.directory) if self.directory else None
-        return load_config(Path(), {"dir": directory, "database": self.database}, os.environ)
+        return load_config(Path(), {"dir": directory, "database": self.database, **self.more}, os.environ)
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -59,7 +59,7 @@ def list_(place: Place, name: str, limit: int, *, is_all: bool) -> None:
 
     entries, counts = _run(place, load)
     if entries:
-        for line in _table([_HEADS, *(_cells(entry) for entry in entries)]):
+        for line in table([_HEADS, *(_cells(entry) for entry in entries)]):
             click.echo(line)
         click.echo("")
     click.echo(_sum_up(counts))
@@ -145,7 +145,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     return entry.id, entry.name, entry.state, tries, entry.created[:19], note or "-"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines with aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "files": "undercroft.cli.files",
     "mail": "undercroft.cli.mail",
     "jobs": "undercroft.cli.jobs",
+    "keys": "undercroft.cli.keys",
 }
 
 

@@ -92,6 +92,7 @@ def command(target: str | None, source: str | None, directory: Path | None, is_d
     click.echo(render_text(outcome), nl=False)
     if outcome.is_equal:
         click.echo("Files were not moved: they stay in the folder `storage` of the data directory.")
+        click.echo("Nor was the root key: servers need it there, too, to open what is encrypted.")
     file = _save(outcome, order)
     if file:
         click.echo(f"This report is kept in {file} and {file.with_suffix('.json')}.")

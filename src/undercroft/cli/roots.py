@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from getpass import getpass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -27,6 +27,8 @@ _OPTIONS = (
     click.option("--root-transit-namespace", metavar="NAME", help="The namespace there, if it has some."),
     click.option("--root-transit-token-file", type=_FILE, help="A file with the token that lets us in there."),
 )
+
+ROOT_NAMES: Final = frozenset(name for name in Config.__struct_fields__ if name.startswith("root_"))
 
 
 def root_flags(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,6 +47,10 @@ class Keys(Texts, Protocol):
         """Whether there are keys of a purpose in a scope."""
         ...
 
+    def count(self, purpose: Purpose, scope: str, uses: int = 1) -> None:
+        """Note that the primary key of a set has sealed so many messages more."""
+        ...
+
     async def make(
         self, tx: Transaction, dialect: Dialect, purpose: Purpose, scope: str, algorithm: Algorithm
     ) -> KeySet:
@@ -91,7 +95,9 @@ class SealedField:
         """The cell of a column value."""
         if value is None or value == self._zero:
             return None
-        return self.cipher().seal(pad(self._encode(value), self._wanted.pad), record_id)
+        cell = self.cipher().seal(pad(self._encode(value), self._wanted.pad), record_id)
+        self._keys.count("value", self.scope)
+        return cell
 
     def open(self, cell: Value, record_id: str) -> Value:
         """The column value of a cell. Raises what `FieldCipher.open` raises.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, Final, Literal
 
 import msgspec
@@ -32,6 +32,7 @@ AuditEvent = Literal[
     "many_uses",
     "decryption_failed",
 ]
+SERVER: Final = "server"
 ALARMING: Final = frozenset({"key_destroyed", "keys_exported", "rotation_failed", "many_uses", "decryption_failed"})
 _HOUR: Final = 3600.0
 _MOST_FAILURES: Final = 1000
@@ -48,7 +49,7 @@ class Entry:
     purpose: str = ""
     scope: str = ""
     key_id: int = 0
-    actor: str = "server"
+    actor: str = SERVER
     detail: Mapping[str, Any] = field(default_factory=dict)
     at: str = ""
 
@@ -60,14 +61,14 @@ async def append_entry(tx: Transaction, dialect: Dialect, entry: Entry) -> None:
     detail = msgspec.json.encode(entry.detail).decode()
     what = (entry.event, entry.purpose, entry.scope, entry.key_id, entry.actor, detail)
     spelled = ", ".join(f'"{name}"' for name in names)
-    await tx.run(f'INSERT INTO "_key_audit" ({spelled}) VALUES ({marks})', (record_id(), *what, now()))
+    await tx.run(f'INSERT INTO "_key_audit" ({spelled}) VALUES ({marks})', (_next_id(), *what, now()))
     tx.after_commit(lambda: log_entry(entry))
 
 
 async def list_entries(engine: Engine, limit: int = 100) -> list[Entry]:
     """The newest entries, the newest first."""
     names = ", ".join(f'"{name}"' for name in ("event", "purpose", "scope", "key_id", "actor", "detail", "at"))
-    sql = f'SELECT {names} FROM "_key_audit" ORDER BY "at" DESC, "id" LIMIT {engine.dialect.placeholder(1)}'
+    sql = f'SELECT {names} FROM "_key_audit" ORDER BY "id" DESC LIMIT {engine.dialect.placeholder(1)}'
     return [_entry(row) for row in await engine.read(sql, (limit,))]
 
 
@@ -80,7 +81,7 @@ async def forget_old_failures(tx: Transaction, dialect: Dialect) -> None:
     """Forget the oldest failures beyond those that are kept, not too many at once."""
     most = min(await _count_failures(tx.run) - _KEPT_FAILURES, _AT_ONCE)
     oldest = f"""SELECT "id" FROM "_key_audit" WHERE "event" = 'decryption_failed'
-        ORDER BY "at", "id" LIMIT {dialect.placeholder(1)}"""
+        ORDER BY "id" LIMIT {dialect.placeholder(1)}"""
     await tx.run(f'DELETE FROM "_key_audit" WHERE "id" IN ({oldest})', (most,))
 
 
@@ -90,8 +91,8 @@ async def _count_failures(read: Read) -> int:
 
 
 def log_entry(entry: Entry) -> None:
-    """Say what an entry says."""
-    level = logging.WARNING if entry.event in ALARMING else logging.INFO
+    """Say what an entry says; what somebody did on purpose need not alarm them."""
+    level = logging.WARNING if entry.event in ALARMING and entry.actor == SERVER else logging.INFO
     about = f" of {entry.purpose} {entry.scope}".rstrip() if entry.purpose else ""
     key = f" {entry.key_id}" if entry.key_id else ""
     told = ", ".join(f"{name} {value}" for name, value in entry.detail.items())
@@ -123,6 +124,11 @@ class Failures:
         """What was noted since the last time."""
         taken, self._waiting = self._waiting, []
         return taken
+
+
+def _next_id() -> str:
+    """An id that sorts as the entries were written."""
+    return f"{time_ns():019d}{record_id()}"
 
 
 def _entry(row: Row) -> Entry:

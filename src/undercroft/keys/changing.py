@@ -12,9 +12,10 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.positions import hold_position
 from undercroft.encryption import lifecycle
+from undercroft.encryption.failures import KeyNotMoved
 from undercroft.encryption.keyset import Algorithm, Key, KeySet, Purpose
 from undercroft.errors import Conflict
-from undercroft.keys.audit import AuditEvent, Entry, append_entry
+from undercroft.keys.audit import SERVER, AuditEvent, Entry, append_entry
 from undercroft.keys.making import KIND
 from undercroft.keys.ring import Keyring, Promotion, UnknownKeySet
 from undercroft.keys.rows import insert_key, load_scopes, open_sets, table_of, update_keys
@@ -37,7 +38,7 @@ class SetOf:
     keyring: Keyring
     purpose: Purpose
     scope: str
-    actor: str = "server"
+    actor: str = SERVER
 
     @property
     def dialect(self) -> Dialect:
@@ -117,7 +118,12 @@ async def enable_key(keys: SetOf, key_id: int) -> None:
 
 
 async def disable_key(keys: SetOf, key_id: int, *, keep_days: float = KEEP_DAYS) -> None:
-    """Keep shut what a key sealed; it is not to be destroyed for some days. Raises `KeyNotMoved`, `UnknownKeySet`."""
+    """Keep shut what a key sealed; it is not to be destroyed for some days. Raises `KeyNotMoved`, `UnknownKeySet`.
+
+    A key of the system stays enabled: what it sealed is what a server needs at its start.
+    """
+    if keys.purpose == "system":
+        raise KeyNotMoved(key_id, "sealed what the server itself needs to start, so it stays enabled")
     sql = f"""UPDATE "{table_of(keys.purpose)}" SET "destroy_after" = {keys.dialect.placeholder(1, "number")}
         WHERE {_is_key(keys.dialect, 2)}"""
 

@@ -12,7 +12,7 @@ from undercroft.database.positions import hold_position
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
 from undercroft.encryption.lifecycle import new_set
 from undercroft.encryption.wrapping import RootKey
-from undercroft.keys.audit import Entry, append_entry
+from undercroft.keys.audit import SERVER, Entry, append_entry
 from undercroft.keys.rows import insert_key, load_scopes, open_sets
 
 KIND: Final = "keys"
@@ -36,7 +36,7 @@ async def make_key_set(
     scope: str,
     *,
     algorithm: Algorithm = "AES256_GCM",
-    actor: str = "server",
+    actor: str = SERVER,
 ) -> KeySet:
     """The set of keys of a purpose within a scope, made if it is not there; the ring has it after the commit.
 

@@ -19,7 +19,7 @@ from undercroft.ids import record_id
 from undercroft.keys.audit import Entry, append_entry
 from undercroft.keys.making import make_key_set
 from undercroft.keys.ring import STALE, Keyring
-from undercroft.keys.root import MadeRoot, Root, StoredRoot, load_root, save_root
+from undercroft.keys.root import SHOWN, MadeRoot, Root, StoredRoot, load_root, save_root
 
 APP_ID: Final = "appId"
 HOUR: Final = 3600.0
@@ -104,7 +104,7 @@ async def _keep(tx: Transaction, dialect: Dialect, root: Root, made: MadeRoot) -
     there = await load_root(tx.run)
     if there is None:
         await save_root(tx, dialect, root.provider, made)
-        detail = {"provider": root.provider, "check": made.key.check}
+        detail = {"provider": root.provider, "check": made.key.check[:SHOWN]}
         await append_entry(tx, dialect, Entry("root_made", detail=detail))
     return there
 

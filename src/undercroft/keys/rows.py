@@ -24,7 +24,7 @@ KEYS: Final = "_keys"
 SUBJECT_KEYS: Final = "_subject_keys"
 TABLES: Final = (KEYS, SUBJECT_KEYS)
 _NAMES: Final = (
-    *("purpose", "scope", "key_id", "state", "algorithm", "wrapped", "root_version", "check_value"),
+    *("id", "purpose", "scope", "key_id", "state", "algorithm", "wrapped", "root_version", "check_value"),
     *("uses", "is_primary", "destroy_after", "created", "updated"),
 )
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in _NAMES)
@@ -35,6 +35,7 @@ _AT_ONCE: Final = 500
 class StoredKey:
     """A row: what can be known of a key without opening it. `destroy_after` is in seconds since 1970, 0 for never."""
 
+    id: str
     name: KeyName
     state: State
     wrapped: WrappedKey | None
@@ -119,19 +120,13 @@ async def update_keys(tx: Transaction, dialect: Dialect, before: KeySet, after: 
         await tx.run(sql, (new.state, int(is_now), moment, after.purpose, after.scope, new.id))
 
 
-async def rewrap_key(tx: Transaction, dialect: Dialect, name: KeyName, wrapped: WrappedKey) -> None:
-    """Write a key down as another root key wrapped it."""
-    mark = dialect.placeholder
-    sql = f"""UPDATE "{table_of(name.purpose)}" SET "wrapped" = {mark(1)}, "root_version" = {mark(2)},
-        "check_value" = {mark(3)} WHERE "purpose" = {mark(4)} AND "scope" = {mark(5)} AND "key_id" = {mark(6)}"""
-    sealed = b64encode(wrapped.sealed).decode()
-    await tx.run(sql, (sealed, wrapped.root_version, wrapped.check, name.purpose, name.scope, name.key_id))
-
-
 def _stored(row: Row) -> StoredKey:
-    purpose, scope, key_id, state, algorithm, sealed, version, check, uses, primary, after, created, updated = row
+    row_id, purpose, scope, key_id, state, algorithm, sealed, version, check, uses, primary, after, created, updated = (
+        row
+    )
     wrapped = WrappedKey(int(version or 0), str(check), b64decode(str(sealed))) if sealed else None
     return StoredKey(
+        id=str(row_id),
         # The columns hold what `insert_key` wrote, whose types the driver cannot know.
         name=KeyName(purpose, str(scope), int(key_id or 0), algorithm),  # type: ignore[arg-type]
         state=state,  # type: ignore[arg-type]
