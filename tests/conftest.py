@@ -33,13 +33,15 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """Every test that uses a database runs on each engine, unless it is about SQLite alone."""
+    """Every test that uses a database runs on each engine, unless it is about one alone."""
     if "database" not in metafunc.fixturenames:
         return
     chosen = metafunc.config.getoption("--engine")
     engines = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
     if metafunc.definition.get_closest_marker("sqlite_only"):
         engines = [engine for engine in engines if engine == "sqlite"]
+    if metafunc.definition.get_closest_marker("postgresql_only"):
+        engines = [engine for engine in engines if engine == "postgresql"]
     metafunc.parametrize("database", engines, indirect=True, scope="function")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -40,6 +41,7 @@ from undercroft.middleware.freshness import Freshness
 from undercroft.realtime.neighbours import forget_old_listeners, has_old_listeners
 from undercroft.records.answered import forget_old_answers, has_old_answers
 from undercroft.records.file_turner import FileTurner
+from undercroft.records.resealing import Resealer, note_promotion
 from undercroft.records.sweeping import keep_clearing
 
 DUTIES: Final = (
@@ -62,19 +64,31 @@ DUTIES: Final = (
 _log = logging.getLogger("undercroft")
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who works in the background."""
+
+    postman: Postman
+    worker: Worker
+    resealer: Resealer
+
+    @property
+    def all(self) -> tuple[Postman | Worker | Resealer, ...]:
+        """Each of them."""
+        return self.postman, self.worker, self.resealer
+
+
 class Company:
     """A process among those that share a database; make it with `join`."""
 
-    def __init__(
-        self, wakeup: Wakeup, freshness: Freshness, leader: Leader, backend: Backend, crew: tuple[Postman, Worker]
-    ) -> None:
+    def __init__(self, wakeup: Wakeup, freshness: Freshness, leader: Leader, backend: Backend, crew: Crew) -> None:
         self.freshness = freshness
         self._wakeup = wakeup
         self._live = backend.live
         self._keeper = Keeper(backend.engine, backend.keyring, Presence(backend.engine, record_id()))
         self._leader = leader
         self._crew = crew
-        work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), *(each.run() for each in crew))
+        work = (freshness.follow(), leader.run(), keep_sweeping(backend.uploads), *(each.run() for each in crew.all))
         turner = FileTurner(backend, Lease(backend.engine, "files", record_id()))
         files = (
             keep_clearing(backend.filing, backend.staging),
@@ -101,12 +115,16 @@ class Company:
         if not has_others:
             await backend.filing.recover()
         backend.live.start(freshness.catch_up, wakeup if has_others else None)
-        return cls(wakeup, freshness, leader, backend, (postman, worker))
+        # Only on one disk does everybody who writes wait for the same lock.
+        share = 1.0 if is_shared and not engine.is_networked else 0.0
+        resealer = Resealer(backend, Lease(engine, "resealing", record_id()), share=share, is_alone=not has_others)
+        backend.keyring.on_promotion.append(partial(note_promotion, host=backend))
+        return cls(wakeup, freshness, leader, backend, Crew(postman, worker, resealer))
 
     async def leave(self) -> None:
         """Follow no more, and let another one lead."""
         await self._live.close()
-        await asyncio.gather(*(each.stop() for each in self._crew))
+        await asyncio.gather(self._crew.postman.stop(), self._crew.worker.stop())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

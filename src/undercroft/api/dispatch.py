@@ -106,9 +106,9 @@ class Edge:
             return await self._handle(request)
         except STALE as problem:
             return await self._stale(request, problem, version)
-        except SqlError as problem:
-            return await self._refused(request, problem, catalog)
         except Problem as problem:
+            if isinstance(problem, SqlError) or isinstance(problem.__cause__, SqlError):
+                return await self._refused(request, problem, catalog)
             return await self._tell(request, problem)
         except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
             return await self._tell(request, error)
@@ -135,11 +135,29 @@ class Edge:
         return respond(error, request.id) if isinstance(error, Problem) else respond_unexpected(error, request.id)
 
     async def _refused(self, request: Request, problem: Problem, catalog: Catalog) -> Response:
-        """What a statement that the database refused is answered with: the collections may have changed beneath it."""
+        """The answer where the database refused a statement: the collections may have changed beneath it.
+
+        What was undone as a whole is then handled again, as they are by now.
+        """
         with suppress(Problem):
             await self._freshness.catch_up()
-        told = problem if self._backend.catalog is catalog else CollectionsChanged()
-        return await self._tell(request, told)
+        if self._backend.catalog is catalog:
+            return await self._tell(request, problem)
+        if not (self._may_repeat(request) and request.rewind()):
+            return await self._tell(request, CollectionsChanged())
+        try:
+            return await self._handle(request)
+        except SqlError:
+            return await self._tell(request, CollectionsChanged())
+        except Exception as error:  # noqa: BLE001 - as in `_respond`
+            return await self._tell(request, error)
+
+    def _may_repeat(self, request: Request) -> bool:
+        """Whether nothing has come of a request that was refused, hooks included."""
+        if request.method in _SAFE:
+            return True
+        found = self.router.find(request.method, escaped_path(request.asgi))
+        return found is not None and found[0].is_whole and not self._backend.hooks.registry.moments
 
     async def _handle(self, request: Request) -> Response:
         method, path = request.method, escaped_path(request.asgi)

@@ -20,7 +20,8 @@ _UNCLEAN: Final = ("//", "/./", "/../")
 class Route:
     """An endpoint: `{name}` in the pattern stands for one segment of the path.
 
-    `headers` go with every answer of it, those to bad requests included.
+    `headers` go with every answer of it, those to bad requests included. One that `is_whole` changes
+    things in a single transaction: nothing has happened when that was refused, and it may be tried again.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Route:
     handler: Handler
     auth: Demand = "any"
     headers: tuple[Header, ...] = ()
+    is_whole: bool = False
 
 
 @dataclass(slots=True)

@@ -50,8 +50,8 @@ def _changes(change: Change, field: Field, before: Field | None) -> Iterator[Fie
     is_busy = seal is not None and is_under_way(seal) and not (wanted is None or takes_back(seal, wanted))
     if is_busy and was != wanted:
         yield _error("Its values are being encrypted or decrypted at the moment. Try again when that is done.")
-    if was is not None and wanted is not None and (was.algorithm, was.shred) != (wanted.algorithm, wanted.shred):
-        yield _error("The algorithm and whose keys are used stay what they are: decrypt the field first.")
+    if was is not None and wanted is not None and was.shred != wanted.shred:
+        yield _error("Whose keys are used stays what it is: decrypt the field first.")
 
 
 def _own(collection: Collection, field: Field, wanted: Encrypted | None) -> Iterator[FieldError | None]:

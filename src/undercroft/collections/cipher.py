@@ -104,17 +104,21 @@ class SealedField:
 
         Records that are read often are opened once; a cell that was moved is another one.
         """
+        value = self.open_once(cell, record_id)
+        if isinstance(cell, bytes) and 0 < len(cell) <= _LONGEST:
+            if len(self._opened) >= _HELD:
+                del self._opened[next(iter(self._opened))]
+            self._opened[cell, record_id] = value
+        return value
+
+    def open_once(self, cell: Value, record_id: str) -> Value:
+        """The same, for a cell that will not be opened soon again."""
         if not cell:
             return self._zero
         if not isinstance(cell, bytes):
             raise DecryptionFailed("The cell holds no bytes.", self._place, record_id)
         plain = unpad(self.cipher().open(cell, record_id))
-        value = decode_number(plain) if self._is_number else decode_text(plain)
-        if len(cell) <= _LONGEST:
-            if len(self._opened) >= _HELD:
-                del self._opened[next(iter(self._opened))]
-            self._opened[cell, record_id] = value
-        return value
+        return decode_number(plain) if self._is_number else decode_text(plain)
 
     def fingerprint(self, index: Index, value: Value) -> bytes:
         """What stands for a column value in an index, of the empty value too."""

@@ -17,7 +17,7 @@ from undercroft.collections.fields.encrypted import Encrypted, Normalize
 from undercroft.collections.seals import Index, Seal
 from undercroft.encryption.keyset import Algorithm, Purpose
 
-_ALGORITHMS: Final[dict[Wanted, Algorithm]] = {"AES-256-GCM": "AES256_GCM", "AES-256-GCM-SIV": "AES256_GCM_SIV"}
+ALGORITHMS: Final[dict[Wanted, Algorithm]] = {"AES-256-GCM": "AES256_GCM", "AES-256-GCM-SIV": "AES256_GCM_SIV"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,12 @@ def changes_encryption(old: Collection | None, new: Collection) -> bool:
         return False
     kept = [(old.by_id[field.id], field) for field in new.fields if field.id in old.by_id]
     return any(old.encryption(was) != new.encryption(now) for was, now in kept)
+
+
+def with_seal(collection: Collection, field_id: str, seal: Seal | None) -> Collection:
+    """The definition with how far one field is; None: it is a plain one."""
+    others = {known: each for known, each in collection.seals.items() if known != field_id}
+    return replace(collection, seals=others if seal is None else {**others, field_id: seal})
 
 
 def with_seals(old: Collection | None, new: Collection, *, is_empty: bool) -> Collection:
@@ -60,7 +66,9 @@ def _next_seal(was: Seal | None, wanted: Encrypted | None, *, is_settled: bool) 
         return replace(was, phase="opening", filling=None)
     if was is None or (is_settled and was.phase != "sealed"):
         index = Index(1, wanted.normalize) if wanted.search == "equality" else None
-        return Seal("sealed" if is_settled else "sealing", index)
+        return sealed_as(Seal("sealed" if is_settled else "sealing", index), wanted)
+    if is_settled:
+        was = sealed_as(was, wanted)
     return _with_index(replace(was, phase="sealed") if was.phase == "opening" else was, wanted, is_settled=is_settled)
 
 
@@ -85,6 +93,23 @@ def takes_back(seal: Seal, wanted: Encrypted) -> bool:
     """Whether spellings shall be the same as they still are, where others are on their way."""
     known = seal.index if seal.phase == "sealed" and seal.filling is not None else None
     return known is not None and wanted.search == "equality" and known.normalize == wanted.normalize
+
+
+def sealed_as(seal: Seal, wanted: Encrypted) -> Seal:
+    """A seal that says that all values are sealed as they are to be, or will be."""
+    return replace(seal, algorithm=wanted.algorithm, pad=wanted.pad)
+
+
+def is_sealed_as(seal: Seal, wanted: Encrypted) -> bool:
+    """Whether values are sealed as they are to be; all have to be sealed anew where they are not."""
+    return (seal.algorithm, seal.pad) == (wanted.algorithm, wanted.pad)
+
+
+def refilled(seal: Seal) -> Seal:
+    """A seal with a new index, with a key of its own, that is filled to take the place of the one there is."""
+    if seal.index is None or is_under_way(seal):
+        return seal
+    return replace(seal, filling=_next_index(seal, seal.index.normalize))
 
 
 def turned(seal: Seal) -> Seal | None:
@@ -120,7 +145,7 @@ def needed_keys(collection: Collection) -> Iterator[NeededKeys]:
         if seal is None:
             continue
         wanted, scope = collection.encryption(field) or Encrypted(), value_scope(collection.id, field.id)
-        yield NeededKeys("value", scope, _ALGORITHMS[wanted.algorithm])
+        yield NeededKeys("value", scope, ALGORITHMS[wanted.algorithm])
         for index in seal.indexes:
             yield NeededKeys("index", index_scope(scope, index.number), "HMAC_SHA256_128")
 

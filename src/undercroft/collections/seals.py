@@ -21,7 +21,7 @@ from typing import Literal
 import msgspec
 
 from undercroft.collections.fields.base import Field
-from undercroft.collections.fields.encrypted import Normalize
+from undercroft.collections.fields.encrypted import Algorithm, Normalize
 from undercroft.database.dialect import ColumnKind
 
 Phase = Literal["sealed", "sealing", "opening"]
@@ -36,11 +36,16 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far a field is. `index` serves look-ups; `filling` is to take its place."""
+    """How far a field is. `index` serves look-ups; `filling` is to take its place.
+
+    `algorithm` and `pad` are those that its values are sealed with; what its option says may be new.
+    """
 
     phase: Phase = "sealed"
     index: Index | None = None
     filling: Index | None = None
+    algorithm: Algorithm = "AES-256-GCM"
+    pad: int = 0
 
     @property
     def indexes(self) -> tuple[Index, ...]:

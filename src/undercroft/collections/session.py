@@ -18,7 +18,7 @@ from undercroft.collections.change import Change, RuleCheck
 from undercroft.collections.check_indexes import build_error
 from undercroft.collections.cipher import Keys
 from undercroft.collections.collection import Collection
-from undercroft.collections.encrypting import changes_encryption, needed_keys, settled_catalog, turned, with_seals
+from undercroft.collections.encrypting import changes_encryption, needed_keys, settled_catalog, with_seals
 from undercroft.collections.fields.encrypted import encryption_of
 from undercroft.collections.stored import COLUMNS, TABLE, from_row, has_clear_secrets, to_row
 from undercroft.collections.system import OF_ACCOUNTS
@@ -117,15 +117,6 @@ class Session:
                 await self.put(old, new)
             elif has_clear_secrets(old.id, kept[old.id]):
                 await self._write(old, old)
-
-    async def turn(self, old: Collection, field_ids: Iterable[str]) -> None:
-        """Read these encrypted fields from now on as they are to be, every value having come along."""
-        seals = dict(old.seals)
-        for field_id in field_ids:
-            after = turned(seals.pop(field_id))
-            if after is not None:
-                seals[field_id] = after
-        await self.put(old, replace(old, seals=seals))
 
     async def adopt(self, new: Collection) -> None:
         """Write the definition of a judged collection over a table that is there already."""

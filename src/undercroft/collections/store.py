@@ -32,6 +32,9 @@ Judge = Callable[[Collection], Awaitable[Collection]]
 Put = Callable[[Collection], Awaitable[None]]
 
 
+SealChange = Callable[[Transaction, Collection], Awaitable[Collection | None]]
+
+
 class DeleteRefused(BadRequest):
     """The collection is needed: by the system, or by relations of others."""
 
@@ -166,6 +169,22 @@ async def import_collections(store: Store, items: Sequence[Mapping[str, Any]], *
         await _run(store, operation)
     except SchemaRefused as error:
         raise ImportFailed(f"Failed to import the collections configuration. Raw error:\n{error}") from error
+
+
+async def change_seals(store: Store, collection_id: str, change: SealChange) -> bool:
+    """Change how far fields of a collection are encrypted, within a transaction; whether anything was changed.
+
+    `change` gives the collection as it is to be, or None to leave everything as it is.
+    """
+
+    async def operation(session: Session) -> bool:
+        old = session.catalog.find(collection_id)
+        new = await change(session.tx, old) if old is not None else None
+        if old is not None and new is not None:
+            await session.put(old, new)
+        return new is not None
+
+    return await _run(store, operation)
 
 
 async def dry_run_view(engine: Engine, catalog: Catalog, query: str) -> ViewShape:

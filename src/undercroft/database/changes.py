@@ -135,6 +135,12 @@ async def forget_old_rows(tx: Transaction, dialect: Dialect) -> None:
     await tx.run(f"""UPDATE "_changes" SET "row" = '' WHERE "id" IN ({old})""", (moment_ago(ROW_SECONDS),))
 
 
+async def forget_rows_of(tx: Transaction, dialect: Dialect, collection: str) -> None:
+    """Forget what records of one collection were; that they were changed is kept."""
+    where = f"""WHERE "collection" = {dialect.placeholder(1)} AND "row" <> ''"""
+    await tx.run(f"""UPDATE "_changes" SET "row" = '' {where}""", (collection,))
+
+
 async def prune_changes(tx: Transaction, dialect: Dialect, until: int) -> None:
     """Forget every entry up to a position."""
     await tx.run(f'DELETE FROM "_changes" WHERE "id" <= {dialect.placeholder(1)}', (until,))

@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self, TypeVar
 
 from undercroft.database.dialect import Dialect
+from undercroft.database.waits import Waits
 from undercroft.database.wakeup import Wakeup
 from undercroft.encryption.failures import KeysUnavailable
 from undercroft.errors import BadRequest, Problem, Unavailable
@@ -154,7 +155,8 @@ class Engine(Protocol):
     `is_networked` says that servers on other machines may use it too. `listeners` has
     for a kind of change what is called on the event loop after a commit that announced
     it; `knowledge` has for a kind of problem what may have been too old when an operation
-    raised it; `texts` seals secrets. Whoever composes the program puts them there.
+    raised it; `texts` seals secrets. Whoever composes the program puts them there. `waits` knows how long
+    writes took lately.
     """
 
     dialect: Dialect
@@ -162,19 +164,21 @@ class Engine(Protocol):
     listeners: Listeners
     knowledge: Mapping[type[Problem], Knowledge]
     texts: Texts
+    waits: Waits
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one reading statement; all its rows. Raises `SqlError`, `QueryTimeout`."""
         ...
 
-    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
+    async def write(self, operation: Operation[T], *, alone: bool = False, is_waited_for: bool = True) -> T:
         """Run one operation and return its result once it is durable.
 
         With `alone` no other write runs beside it, in any process: its entry in the
         change log comes behind all that anybody could read before. An engine that met a
         conflict undoes the operation and runs it again, so it must be able to begin
         anew; so does one whose operation found that what it knew by heart was too old,
-        once. Raises what the operation raises, and `WriteQueueFull`.
+        once. Where nobody `is_waited_for`, it does not count how long it took. Raises what the
+        operation raises, and `WriteQueueFull`.
         """
         ...
 
@@ -183,6 +187,14 @@ class Engine(Protocol):
 
         Holds the writer for as long as the block runs, so it has a limit: past
         `seconds` its next statement raises `QueryTimeout` and all is undone.
+        """
+        ...
+
+    async def scrub(self, table: str, *, is_thorough: bool, is_patient: bool = False) -> bool:
+        """See that nothing is left of what a table held before, which no statement can read and the disk still has.
+
+        With `is_thorough` that includes what it takes to write everything anew for. All writes wait for that, so
+        where it is large it is only done for those who are `is_patient`: whether nothing is left.
         """
         ...
 

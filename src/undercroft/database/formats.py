@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.database.formats_files import keep_sealed_files
-from undercroft.database.formats_keys import keep_keys
+from undercroft.database.formats_keys import keep_keys, keep_resealings
 from undercroft.database.formats_logins import keep_invitations, keep_passkeys, keep_totp
 from undercroft.database.formats_work import keep_answers, keep_jobs
 from undercroft.database.migrations import Migration
@@ -142,4 +142,5 @@ SYSTEM_MIGRATIONS = (
     Migration(13, "codes of authenticator apps", keep_totp),
     Migration(14, "invitations", keep_invitations),
     Migration(15, "encrypted files", keep_sealed_files),
+    Migration(16, "work on encrypted fields", keep_resealings),
 )

@@ -1,9 +1,11 @@
-"""Steps of the data format for keys: what they are wrapped with, who has read them, what was done with them."""
+"""Steps of the data format for keys: what they are wrapped with, who has read them, what is done with them."""
 
 from __future__ import annotations
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
+from undercroft.database.formats_work import create_table
+from undercroft.database.params import OVERWRITES, save_param
 
 _NAME_TYPE = "TEXT PRIMARY KEY NOT NULL"
 _COUNT_TYPE = "BIGINT NOT NULL DEFAULT 0"
@@ -26,3 +28,16 @@ async def keep_keys(tx: Transaction, dialect: Dialect) -> None:
     await tx.run(f'CREATE TABLE "_key_audit" ("id" {_NAME_TYPE}, {texts}, "key_id" {_COUNT_TYPE}, "at" {date})')
     await tx.run('CREATE INDEX "_key_audit_at" ON "_key_audit" ("at")')
     await tx.run("""INSERT INTO "_positions" ("kind", "position") VALUES ('keys', 0)""")
+
+
+async def keep_resealings(tx: Transaction, dialect: Dialect) -> None:
+    """Work on encrypted fields; and whether there was anything before deleted things were overwritten."""
+    text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))
+    texts = dict.fromkeys(("kind", "collection", "field", "state", "step", "error"), text)
+    counts = dict.fromkeys(("number", "total", "done", "place"), _COUNT_TYPE)
+    numbers = dict.fromkeys(("rate", "most"), number)
+    columns = {"id": _NAME_TYPE, **texts, **counts, **numbers, "started": date, "updated": date}
+    await create_table(tx, dialect, "_resealings", columns)
+    await tx.run('CREATE UNIQUE INDEX "_resealings_of" ON "_resealings" ("kind", "collection", "field", "number")')
+    if all(str(name).startswith("_") for (name,) in await tx.run(dialect.list_tables())):
+        await save_param(tx, dialect, OVERWRITES, "yes")

@@ -203,6 +203,15 @@ HOUSE_TABLES: Final = (
         ),
         key="id",
     ),
+    MovedTable(
+        "_resealings",
+        (
+            *_columns(id="id", kind="text", collection="text", field="text", state="text", step="text", error="text"),
+            *_columns(number="whole", total="whole", done="whole", place="whole", rate="number", most="number"),
+            *_columns(started="date", updated="date"),
+        ),
+        key="id",
+    ),
 )
 """The tables of every data directory that are no collections, and move with their rows."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,8 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Transaction, Value
 from undercroft.dates import now
 
+OVERWRITES: Final = "overwrites"
+"""The parameter that says that whatever was ever deleted or replaced in this database was overwritten."""
 Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 """`Engine.read` or `Transaction.run`."""
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from time import perf_counter
 from urllib.parse import urlsplit
 
 from undercroft.database.answers import run_actions
@@ -35,8 +36,10 @@ from undercroft.database.postgresql_errors import FAULTS, STALE, problem_of
 from undercroft.database.postgresql_functions import install
 from undercroft.database.postgresql_options import PostgresOptions
 from undercroft.database.postgresql_pool import Pool
+from undercroft.database.postgresql_scrub import vacuum
 from undercroft.database.postgresql_transaction import ConflictError, Hold, PostgresTransaction, StaleError
 from undercroft.database.refusals import DatabaseRefused
+from undercroft.database.waits import Waits
 from undercroft.database.wakeup import Wakeup
 from undercroft.database.wakeup_postgresql import PostgresqlWakeup
 from undercroft.errors import Problem
@@ -50,6 +53,7 @@ class PostgresEngine:
         self.listeners: Listeners = {}
         self.knowledge: Mapping[type[Problem], Knowledge] = {}
         self.texts: Texts = NoTexts()
+        self.waits = Waits()
         self.is_networked = True
         self._pool = pool
         self._options = options
@@ -77,9 +81,14 @@ class PostgresEngine:
             # The server may have restarted, or columns have other types: a new connection knows.
             return await self._fetch(sql, values, is_fresh=True)
 
-    async def write(self, operation: Operation[T], *, alone: bool = False) -> T:
+    async def write(self, operation: Operation[T], *, alone: bool = False, is_waited_for: bool = True) -> T:
         """Run one operation and return its result once it is durable."""
-        return await run_knowing(self.knowledge, partial(self._write, operation, alone=alone))
+        began = perf_counter()
+        try:
+            return await run_knowing(self.knowledge, partial(self._write, operation, alone=alone))
+        finally:
+            if is_waited_for:
+                self.waits.note(perf_counter() - began)
 
     async def _write(self, operation: Operation[T], *, alone: bool) -> T:
         hold: Hold = "EXCLUSIVE" if alone else "ROW SHARE"
@@ -114,6 +123,17 @@ class PostgresEngine:
             finally:
                 await open_one.undo()
         run_actions(open_one.actions, asyncio.get_running_loop())
+
+    async def scrub(self, table: str, *, is_thorough: bool, is_patient: bool = False) -> bool:
+        """Vacuum a table; write it anew if it must be thorough and the table is not too large."""
+        connection = await self._pool.open_one()
+        try:
+            name = self.dialect.quote(table)
+            return await vacuum(connection, name, is_thorough=is_thorough, is_patient=is_patient)
+        except FAULTS as error:
+            raise problem_of(error) from error
+        finally:
+            await connection.close()
 
     async def open_wakeup(self) -> Wakeup:
         """The line to the other nodes."""

@@ -18,6 +18,8 @@ def open_writer(path: Path, options: SqliteOptions) -> apsw.Connection:
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", options.synchronous)
     connection.pragma("foreign_keys", 1)
+    # What is deleted or replaced is gone, not only marked as free: no value outlives its record, or its encryption.
+    connection.pragma("secure_delete", 1)
     connection.pragma("journal_size_limit", options.wal_bytes)
     connection.wal_autocheckpoint(options.wal_pages)
     return connection

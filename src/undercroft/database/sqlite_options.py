@@ -17,7 +17,8 @@ class SqliteOptions:
     it moves to a patient one; few threads, because each takes the interpreter's lock
     from the event loop for every row. What was slow is known as such for
     `slow_memory`. A batch of writes ends at `batch_count` operations or after
-    `batch_time`, so that the first of many does not wait for the last.
+    `batch_time`, so that the first of many does not wait for the last. A file larger than
+    `vacuum_bytes` is not written anew as a whole, since all writes wait for that.
     """
 
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -36,4 +37,5 @@ class SqliteOptions:
     batch_time: float = 0.02
     wal_pages: int = 1000
     wal_bytes: int = 64 * 1024 * 1024
+    vacuum_bytes: int = 256 * 1024 * 1024
     vfs: str | None = None

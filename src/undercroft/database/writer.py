@@ -26,6 +26,7 @@ import apsw
 from undercroft.database.answers import run_actions, settle
 from undercroft.database.engine import Listeners, NoTexts, Operation, T, Texts, WriteQueueFull
 from undercroft.database.faults import DatabaseClosed
+from undercroft.database.sqlite_chores import Chore
 from undercroft.database.sqlite_errors import problem_of
 from undercroft.database.sqlite_options import SqliteOptions
 from undercroft.database.sqlite_session import Session
@@ -45,7 +46,7 @@ class _Write:
         self.actions: list[Callable[[], None]] = []
 
 
-_Job = _Write | Session | None  # None ends the thread
+_Job = _Write | Session | Chore[Any] | None  # None ends the thread
 
 
 class Writer:
@@ -78,6 +79,13 @@ class Writer:
         self._inbox.put(session)
         await session.begin()
         return session
+
+    def attend(self, work: Callable[[Statements], T]) -> asyncio.Future[T]:
+        """What something gives that is done between transactions, on the writer thread."""
+        self._admit()
+        chore = Chore(work, self._loop, self._leave)
+        self._inbox.put(chore)
+        return chore.future
 
     async def close(self) -> None:
         """Finish what waits, then end the thread and close the connection."""

@@ -140,7 +140,7 @@ async def _whole(request: Request, limit: int) -> bytes:
 
 async def _receive(request: Request) -> tuple[bytes, bool]:
     """The next piece of the body, and whether more will come."""
-    message = await request.receive()
+    message = await request.hear()
     if message["type"] == "http.disconnect":
         raise BadBody
     more: bool = message.get("more_body", False)

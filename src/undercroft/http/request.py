@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from undercroft.http.body import Body, read_body
 from undercroft.http.client_ip import client_ip
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_HELD: Final = 1024 * 1024  # bytes of a body that may be read again
 
 
 class Request:
@@ -43,6 +44,8 @@ class Request:
         self.route_headers: Sequence[tuple[bytes, bytes]] = ()
         self.id = ""
         self.is_read = False
+        self._heard: list[Message] = []
+        self._size = 0
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -77,6 +80,25 @@ class Request:
         """The parsed body, at most `limit` bytes; see `read_body`."""
         return await read_body(self, limit, intake)
 
+    async def hear(self) -> Message:
+        """The next message of the body."""
+        message = await self.receive()
+        self._size += len(message.get("body", b""))
+        if self._size <= _HELD:
+            self._heard.append(message)
+        else:
+            self._heard.clear()
+        return message
+
+    def rewind(self) -> bool:
+        """Be as if nothing of the request had been read; whether all that was read is still held."""
+        if self._size > _HELD:
+            return False
+        self.receive, self._heard = _replaying(self._heard, self.receive), []
+        self._size, self.is_read, self.identity = 0, False, None
+        self.__dict__.pop("_default_scope", None)
+        return True
+
     @property
     def leaves_body(self) -> bool:
         """Whether there is a body that nobody has read to its end."""
@@ -98,6 +120,15 @@ class Request:
     def rule_headers(self) -> Mapping[str, str]:
         """Headers by the names rules use: lower case, snake case, without Host."""
         return {name.replace("-", "_"): value for name, value in self.headers.items() if name != "host"}
+
+
+def _replaying(heard: Sequence[Message], receive: Receive) -> Receive:
+    waiting = list(heard)
+
+    async def replay() -> Message:
+        return waiting.pop(0) if waiting else await receive()
+
+    return replay
 
 
 class RuleHeaders(Mapping[str, str]):

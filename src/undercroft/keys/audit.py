@@ -29,11 +29,18 @@ AuditEvent = Literal[
     "rotation_started",
     "rotation_ended",
     "rotation_failed",
+    "resealing_started",
+    "resealing_paused",
+    "resealing_resumed",
+    "resealing_ended",
+    "resealing_failed",
     "many_uses",
     "decryption_failed",
 ]
 SERVER: Final = "server"
-ALARMING: Final = frozenset({"key_destroyed", "keys_exported", "rotation_failed", "many_uses", "decryption_failed"})
+ALARMING: Final = frozenset(
+    {"key_destroyed", "keys_exported", "rotation_failed", "resealing_failed", "many_uses", "decryption_failed"}
+)
 _HOUR: Final = 3600.0
 _MOST_FAILURES: Final = 1000
 _KEPT_FAILURES: Final = 10_000

@@ -1,0 +1,297 @@
+"""One piece of work on an encrypted field, from where it is to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, Protocol
+
+from undercroft.collections.catalog import CatalogHolder
+from undercroft.collections.collection import Collection
+from undercroft.collections.encrypting import turned, with_seal
+from undercroft.collections.pieces import pieces_within
+from undercroft.collections.store import Store, change_seals, load_catalog
+from undercroft.database.changes import forget_rows_of
+from undercroft.database.engine import Engine, SqlError, Transaction, Value
+from undercroft.database.leader import Claim
+from undercroft.dates import now
+from undercroft.errors import Conflict, Invalid, Unreadable
+from undercroft.keys.audit import AuditEvent, Entry, append_entry
+from undercroft.keys.ring import Keyring
+from undercroft.records.reseal_clashes import find_clashes
+from undercroft.records.reseal_pace import Pace
+from undercroft.records.reseal_rows import SHUT, Batch, Follower, ReadRow, SampledRow
+from undercroft.records.resealings import Advance, Resealing, Trouble, advance_resealing, change_resealing, error_text
+
+BATCH: Final = 250
+"""Rows at a time: their statement takes two milliseconds, and the commit several, however many they are."""
+_SMALLEST: Final = 10
+_MOST_PASSES: Final = 50
+_SAMPLED: Final = 100  # one of so many rows is opened in the end
+_FEW: Final = 10_000  # of fewer rows a hundred are
+_SHOWN: Final = 10
+_NOT_SCRUBBED: Final = Trouble(
+    "not_scrubbed",
+    "The disk may still hold earlier values, in places that nobody can read through the database, which is too large "
+    "to be written anew while it is in use. At a quiet hour run `undercroft keys scrub`.",
+)
+
+
+class Halted(Exception):
+    """A piece is not to be gone on with: it was paused or given up, or it is done."""
+
+
+class ValuesClash(Conflict):
+    """Values that a unique index holds apart would be one in the new column."""
+
+    code = "values_clash"
+
+    def __init__(self, index: str, records: Sequence[Sequence[str]]) -> None:
+        super().__init__(
+            f"The unique index {index} cannot hold: records have values that are one once they are compared as the "
+            "field says now. Change them and resume, or take the option back. Until then all is as it was."
+        )
+        self.records = records
+
+
+class ValuesShut(Unreadable):
+    """Values of a field cannot be opened, and so cannot be sealed anew."""
+
+    code = "values_shut"
+
+    def __init__(self, records: Sequence[str]) -> None:
+        super().__init__(f"Values cannot be opened in {len(records)} of the rows that are left.")
+        self.records = [records[:_SHOWN]]
+
+
+class ValuesDiffer(Unreadable):
+    """What was put in place does not follow from what stood there."""
+
+    code = "values_differ"
+
+    def __init__(self, records: Sequence[str]) -> None:
+        super().__init__("Values that came along are not what they were. Nothing was switched over.")
+        self.records = [records]
+
+
+class RowsKeepChanging(Conflict):
+    """Rows were left after many passes: they change all the time, or do not take what is put there."""
+
+    code = "rows_keep_changing"
+    default = "Rows are left that change whenever they are to come along. Resume to try again."
+
+
+class Host(Protocol):
+    """The database and what this process knows of it: `backend.Backend` is one."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def catalogs(self) -> CatalogHolder: ...
+
+    @property
+    def keyring(self) -> Keyring: ...
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one pass through the rows came upon."""
+
+    found: int = 0
+    changed: int = 0
+    shut: tuple[str, ...] = ()
+
+
+class Course:
+    """What one process does of a piece."""
+
+    def __init__(self, host: Host, claim: Claim, row: Resealing, pace: Pace) -> None:
+        self._host = host
+        self._engine = host.engine
+        self._claim = claim
+        self._row = row
+        self._pace = pace
+        self._most = row.most
+        self._total = row.total
+
+    async def run(self) -> None:
+        """Go on to the end. Raises `Halted` where there is to be none for now, and what stands against it."""
+        if self._row.step == "fill":
+            await self._begin()
+            await self._fill()
+        await self._scrub()
+
+    async def _begin(self) -> None:
+        self._total = self._row.done + await (await self._follower()).count(self._engine.read)
+        changes: dict[str, Value] = {"state": "running", "total": self._total, "error": ""}
+
+        async def operation(tx: Transaction) -> None:
+            await self._claim.check(tx)
+            if not self._row.started:
+                changes["started"] = now()
+                await self._tell(tx, "resealing_started")
+            await self._note(tx, changes)
+
+        await self._engine.write(operation, is_waited_for=False)
+
+    async def _fill(self) -> None:
+        """Bring values along until none is left, and have the field turn."""
+        place = self._row.place
+        for _ in range(_MOST_PASSES):
+            seen = await self._pass(place)
+            if not seen.found and place == 0 and await self._turn():
+                return
+            if seen.shut and not seen.changed and place == 0:
+                raise ValuesShut(seen.shut)
+            place = 0
+        raise RowsKeepChanging
+
+    async def _pass(self, place: int) -> _Pass:
+        """Go through all rows behind a place once."""
+        await self._host.keyring.refresh()
+        seen = _Pass()
+        while rows := await self._batch(place, seen):
+            place = rows[-1].place
+        return seen
+
+    async def _batch(self, place: int, seen: _Pass) -> list[ReadRow]:
+        """Bring the next rows along; which they were."""
+        began, follower = perf_counter(), await self._follower()
+        try:
+            rows = await follower.read(self._engine.read, place, self._size)
+            batch = follower.prepare(rows)
+            if rows:
+                seen.changed += await self._put(follower, batch, rows)
+        except SqlError:
+            if not await self._catch_up():
+                raise
+            return [ReadRow(place, "", None)]
+        seen.found += len(rows)
+        seen.shut += tuple(batch.shut)
+        if rows:
+            rest = self._pace.rest_after(len(rows), perf_counter() - began, self._engine.waits.p99(), self._most)
+            await asyncio.sleep(rest)
+        return rows
+
+    @property
+    def _size(self) -> int:
+        """How many rows to take at a time; fewer where few are to be taken in a second."""
+        return max(_SMALLEST, min(BATCH, int(self._most / 4))) if self._most else BATCH
+
+    async def _put(self, follower: Follower, batch: Batch, rows: Sequence[ReadRow]) -> int:
+        async def operation(tx: Transaction) -> int:
+            await self._claim.check(tx)
+            by = Advance(len(rows) - len(batch.shut), rows[-1].place, self._pace.rate)
+            most = await advance_resealing(tx, self._engine.dialect, self._row.id, by)
+            if most is None:
+                raise Halted
+            self._most = most
+            return await follower.put(tx, batch)
+
+        return await self._engine.write(operation, is_waited_for=False)
+
+    async def _turn(self) -> bool:
+        """See that all is right, and have the field read from where its values are now; whether that was done."""
+        follower = await self._follower()
+        await self._sample(follower)
+        if self._row.piece.kind == "reseal":
+            return await self._engine.write(self._end_reseal, is_waited_for=False)
+        await self._refuse_clashes(follower.collection)
+        try:
+            return await change_seals(self._store(), self._row.piece.collection, self._turned)
+        except Invalid as refusal:
+            await self._refuse_clashes(follower.collection)
+            raise ValuesClash(str(refusal.data), ()) from refusal
+
+    async def _turned(self, tx: Transaction, collection: Collection) -> Collection | None:
+        """The collection with the field turned, if every value has come along."""
+        if self._row.piece not in pieces_within(collection, self._host.keyring):
+            raise Halted
+        if not await self._is_whole(tx, Follower.of(collection, self._row.piece, self._engine.dialect)):
+            return None
+        await self._finish_filling(tx)
+        if self._row.piece.kind == "seal":
+            await forget_rows_of(tx, self._engine.dialect, collection.id)
+        field_id = self._row.piece.field
+        return with_seal(collection, field_id, turned(collection.seals[field_id]))
+
+    async def _end_reseal(self, tx: Transaction) -> bool:
+        if not await self._is_whole(tx, await self._follower()):
+            return False
+        await self._finish_filling(tx)
+        return True
+
+    async def _is_whole(self, tx: Transaction, follower: Follower) -> bool:
+        """Whether no row is left; a few are dealt with here and now."""
+        await self._claim.check(tx)
+        left = await follower.read(tx.run, 0, BATCH)
+        if left and len(left) < BATCH:
+            await follower.put(tx, follower.prepare(left))
+            left = await follower.read(tx.run, 0, 1)
+        return not left
+
+    async def _finish_filling(self, tx: Transaction) -> None:
+        await self._note(tx, {"step": "scrub", "place": 0, "rate": 0, "done": self._total})
+        await self._tell(tx, "resealing_ended")
+
+    async def _sample(self, follower: Follower) -> None:
+        """Open some of the values that came along."""
+        every, place = (_SAMPLED if self._total > _FEW else max(self._total // _SAMPLED, 1)), 0
+        while rows := await follower.sample(self._engine.read, place, BATCH, every):
+            place = rows[-1].row.place
+            wrong = [sampled.row.id for sampled in rows if not _is_right(follower, sampled)]
+            if wrong:
+                raise ValuesDiffer(wrong[:_SHOWN])
+            await asyncio.sleep(0)
+
+    async def _refuse_clashes(self, collection: Collection) -> None:
+        field_id = self._row.piece.field
+        after = with_seal(collection, field_id, turned(collection.seals[field_id]))
+        clashes = await find_clashes(self._engine.read, self._engine.dialect, after, self._row.piece)
+        if clashes:
+            raise ValuesClash(", ".join(sorted({clash.index for clash in clashes})), [c.records for c in clashes])
+
+    async def _scrub(self) -> None:
+        """See that nothing is left of what stood where values came from, and be done."""
+        collection = self._host.catalogs.current.find(self._row.piece.collection)
+        is_clean = True
+        if collection is not None:
+            is_clean = await self._engine.scrub(collection.name, is_thorough=self._row.piece.kind == "seal")
+        changes: dict[str, Value] = {"state": "done", "error": "" if is_clean else error_text(_NOT_SCRUBBED)}
+        await self._engine.write(lambda tx: self._note(tx, changes), is_waited_for=False)
+
+    async def _follower(self) -> Follower:
+        """How values come along by the newest definition that is known here. Raises `Halted`."""
+        catalog, piece = self._host.catalogs.current, self._row.piece
+        collection = catalog.find(piece.collection)
+        if collection is None or piece not in pieces_within(collection, catalog.keys):
+            raise Halted
+        return Follower.of(collection, piece, self._engine.dialect)
+
+    async def _catch_up(self) -> bool:
+        """Know the collections as they are; whether they are others than was known."""
+        holder, before = self._host.catalogs, self._host.catalogs.current.version
+        fresh = await load_catalog(self._engine, self._host.keyring)
+        holder.swap(fresh)
+        return fresh.version > before
+
+    def _store(self) -> Store:
+        return Store(self._engine, self._host.catalogs, lambda *_: None)
+
+    async def _note(self, tx: Transaction, changes: dict[str, Value]) -> None:
+        if not await change_resealing(tx, self._engine.dialect, self._row.id, changes):
+            raise Halted
+
+    async def _tell(self, tx: Transaction, event: AuditEvent) -> None:
+        entry = Entry(event, "value", self._row.piece.scope, detail={"kind": self._row.piece.kind})
+        await append_entry(tx, self._engine.dialect, entry)
+
+
+def _is_right(follower: Follower, sampled: SampledRow) -> bool:
+    try:
+        return follower.is_right(sampled)
+    except SHUT:
+        return False
