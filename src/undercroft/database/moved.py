@@ -84,7 +84,7 @@ def _rules() -> tuple[MovedColumn, ...]:
 
 
 HOUSE_TABLES: Final = (
-    MovedTable("_params", _columns(id="id", value="text", created="date", updated="date")),
+    MovedTable("_params", _columns(id="id", value="text", created="date", updated="date"), has_rows=True),
     MovedTable(
         "_collections",
         (
