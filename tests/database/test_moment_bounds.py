@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from roots import SHARED
 
 from undercroft import testing
 from undercroft.database.postgresql import PostgresEngine
@@ -45,7 +46,7 @@ async def test_bounds_leave_out_nothing(engine, text):
 
 async def test_a_range_of_dates_is_read_from_the_index(tmp_path, postgres, postgres_furnished):
     """A filter for a day does not read the rows of all others."""
-    async with testing.client(tmp_path, postgres.database(postgres_furnished)) as client:
+    async with testing.client(tmp_path, postgres.database(postgres_furnished), root=SHARED) as client:
         token = await client.superuser()
         index = "CREATE INDEX by_day ON days (day)"
         body = {"name": "days", "fields": [{"name": "day", "type": "date"}], "listRule": "", "indexes": [index]}

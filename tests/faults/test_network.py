@@ -5,6 +5,7 @@ import time
 
 import pytest
 from proxy import Proxy
+from roots import SHARED
 
 from undercroft import testing
 from undercroft.database.faults import DatabaseUnreachable, OutcomeUnknown
@@ -145,7 +146,7 @@ async def test_a_slow_network_is_only_slow(engine, network):
 async def test_clients_are_told_to_come_back(tmp_path, network):
     """Two hundred at once, more than there are connections: 503 with Retry-After in bounded time, then 200 again."""
     proxy, url = network
-    async with testing.client(tmp_path, url) as client:
+    async with testing.client(tmp_path, url, root=SHARED) as client:
         body = {"name": "notes", "type": "base", "listRule": "", "createRule": "", "fields": []}
         assert (await client.post("/api/collections", body, as_=await client.superuser())).status == 200
         proxy.is_dead = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from roots import SHARED
 
 from undercroft import testing
 
@@ -102,7 +103,7 @@ async def engines(tmp_path, postgres, postgres_furnished):
     """A client on each engine with the same records, and the tokens of their superusers."""
     async with (
         testing.client(tmp_path / "sqlite") as one,
-        testing.client(tmp_path / "postgresql", postgres.database(postgres_furnished)) as other,
+        testing.client(tmp_path / "postgresql", postgres.database(postgres_furnished), root=SHARED) as other,
     ):
         yield [(client, await furnish(client)) for client in (one, other)]
 
