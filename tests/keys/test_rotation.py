@@ -11,7 +11,8 @@ from undercroft.keys.audit import list_entries
 from undercroft.keys.changing import SetOf
 from undercroft.keys.counting import Counting, save_counts
 from undercroft.keys.holders import Presence, list_holders
-from undercroft.keys.rotation import RollOutTooSlow, rotate_key, wait_for_holders
+from undercroft.keys.making import make_key_set
+from undercroft.keys.rotation import IndexKeyStays, RollOutTooSlow, rotate_key, wait_for_holders
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +78,19 @@ async def test_a_process_that_left_is_not_waited_for(engine, ring, other_ring):
 
     assert await wait_for_holders(engine, ring.revision + 1000, 0) == []
     await rotate_key(system(engine, ring), seconds=0.1)
+
+
+async def test_the_key_of_an_index_does_not_turn_alone(engine, ring):
+    """Fingerprints that were made with it would not be found with another one."""
+    scope = "pbc_1/text2/1"
+    made = await engine.write(
+        lambda tx: make_key_set(tx, engine.dialect, ring, "index", scope, algorithm="HMAC_SHA256_128")
+    )
+    with pytest.raises(IndexKeyStays):
+        await rotate_key(SetOf(engine, ring, "index", scope))
+    await ring.refresh()
+
+    assert ring.key_set("index", scope) is made
 
 
 async def use(engine, uses):

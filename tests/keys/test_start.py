@@ -163,6 +163,21 @@ async def test_two_nodes_share_a_root_key(tmp_path, postgres, postgres_template)
     assert sets[0] == sets[1]
 
 
+@pytest.mark.sqlite_only(reason="about one directory, which is the same on both")
+async def test_two_processes_begin_at_once_in_one_directory(tmp_path):
+    """Both have the root key that one of them made, and it stays in its place."""
+    for number in range(5):
+        folder = tmp_path / str(number)
+        apps = [App(folder, shared=True) for _ in range(2)]
+        await asyncio.gather(*(app.start() for app in apps))
+        sets = [app.backend.keyring.key_set("system", "") for app in apps]
+        for app in apps:
+            await app.stop()
+
+        assert sets[0] == sets[1]
+        assert [path.name for path in folder.glob("*root.key*")] == [FILE_NAME]
+
+
 @asynccontextmanager
 async def started(tmp_path, database, options):
     """An app whose root key may be away, with a route that needs a key."""

@@ -92,11 +92,11 @@ async def load_warning(engine: Engine, root: Root) -> str:
 async def _establish(engine: Engine, root: Root) -> Unlocked:
     """Give the database its first root key, unless another process was faster."""
     made = await root.make(1)
-    stored = await engine.write(partial(_keep, dialect=engine.dialect, root=root, made=made), alone=True)
-    if stored is None:
-        return Unlocked(await load_root(engine.read), made.key)
+    there = await engine.write(partial(_keep, dialect=engine.dialect, root=root, made=made), alone=True)
+    if there is None or there.check == made.key.check:
+        return Unlocked(there or await load_root(engine.read), made.key)
     made.undo()
-    return Unlocked(stored, await root.unlock(stored))
+    return Unlocked(there, await root.unlock(there))
 
 
 async def _keep(tx: Transaction, dialect: Dialect, root: Root, made: MadeRoot) -> StoredRoot | None:

@@ -89,8 +89,8 @@ class MadeRoot:
 
     key: RootKey
     parameters: str = field(default="{}", repr=False)
-    settle: Callable[[], None] = lambda: None
-    undo: Callable[[], None] = lambda: None
+    settle: Callable[[], object] = field(default=lambda: None, repr=False)
+    undo: Callable[[], object] = field(default=lambda: None, repr=False)
 
 
 class Root(Protocol):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from undercroft.encryption.wrapping import RootKey
+from undercroft.ids import random_text
 from undercroft.keys.root import SHOWN, BadRoot, MadeRoot, Provider, RootMissing, StoredRoot, check_root
 from undercroft.keys.root_texts import new_root_text, parse_roots, render_root
 
@@ -57,51 +57,55 @@ class FileRoot:
         """The root key in the file. Raises `WrongRoot`, `RootMissing` and `BadRoot`."""
         if stored.provider not in PLAIN or not self._path.exists():
             raise RootMissing(stored, self.source)
-        return check_root(self, stored, *(RootKey(stored.version, material) for material in self._read()))
+        return check_root(
+            self, stored, *(RootKey(stored.version, material) for material in parse_roots(self._text(), self.source))
+        )
 
     async def make(self, version: int, *, is_fresh: bool = False) -> MadeRoot:
         """The first root key in the file, or a new one that is put there before those it has. Raises `BadRoot`."""
-        if self._path.exists() and not is_fresh:
-            return MadeRoot(RootKey(version, self._read()[0]))
-        old = self._read() if self._path.exists() else []
+        before = self._text() if self._path.exists() else None
+        if before is not None and not is_fresh:
+            return MadeRoot(RootKey(version, parse_roots(before, self.source)[0]))
         key = RootKey(version, parse_roots(new_root_text(), self.source)[0])
-        self._write([key.material, *old], key.check, is_new=not old)
+        alone = f"{_REMARK.format(check=key.check[:SHOWN])}{render_root(key.material)}\n"
+        if not self._put(alone + (before or ""), is_new=before is None):
+            return await self.make(version)  # another process was faster, and this one takes what it made
         _log.info("Made the root key %s, check value %s.", self._path, key.check[:SHOWN])
-        settle, undo = partial(self._write, [key.material], key.check), partial(self._restore, old)
-        return MadeRoot(key, settle=settle, undo=undo)
+        return MadeRoot(key, settle=partial(self._put, alone), undo=partial(self._restore, before))
 
-    def _read(self) -> list[bytes]:
+    def _text(self) -> str:
         try:
-            text = self._path.read_text(encoding="ascii", errors="replace")
+            return self._path.read_text(encoding="ascii", errors="replace")
         except OSError as error:
             raise BadRoot(f"The root key {self.source} cannot be read: {error.strerror}.") from error
-        return parse_roots(text, self.source)
 
-    def _restore(self, old: list[bytes]) -> None:
-        if old:
-            self._write(old, "")
+    def _restore(self, before: str | None) -> None:
+        if before is not None:
+            self._put(before)
         else:
             self._path.unlink(missing_ok=True)
 
-    def _write(self, materials: list[bytes], check: str, *, is_new: bool = False) -> None:
-        """Put the file there whole, for its owner alone, and on disk before anything relies on it."""
-        remark = _REMARK.format(check=check[:SHOWN]) if check else ""
-        text = remark + "".join(f"{render_root(material)}\n" for material in materials)
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+    def _put(self, text: str, *, is_new: bool = False) -> bool:
+        """Put the file there whole, for its owner alone, and on disk before anything relies on it.
+
+        False when it is to be new and is there already.
+        """
+        beside = self._path.with_name(f".{self._path.name}.{random_text(12)}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(beside, text.encode())
             if is_new:
-                os.link(beside, self._path)  # refuses where somebody else was faster
-                beside.unlink()
+                os.link(beside, self._path)
             else:
                 beside.replace(self._path)
             _sync_folder(self._path.parent)
+        except FileExistsError:
+            return False
         except OSError as error:
             raise BadRoot(f"The root key cannot be kept {self.source}: {error.strerror}.") from error
         finally:
-            with suppress(OSError):
-                beside.unlink()
+            beside.unlink(missing_ok=True)
+        return True
 
 
 class EnvironmentRoot:

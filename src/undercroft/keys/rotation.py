@@ -14,7 +14,7 @@ from typing import Final
 
 from undercroft.database.engine import Engine
 from undercroft.encryption.keyset import Algorithm
-from undercroft.errors import Unavailable
+from undercroft.errors import Conflict, Unavailable
 from undercroft.keys.audit import append_entry
 from undercroft.keys.changing import SetOf, add_key, promote_key
 from undercroft.keys.holders import PRESENT_SECONDS, Holder, list_holders
@@ -36,6 +36,15 @@ class RollOutTooSlow(Unavailable):
         )
 
 
+class IndexKeyStays(Conflict):
+    """The key of an index is to turn by itself, and the values in it would not be found any more."""
+
+    code = "index_key_stays"
+    default = (
+        "The key of an index turns with its index, which is made anew under another number: nothing would be found."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rotated:
     """Which key took the place of which."""
@@ -45,10 +54,12 @@ class Rotated:
 
 
 async def rotate_key(keys: SetOf, algorithm: Algorithm | None = None, *, seconds: float = ROLL_OUT_SECONDS) -> Rotated:
-    """Seal with a new key, once every process has it. Raises `RollOutTooSlow` and `UnknownKeySet`.
+    """Seal with a new key, once every process has it. Raises `RollOutTooSlow`, `IndexKeyStays` and `UnknownKeySet`.
 
     A key that is pending from a rotation that failed is used.
     """
+    if keys.purpose == "index":
+        raise IndexKeyStays
     key = await add_key(keys, algorithm)
     old_id = keys.keyring.key_set(keys.purpose, keys.scope).primary_id
     late = await wait_for_holders(keys.engine, keys.keyring.revision, seconds)
