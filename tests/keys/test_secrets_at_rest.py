@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 import pytest
 from canary import find_in_tables, find_words
 
 from undercroft import testing
+from undercroft.auth.totp_codes import PERIOD, code_at
 from undercroft.jobs.job import Order
 from undercroft.jobs.queue import enqueue, load_job
+from undercroft.records.record import find_record
 from undercroft.settings.store import load_settings
 
+USERS = "/api/collections/users"
 ALL = ("listRule", "viewRule", "createRule", "updateRule", "deleteRule")
 WORDS = {
     name: f"{name}-canary-7Q"
@@ -121,3 +125,71 @@ async def test_what_an_older_program_left(tmp_path, database):
         assert await find_in_tables(client.backend.engine, [secret, "old-canary-7Q"]) == []
         assert users.auth_token.secret == secret
         assert client.backend.settings.smtp.password == "old-canary-7Q"
+
+
+async def set_up_app(client, root):
+    """An account with an authenticator app: its id, its token, its secret, and its recovery codes."""
+    assert (await client.patch(USERS, {"totp": {"enabled": True}}, as_=root)).status == 200
+    body = {"email": "ada@example.com", "password": "password-1", "passwordConfirm": "password-1"}
+    record = (await client.post(f"{USERS}/records", body, as_=root)).json["id"]
+    login = {"identity": "ada@example.com", "password": "password-1"}
+    token = (await client.post(f"{USERS}/auth-with-password", login)).json["token"]
+    seed = (await client.post(f"{USERS}/request-totp", {}, as_=token)).json["secret"]
+    code = code_at(seed, int(time.time()) // PERIOD)
+    answer = await client.post(f"{USERS}/confirm-totp", {"code": code}, as_=token)
+    assert answer.status == 200, answer.text
+    return record, token, seed, answer.json["recoveryCodes"]
+
+
+async def test_no_way_in_is_in_any_table(client):
+    """Neither what an authenticator app makes codes from, nor a recovery code, nor a token, nor what an account will be."""
+    root = await client.superuser()
+    record, token, seed, recovery = await set_up_app(client, root)
+    options = {"invitations": {"enabled": True}}
+    assert (await client.patch(USERS, options, as_=root)).status == 200
+    offer = {"email": "eve@example.com", "values": {"name": "offer-canary-7Q"}}
+    answer = await client.post(f"{USERS}/invitations", offer, as_=root)
+    assert answer.status == 200, answer.text
+
+    users, engine = client.backend.catalog.collection("users"), client.backend.engine
+    account = await find_record(engine.read, engine.dialect, users, {"id": record})
+    words = [seed, token, token.rpartition(".")[2], account["tokenKey"], "offer-canary-7Q", *recovery]
+    assert await find_in_tables(engine, words) == []
+
+
+async def test_what_an_older_program_left_of_ways_in(tmp_path, database):
+    """A secret of an authenticator app that stands in clear is sealed at the next start, and makes the same codes."""
+    async with testing.client(tmp_path / "data", database) as client:
+        record, _, seed, _ = await set_up_app(client, await client.superuser())
+        engine = client.backend.engine
+
+        async def undo(tx):
+            mark = engine.dialect.placeholder
+            await tx.run('UPDATE "_params" SET "value" = \'true\' WHERE "id" = \'sealedTexts\'')
+            sql = f'UPDATE "_totp" SET "seed" = {mark(1)}, "step" = 0 WHERE "record" = {mark(2)}'
+            await tx.run(sql, [seed, record])
+
+        await engine.write(undo)
+        assert await find_in_tables(engine, [seed]) == [f"{seed} in _totp"]
+
+    async with testing.client(tmp_path / "data", database) as client:
+        login = {"identity": "ada@example.com", "password": "password-1"}
+        begun = await client.post(f"{USERS}/auth-with-password", login)
+        code = code_at(seed, int(time.time()) // PERIOD)
+        ended = await client.post(f"{USERS}/auth-with-totp", {"mfaId": begun.json["mfaId"], "code": code})
+
+        assert await find_in_tables(client.backend.engine, [seed]) == []
+        assert (begun.status, ended.status) == (401, 200)
+
+
+async def test_a_secret_of_another_account_is_none(client):
+    """A secret that is copied into the row of another account makes no codes there."""
+    _, token, seed, _ = await set_up_app(client, await client.superuser())
+    engine, mark = client.backend.engine, client.backend.engine.dialect.placeholder
+    kept = client.backend.keyring.seal_text("_totp|seed|users/another", seed)
+    await engine.write(lambda tx: tx.run(f'UPDATE "_totp" SET "seed" = {mark(1)}', [kept]))
+
+    code = code_at(seed, int(time.time()) // PERIOD + 1)
+    answer = await client.post(f"{USERS}/disable-totp", {"code": code}, as_=token)
+
+    assert (answer.status, answer.error.code) == (500, "decryption_failed")

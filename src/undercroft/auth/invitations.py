@@ -3,7 +3,8 @@
 What the account will be, only whoever may manage such accounts can say, and they are asked
 again when it is accepted: an invitation is worth what its sender may do by then. Accepting it
 deletes it, in the transaction that makes the account; of many who come at once one gets in.
-Only a hash of what was in the letter is kept.
+Only a hash of what was in the letter is kept, and what the account will be is sealed: it may
+hold values of encrypted fields.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from undercroft.auth.letters_asked_for import WithLetters, invent
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import Invitations
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Row, Transaction, Value
+from undercroft.database.engine import Engine, Row, Texts, Transaction, Value
 from undercroft.database.statements import delete_rows, equal, insert_row
 from undercroft.errors import BadRequest, Forbidden, NotFound
 from undercroft.ids import random_text, record_id
@@ -109,7 +110,7 @@ async def invite(backend: WithLetters, access: Access, collection: Collection, e
 
     async def put(tx: Transaction) -> None:
         await delete_rows(tx.run, dialect, "_invitations", {"collection": collection.id, "email": email})
-        await insert_row(tx, dialect, "_invitations", _to_row(made, text))
+        await insert_row(tx, dialect, "_invitations", _to_row(tx.texts, made, text))
         await enqueue(tx, dialect, letter)
 
     await backend.engine.write(put)
@@ -125,7 +126,7 @@ async def find_invitation(backend: WithLetters, collection: Collection, text: st
     rows = await backend.engine.read(sql, (_hash(text), collection.id, time.time()))
     if not rows:
         raise InvitationRefused
-    found = _from_row(rows[0])
+    found = _from_row(backend.engine.texts, rows[0])
     inviter = await _find_inviter(backend, found)
     values = found.offer.values | {"email": found.email}
     if inviter is None or not await may_manage_draft(_access(backend, Scope(inviter)), collection, values):
@@ -163,7 +164,7 @@ async def list_invitations(engine: Engine, collection: Collection, inviter: str 
     where = {"collection": collection.id} | ({"inviter": inviter} if inviter else {})
     test = f'{equal(engine.dialect, where)} AND "expires" > {engine.dialect.placeholder(len(where) + 1)}'
     sql = f'SELECT {_COLUMNS} FROM "_invitations" WHERE {test} ORDER BY "created" DESC, "id"'
-    return [_from_row(row) for row in await engine.read(sql, (*where.values(), time.time()))]
+    return [_from_row(engine.texts, row) for row in await engine.read(sql, (*where.values(), time.time()))]
 
 
 async def take_back(engine: Engine, collection: Collection, invitation_id: str, inviter: str = "") -> None:
@@ -203,24 +204,28 @@ def _access(backend: WithLetters, scope: Scope) -> Access:
     return Access(backend.engine.read, backend.plans, backend.catalog, scope)
 
 
-def _to_row(made: Invitation, text: str) -> dict[str, Value]:
+def _to_row(texts: Texts, made: Invitation, text: str) -> dict[str, Value]:
     return {
         "id": made.id,
         "collection": made.collection,
         "email": made.email,
         "hash": _hash(text),
-        "offer": msgspec.json.encode(made.offer).decode(),
+        "offer": texts.seal_text(_place(made.id), msgspec.json.encode(made.offer).decode()),
         "inviter": made.inviter,
         "created": made.created,
         "expires": made.expires,
     }
 
 
-def _from_row(row: Row) -> Invitation:
+def _from_row(texts: Texts, row: Row) -> Invitation:
     invitation_id, collection, email, offer, inviter = map(str, row[:5])
     created, expires = (float(value or 0) for value in row[5:])
-    kept = msgspec.json.decode(offer, type=Offer)
+    kept = msgspec.json.decode(texts.open_text(_place(invitation_id), offer), type=Offer)
     return Invitation(invitation_id, collection, email, kept, inviter, created, expires)
+
+
+def _place(invitation_id: str) -> str:
+    return f"_invitations|offer|{invitation_id}"
 
 
 def _hash(text: str) -> str:

@@ -16,7 +16,7 @@ from undercroft.auth.notices import tell_of_change
 from undercroft.auth.recovery_codes import new_recovery_codes, save_recovery_codes, use_recovery_code
 from undercroft.auth.superusers import UnknownSuperuser
 from undercroft.auth.totp_codes import DIGITS, matching_steps, new_seed
-from undercroft.auth.totp_seeds import load_seed, save_seed, seed_key
+from undercroft.auth.totp_seeds import load_seed, open_seed, save_seed, seed_key
 from undercroft.collections.collection import Collection
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
@@ -175,5 +175,6 @@ async def _use_step(tx: Transaction, dialect: Dialect, account: Identity, code: 
         return False
     mark = dialect.placeholder
     sql = f'UPDATE "_totp" SET "step" = {mark(1)} WHERE "id" = {mark(2)} AND "step" < {mark(3)} RETURNING 1'
-    steps = [step for step in matching_steps(seed.text, code, time.time()) if step > seed.last_step]
+    text = open_seed(tx.texts, account, seed)
+    steps = [step for step in matching_steps(text, code, time.time()) if step > seed.last_step]
     return bool(steps) and bool(await tx.run(sql, (steps[0], seed_key(account), steps[0])))

@@ -1,4 +1,8 @@
-"""Where the secrets of authenticator apps are kept: written here and read here, and nowhere else."""
+"""Where the secrets of authenticator apps are kept: written here and read here, and nowhere else.
+
+Each is sealed for the row of its account: who reads the table makes no codes, and a secret that is
+copied to another account's row opens nowhere.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,16 @@ import time
 from dataclasses import dataclass
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Transaction, Value
+from undercroft.database.engine import Texts, Transaction, Value
 from undercroft.database.statements import Run, delete_rows, insert_row
 from undercroft.query.scope import Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A secret. Codes up to `last_step` count no more; none count until the account has shown one."""
+    """A secret, sealed. Codes up to `last_step` count no more; none count until the account has shown one."""
 
-    text: str
+    sealed: str
     last_step: int
     is_confirmed: bool
 
@@ -26,8 +30,13 @@ async def load_seed(run: Run, dialect: Dialect, account: Identity) -> Seed | Non
     rows = await run(sql, [seed_key(account)])
     if not rows:
         return None
-    text, step, confirmed = rows[0]
-    return Seed(str(text), int(step or 0), bool(confirmed))
+    sealed, step, confirmed = rows[0]
+    return Seed(str(sealed), int(step or 0), bool(confirmed))
+
+
+def open_seed(texts: Texts, account: Identity, seed: Seed) -> str:
+    """The secret itself. Raises `DecryptionFailed` and `KeysUnavailable`."""
+    return texts.open_text(_place(account), seed.sealed)
 
 
 async def save_seed(tx: Transaction, dialect: Dialect, account: Identity, text: str) -> None:
@@ -37,7 +46,7 @@ async def save_seed(tx: Transaction, dialect: Dialect, account: Identity, text: 
         "id": seed_key(account),
         "collection": account.collection.id,
         "record": account.id,
-        "seed": text,
+        "seed": tx.texts.seal_text(_place(account), text),
         "step": 0,
         "confirmed": 0.0,
         "created": time.time(),
@@ -48,3 +57,7 @@ async def save_seed(tx: Transaction, dialect: Dialect, account: Identity, text: 
 def seed_key(account: Identity) -> str:
     """What the secret of an account is kept under."""
     return f"{account.collection.id}/{account.id}"
+
+
+def _place(account: Identity) -> str:
+    return f"_totp|seed|{seed_key(account)}"
