@@ -9,10 +9,13 @@ from random import Random
 
 import pytest
 from canaries import files_below, new_canary, sightings
-from tus import Feeding, begin, file_field, offset_of, send, upload
-from vault import FIELDS, RECORDS, RULES, VAULT, Kept, make_vault, stored_bytes
+from canary import find_in_tables
+from pictures import encode, quarters
+from tus import Feeding, begin, encode_metadata, file_field, look, offset_of, send, upload
+from vault import FIELDS, RECORDS, RULES, VAULT, Kept, everything_stored, make_vault, put, stored_bytes
 
-from undercroft.testing import _make_scope
+from undercroft import testing
+from undercroft.testing import File, _make_scope
 
 pytestmark = pytest.mark.local_only("what has not arrived is in a folder, wherever files are kept")
 
@@ -214,3 +217,55 @@ async def test_keys_of_uploads_are_sealed(vault):
     assert key.startswith("uc1:")
     assert VAULT["id"] not in key
     assert (await send(vault, place, 0, b"0123456789")).status == 204
+
+
+async def test_what_is_said_of_an_upload(vault, tmp_path):
+    """What a client says of an unfinished upload is its own to know: neither a table has it in clear, nor a file."""
+    canary = new_canary()
+    place = (await begin(vault, 10, filename=f"{canary}.txt", note=canary)).headers["location"]
+    answer = await look(vault, place)
+
+    assert answer.headers["upload-metadata"] == encode_metadata({"filename": f"{canary}.txt", "note": canary})
+    assert await find_in_tables(vault.backend.engine, [canary]) == []
+    assert sightings([canary], files_below(tmp_path)) == []
+
+
+async def test_what_an_older_program_left(tmp_path, database):
+    """What was said of unfinished uploads before is sealed at the next start."""
+    canary = new_canary()
+    async with testing.client(tmp_path / "data", database) as client:
+        await make_vault(client)
+        place = (await begin(client, 10, filename=canary)).headers["location"]
+        engine, mark = client.backend.engine, client.backend.engine.dialect.placeholder
+
+        async def undo(tx):
+            await tx.run('UPDATE "_params" SET "value" = \'true\' WHERE "id" = \'sealedTexts\'')
+            await tx.run(f'UPDATE "_uploads" SET "metadata" = {mark(1)}', [encode_metadata({"filename": canary})])
+
+        await engine.write(undo)
+
+    async with testing.client(tmp_path / "data", database) as client:
+        told = (await look(client, place)).headers["upload-metadata"]
+
+        assert told == encode_metadata({"filename": canary})
+        assert await find_in_tables(client.backend.engine, [canary]) == []
+
+
+async def test_nothing_is_on_any_disk(vault, tmp_path):
+    """E01, files: whole and unfinished, of forms and of uploads, hidden names and thumbs: not one canary is found."""
+    inside, name, waiting = new_canary(), new_canary(), new_canary()
+    photo = encode(quarters(), "image/jpeg") + inside.encode()
+    kept = await put(vault, doc=inside.encode() * 5000, photo=photo, covert=File(f"{name}.txt", inside.encode()))
+    thumb = (await kept.get("photo", thumb="40x20")).body
+    whole = await use(vault, await upload(vault, inside.encode() * 9, filename=f"{name}.txt"), "covert")
+    place = (await begin(vault, 500_000, filename=f"{waiting}.txt", field="covert")).headers["location"]
+    assert (await send(vault, place, 0, waiting.encode() * 4000)).status == 204
+    canaries = [inside, name, waiting]
+
+    found = sightings(canaries, [*files_below(tmp_path), *await everything_stored(vault)])
+    stored = [content for _, content in await everything_stored(vault)]
+
+    assert found == []
+    assert await find_in_tables(vault.backend.engine, canaries) == []
+    assert not any(thumb[start : start + 40] in each for each in stored for start in range(0, len(thumb) - 40, 40))
+    assert inside.encode() in (await whole.get("covert")).body

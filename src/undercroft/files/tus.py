@@ -2,7 +2,7 @@
 
 What arrived is a part file (`tus_parts`); whose it is stands in the database
 (`tus_state`), with the key of an upload that could be for an encrypted field, of which nothing
-is on a disk in clear. An upload is known to whoever began it and to nobody else, and it is used
+is on a disk in clear, nor in the database what the client says of it. An upload is known to whoever began it and to nobody else, and it is used
 once: the transaction that writes the record also forgets the upload.
 """
 
@@ -74,18 +74,21 @@ class Uploads:
         """A new upload with an id of its own. Raises `TooManyUploads`, `StorageFull` and `KeysUnavailable`."""
         upload_id = random_text(ID_LENGTH)
         key = b64encode(token_bytes(KEY_BYTES)).decode() if is_encrypted else ""
-        sealed = self._keyring.seal_text(_context(upload_id), key) if key else ""
+        sealed = self._keyring.seal_text(_context("key", upload_id), key) if key else ""
         new = replace(upload, id=upload_id, place=self.parts.place, key=sealed)
 
         async def add(tx: Transaction) -> None:
-            await add_upload(tx, self._engine.dialect, new, quota)
+            await add_upload(tx, self._engine.dialect, self._kept(new), quota)
 
         await to_thread(self.parts.make_room, upload.size)
         await self._engine.write(add)
         return new
 
     async def find(self, upload_id: str, owner: str) -> Upload:
-        """An upload that the caller began. Raises `NoSuchUpload`, `UploadExpired` and `UploadElsewhere`."""
+        """An upload that the caller began.
+
+        Raises `NoSuchUpload`, `UploadExpired`, `UploadElsewhere` and, where it arrives encrypted, `KeysUnavailable`.
+        """
         upload = None
         if len(upload_id) == ID_LENGTH and upload_id.isascii() and upload_id.isalnum():
             upload = await find_upload(self._engine.read, self._engine.dialect, upload_id)
@@ -95,6 +98,9 @@ class Uploads:
             raise UploadExpired
         if upload.place != self.parts.place:
             raise UploadElsewhere
+        if upload.key:
+            told = self._keyring.open_text(_context("metadata", upload.id), upload.metadata)
+            return replace(upload, metadata=told)
         return upload
 
     async def offset(self, upload: Upload) -> int:
@@ -181,8 +187,14 @@ class Uploads:
         # Not on a thread: who is cancelled while one locks could not unlock.
         return self.parts.open(upload.id, self._frames(upload) if upload.key else None)
 
+    def _kept(self, upload: Upload) -> Upload:
+        """An upload as the database has it."""
+        if not upload.key:
+            return upload
+        return replace(upload, metadata=self._keyring.seal_text(_context("metadata", upload.id), upload.metadata))
+
     def _frames(self, upload: Upload) -> Frames:
-        return Frames(upload.id, b64decode(self._keyring.open_text(_context(upload.id), upload.key)))
+        return Frames(upload.id, b64decode(self._keyring.open_text(_context("key", upload.id), upload.key)))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """What comes of work, as soon as nobody else writes to the part file. Raises `UploadLocked`."""
@@ -256,8 +268,8 @@ async def _on_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _context(upload_id: str) -> str:
-    return f"_uploads|key|{upload_id}"
+def _context(column: str, upload_id: str) -> str:
+    return f"_uploads|{column}|{upload_id}"
 
 
 def _add(part: Part, chunk: bytes, total: Any) -> None:

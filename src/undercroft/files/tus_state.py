@@ -41,7 +41,7 @@ class Upload:
 
     `owner` is `COLLECTION_ID/RECORD_ID`, empty for a guest; `source` is whom its bytes are
     counted for; `place` is the folder that its bytes are in; `metadata` is as it came. `key`
-    is that of an upload that arrives encrypted, itself sealed for its row.
+    is that of an upload that arrives encrypted, itself sealed for its row; so is its metadata where it is kept.
     `age` and `left` are the seconds since it was begun, and until it is forgotten.
     """
 

@@ -8,37 +8,30 @@ from typing import Final
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.params import load_param, save_param
 from undercroft.encryption.texts import MARK
+from undercroft.keys.text_columns import TEXT_COLUMNS, TextColumn
 
 _PARAM: Final = "sealedTexts"
-_COLUMNS: Final = (
-    ("_outbox", "id", "recipient"),
-    ("_outbox", "id", "content"),
-    ("_jobs", "id", "arguments"),
-    ("_answers", "key", "body"),
-    ("_totp", "id", "seed"),
-    ("_invitations", "id", "offer"),
-)
-_ALL: Final = 2  # grows with the columns; the first of them were told by `true`
+_REVISION: Final = 2  # of the columns; programs that knew the first ones wrote `true`
 _AT_ONCE: Final = 500
 
 
 async def seal_leftovers(engine: Engine) -> None:
-    """Seal what is there in clear in these columns. Raises `KeysUnavailable`."""
-    if int(await load_param(engine.read, engine.dialect, _PARAM) or 0) >= _ALL:
+    """Seal what stands in clear where secrets are. Raises `KeysUnavailable`."""
+    if int(await load_param(engine.read, engine.dialect, _PARAM) or 0) >= _REVISION:
         return
-    for table, key, column in _COLUMNS:
-        while await engine.write(partial(_seal_some, engine=engine, table=table, key=key, column=column)):
+    for column in TEXT_COLUMNS:
+        while await engine.write(partial(_seal_some, engine=engine, column=column)):
             pass
-    await engine.write(lambda tx: save_param(tx, engine.dialect, _PARAM, value=_ALL), alone=True)
+    await engine.write(lambda tx: save_param(tx, engine.dialect, _PARAM, value=_REVISION), alone=True)
 
 
-async def _seal_some(tx: Transaction, engine: Engine, table: str, key: str, column: str) -> int:
+async def _seal_some(tx: Transaction, engine: Engine, column: TextColumn) -> int:
     mark = engine.dialect.placeholder
-    sql = f"""SELECT "{key}", "{column}" FROM "{table}"
-        WHERE "{column}" <> '' AND "{column}" NOT LIKE '{MARK}%' LIMIT {_AT_ONCE}"""
+    sql = f"""SELECT "{column.key}", "{column.name}" FROM "{column.table}"
+        WHERE "{column.name}" <> '' AND "{column.name}" NOT LIKE '{MARK}%' {column.only} LIMIT {_AT_ONCE}"""
     rows = await tx.run(sql)
-    update = f'UPDATE "{table}" SET "{column}" = {mark(1)} WHERE "{key}" = {mark(2)}'
+    update = f'UPDATE "{column.table}" SET "{column.name}" = {mark(1)} WHERE "{column.key}" = {mark(2)}'
     for row in rows:
         row_key, text = map(str, row)
-        await tx.run(update, (tx.texts.seal_text(f"{table}|{column}|{row_key}", text), row_key))
+        await tx.run(update, (tx.texts.seal_text(column.place(row_key), text), row_key))
     return len(rows)
