@@ -1,40 +1,22 @@
 """The set-up page: one form, once, for the first superuser. Works without scripts.
 
 The token in the address is the proof; a form sent from another site is refused
-all the same. Nothing on the page is loaded from anywhere, and the address is
-told to nobody.
+all the same.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
+from undercroft.api.plain_page import plain_page
 from undercroft.auth.setup_link import check_link, use_link
 from undercroft.errors import FieldError, Forbidden, Invalid, Problem
 from undercroft.http.request import Request
-from undercroft.http.response import Header, Response
+from undercroft.http.response import Response
 from undercroft.middleware.errors import sentence, status_of
 
-_STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:12vh auto;padding:0 1rem;color:#1c1c1c}"
-    "label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem;"
-    "border:1px solid #999;border-radius:4px}button{font:inherit;padding:.5rem 1.25rem;border:0;border-radius:4px;"
-    "background:#1055c9;color:#fff}.wrong{color:#a00}code{background:#eee;padding:.1rem .3rem}"
-)
-_CSP: Final = (
-    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
-)
-_HEADERS: Final[tuple[Header, ...]] = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", _CSP.encode()),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-)
 _TYPED_TWICE: Final = 'type="password" required autocomplete="new-password"'
 _LIMIT: Final = 16 * 1024
 
@@ -62,7 +44,7 @@ async def show(request: Request) -> Response:
     try:
         await check_link(request.backend.engine, request.params["token"])
     except Problem as problem:
-        return _page("Set-up", f"<p>{escape(problem.message())}</p>", status_of(problem))
+        return plain_page("Set-up", f"<p>{escape(problem.message())}</p>", status_of(problem))
     return _form("", "")
 
 
@@ -79,8 +61,8 @@ async def submit(request: Request) -> Response:
     except Invalid as problem:
         return _form(_complaint(problem), email, status_of(problem))
     except Problem as problem:
-        return _page("Set-up", f"<p>{escape(problem.message())}</p>", status_of(problem))
-    return _page("Done", f"<p>{escape(email)} is a superuser now. This link is spent.</p>{_NEXT}")
+        return plain_page("Set-up", f"<p>{escape(problem.message())}</p>", status_of(problem))
+    return plain_page("Done", f"<p>{escape(email)} is a superuser now. This link is spent.</p>{_NEXT}")
 
 
 _NEXT: Final = (
@@ -102,7 +84,7 @@ def _complaint(problem: Invalid) -> str:
 
 def _form(complaint: str, email: str, status: int = 200) -> Response:
     wrong = f'<p class="wrong" role="alert">{escape(complaint)}</p>' if complaint else ""
-    return _page(
+    return plain_page(
         "Make the first superuser",
         f'{wrong}<form method="post" autocomplete="off">'
         f'<label>Email<input name="email" type="email" required autofocus value="{escape(email)}"></label>'
@@ -111,12 +93,3 @@ def _form(complaint: str, email: str, status: int = 200) -> Response:
         "<button>Make superuser</button></form>",
         status,
     )
-
-
-def _page(title: str, content: str, status: int = 200) -> Response:
-    html = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title} - Undercroft</title><style>{_STYLE}</style><main><h1>{title}</h1>{content}</main></html>"
-    )
-    return Response(status, html.encode(), _HEADERS)
