@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from undercroft.api.request_events import RequestEvent
+from undercroft.auth.events import RecordAuthWithOAuth2
 from undercroft.hooks.moment import Moments, TaggedMoment
 
 
 class AccountMoments(Moments):
-    """Every moment of a request about an account: around its endpoint."""
+    """Every moment of a request about an account: around its endpoint, but for those that say otherwise."""
 
     record_auth_with_password_request = TaggedMoment(
         RequestEvent,
         "Around `POST …/auth-with-password`, whether or not there is such an account.",
+    )
+
+    record_auth_with_oauth2_request = TaggedMoment(
+        RecordAuthWithOAuth2,
+        "Within `POST …/auth-with-oauth2`, once the provider has said who somebody is. Before `next()` another account "
+        "can be chosen, or what a new one is made of changed; after it, the account is theirs, and has no token yet.",
     )
 
     record_auth_refresh_request = TaggedMoment(

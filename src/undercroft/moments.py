@@ -15,7 +15,7 @@ from undercroft.api.mail_events import MailerSend
 from undercroft.api.own_requests import RouteRequest
 from undercroft.api.own_routes import MountDecorator, RouteDecorators
 from undercroft.api.request_events import RequestEvent
-from undercroft.auth.events import RecordAuth
+from undercroft.auth.events import RecordAuth, RecordAuthWithOAuth2
 from undercroft.auth.letter_events import MailerRecordSend
 from undercroft.hooks.hook import Event
 from undercroft.hooks.moment import InItsModule, Moment, TaggedMoment
@@ -47,6 +47,7 @@ __all__ = [
     "On",
     "RealtimeMessage",
     "RecordAuth",
+    "RecordAuthWithOAuth2",
     "RecordCreate",
     "RecordCreated",
     "RecordDelete",

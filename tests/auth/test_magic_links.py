@@ -45,9 +45,9 @@ async def test_looking_uses_nothing_up(links):
     token = url.rpartition("/")[2]
     assert "#" in url
 
-    for path in (url.partition("#")[0], f"{USERS}/auth-with-magic-link?token={token}"):
+    for path, status in ((url.partition("#")[0], 200), (f"{USERS}/auth-with-magic-link?token={token}", 404)):
         for method in ("GET", "HEAD"):
-            assert (await links.client.request(method, path)).status == 404
+            assert (await links.client.request(method, path)).status == status
 
     assert (await links.ask("auth-with-magic-link", token=token)).status == 200
 

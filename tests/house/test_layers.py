@@ -59,6 +59,7 @@ LAZY = {
         "undercroft.collections.view_reader": "the SQL parser is large",
         "undercroft.collections.view_renames": "the SQL parser is large",
     },
+    "undercroft.auth.oauth2.asking": {"undercroft.auth.oauth2.id_token": SLOW},
     "undercroft.auth.passkey_check": {"webauthn": SLOW, "webauthn.helpers.cose": SLOW},
     "undercroft.api.auth.totp": {"segno": "few ever set up an authenticator app"},
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from undercroft.auth.superusers import WithRecords
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Transaction
 from undercroft.ids import random_text
 from undercroft.query.scope import Identity, system_scope
@@ -20,6 +22,8 @@ from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
 
 T = TypeVar("T")
+_LENGTH: Final = 30
+_LONGEST: Final = 71
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,11 @@ def new_password(text: str) -> dict[str, str]:
     return {"password": text, "passwordConfirm": text}
 
 
-def nobodys_password() -> dict[str, str]:
-    """The values that put in place of a password one that nobody knows."""
-    return new_password(random_text(30))
+def nobodys_password(collection: Collection) -> dict[str, str]:
+    """The values that put in place of a password one that nobody knows, as long as the collection wants it."""
+    field = collection.by_name["password"]
+    least, most = (field.min, field.max or _LONGEST) if isinstance(field, PasswordField) else (0, _LONGEST)
+    return new_password(random_text(min(max(_LENGTH, least), most)))
 
 
 def _access(backend: WithRecords, run: Run) -> Access:

@@ -1,4 +1,4 @@
-"""What it means for an account that somebody has shown to read the mail of its address.
+"""What it means for an account that somebody has shown that its address is theirs, by mail or by a provider's word.
 
 Who came before may have been somebody else: a password that was set before is worth nothing any
 more, unless it is the second factor, and so are all keys.
@@ -6,8 +6,9 @@ more, unless it is the second factor, and so are all keys.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from undercroft.auth.changing import Change, nobodys_password, prepare_change
 from undercroft.auth.superusers import WithRecords
@@ -22,11 +23,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AddressProof:
-    """A proof with its slow parts done, to be applied inside a transaction; without a `change` it changes nothing."""
+    """A proof with its slow parts done, to be applied inside a transaction; without a `change` it changes nothing.
+
+    It `shuts_out` who came before: then no key of the account stays.
+    """
 
     backend: WithRecords
     account: Identity
     change: Change | None
+    shuts_out: bool = True
 
     async def write(self, operation: Operation[T]) -> T:
         """Run an operation in which the proof is applied."""
@@ -39,7 +44,8 @@ class AddressProof:
         account = self.account
         if self.change is None:
             return account
-        await forget_account(tx.run, self.backend.engine.dialect, account.collection.id, account.id)
+        if self.shuts_out:
+            await forget_account(tx.run, self.backend.engine.dialect, account.collection.id, account.id)
         return Identity(account.collection, (await self.change.apply(tx, unit)).values)
 
 
@@ -48,5 +54,14 @@ async def prove_address(backend: WithRecords, account: Identity, address: str) -
     auth, record = account.collection.auth, account.record
     if auth is None or record["verified"] or not address or address != record["email"]:
         return AddressProof(backend, account, None)
-    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password())
+    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password(account.collection))
     return AddressProof(backend, account, await prepare_change(backend, account, values))
+
+
+async def prove_owner(
+    backend: WithRecords, account: Identity, values: Mapping[str, Any], *, shuts_out: bool
+) -> AddressProof:
+    """Get ready to change what a provider's word changes; if it `shuts_out` who came before, their password too."""
+    wanted = {**values, **(nobodys_password(account.collection) if shuts_out else {})}
+    change = await prepare_change(backend, account, wanted) if wanted else None
+    return AddressProof(backend, account, change, shuts_out)

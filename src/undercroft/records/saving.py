@@ -31,7 +31,7 @@ from undercroft.records.host import Work
 from undercroft.records.involvement import Action, Involvement, involvement
 from undercroft.records.judge import judge
 from undercroft.records.model_events import tell_all
-from undercroft.records.prepare import Desk, Prepared, prepare_write
+from undercroft.records.prepare import Desk, Prepared, prepare_write, vouch
 from undercroft.records.reach import Values
 from undercroft.records.read import guard
 from undercroft.records.rows import reader_of
@@ -51,6 +51,7 @@ class Saving:
 
     `first` is done in the same transaction before the record is written, and `also` once it
     is; an engine may run them again.
+    `vouched` are values of an account that the server itself stands for, whatever the caller may set.
     """
 
     collection: Collection
@@ -59,6 +60,7 @@ class Saving:
     files: Mapping[str, Sequence[Upload]] = field(default_factory=dict)
     also: Also | None = None
     first: Beside | None = None
+    vouched: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def action(self) -> Action:
@@ -82,7 +84,7 @@ async def save_record(work: Work, access: Access, saving: Saving) -> Draft:
     desk = Desk(access, work.host.passwords)
     preparing = partial(prepare_write, desk, saving.collection, saving.record_id, saving.data, saving.files)
     prepared = await run_knowing(work.host.engine.knowledge, preparing)
-    return await _write(work, access, saving, prepared)
+    return await _write(work, access, saving, vouch(prepared, saving.vouched))
 
 
 async def delete_record(work: Work, access: Access, deleting: Deleting) -> None:

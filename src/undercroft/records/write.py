@@ -24,7 +24,7 @@ from undercroft.files.keys import BadKey
 from undercroft.files.ledger import doom_files, keep_files
 from undercroft.files.tus_state import drop_upload
 from undercroft.records.access import Access
-from undercroft.records.accounts import keep_a_superuser
+from undercroft.records.accounts import keep_a_superuser, new_token_key
 from undercroft.records.cascade import Cascade, ReferenceRequired
 from undercroft.records.cipher import changed_columns, stored_columns
 from undercroft.records.draft import Draft
@@ -118,9 +118,9 @@ class Writer:
 
     async def _store_changed(self, draft: Draft, prepared: Prepared) -> None:
         collection = draft.collection
+        await self._forget_stranger(draft)
         await self._update(draft)
         await self._forget_origins(draft)
-        await self._forget_stranger(draft)
         await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
         await log_change(self.transaction, self.access.dialect, Entry(collection, draft.values, "update"))
@@ -177,22 +177,31 @@ class Writer:
 
     async def _forget_origins(self, draft: Draft) -> None:
         """With a new password it is forgotten from where an account logged in with the old one."""
-        home = self.access.catalog.by_name("_authOrigins")
-        before = draft.before or {}
-        if home is None or not draft.collection.is_auth or draft.values["password"] == before["password"]:
-            return
+        if draft.collection.is_auth and draft.values["password"] != (draft.before or {})["password"]:
+            await self._forget("_authOrigins", draft)
+
+    async def _forget(self, name: str, draft: Draft) -> bool:
+        """Delete what a collection of the server's own keeps about an account; whether there was anything."""
+        home = self.access.catalog.by_name(name)
+        if home is None:
+            return False
         mark, quote = self.access.dialect.placeholder, self.access.dialect.quote
         owner = f'"collectionRef" = {mark(1)} AND "recordRef" = {mark(2)}'
         sql = f'DELETE FROM {quote(home.name)} WHERE {owner} RETURNING "id"'
-        for (origin,) in await self.access.run(sql, (draft.collection.id, before["id"])):
-            change = Change("record", home.id, str(origin), "delete")
+        kept = await self.access.run(sql, (draft.collection.id, draft.values["id"]))
+        for (kept_id,) in kept:
+            change = Change("record", home.id, str(kept_id), "delete")
             await append_change(self.transaction, self.access.dialect, change)
+        return bool(kept)
 
     async def _forget_stranger(self, draft: Draft) -> None:
-        """What came before the address was proven may be somebody else's: like the password, no key of theirs stays."""
+        """What came before the address was proven may be somebody else's: no link of theirs stays, nor a key."""
         before, values = draft.before or {}, draft.values
         if not draft.collection.is_auth or before["verified"] or not values["verified"]:
             return
+        had_links = await self._forget("_externalAuths", draft)
+        if had_links and values["tokenKey"] == before["tokenKey"]:
+            values["tokenKey"] = new_token_key()
         if values["password"] != before["password"]:
             await forget_account(self.access.run, self.access.dialect, draft.collection.id, before["id"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,12 @@ class Way:
     is_strong: bool = False
 
 
-async def admit(request: Request, identity: Identity, way: Way | Method, mfa_id: str = "") -> Response:
+async def admit(
+    request: Request, identity: Identity, way: Way | Method, mfa_id: str = "", meta: Mapping[str, Any] | None = None
+) -> Response:
     """The answer to who has proven who they are: the account and its token, or 401 and what to come back with.
 
-    Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
+    `meta` is told along with the token. Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
     """
     backend = request.backend
     way = way if isinstance(way, Way) else Way(way)
@@ -38,7 +41,7 @@ async def admit(request: Request, identity: Identity, way: Way | Method, mfa_id:
         is_strict = await has_totp(backend.engine, identity)
         await finish_mfa(backend, identity, way.method, first_half, asks_for_strong=is_strict)
     await note_origin(backend, identity, Origin(request.client_ip, request.headers.get("user-agent", "")))
-    return await answer(request, identity, sign_in_token(identity))
+    return await answer(request, identity, sign_in_token(identity), meta)
 
 
 async def needs_second_factor(request: Request, identity: Identity, way: Way | Method) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -78,15 +79,18 @@ async def holds(request: Request, identity: Identity, rule: str | None, context:
     return await satisfies(_access(request, scope), identity.collection, rule, identity.id)
 
 
-async def answer(request: Request, identity: Identity, token: str) -> Response:
-    """The auth response: the account as itself sees it, and its token."""
+async def answer(request: Request, identity: Identity, token: str, meta: Mapping[str, Any] | None = None) -> Response:
+    """The auth response: the account as itself sees it, its token, and what else there is to tell."""
     access = _access(request, replace(request.rule_scope(), identity=identity))
     record = await show_record(access, identity.collection, identity.id, request.query.get("expand", ""))
     if not request.backend.hooks.registry.moments:
-        return json_response({"record": record, "token": token})
-    event = await let_hooks_judge(request, identity, record, token)
-    meta = {"meta": event.meta} if event.meta else {}
-    return json_response({"record": event.record, "token": event.token} | meta)
+        return json_response(_told(meta) | {"record": record, "token": token})
+    event = await let_hooks_judge(request, identity, record, token, meta)
+    return json_response(_told(event.meta) | {"record": event.record, "token": event.token})
+
+
+def _told(meta: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"meta": meta} if meta else {}
 
 
 async def judge_session(request: Request, identity: Identity) -> None:
@@ -97,12 +101,15 @@ async def judge_session(request: Request, identity: Identity) -> None:
         await let_hooks_judge(request, identity, record, "")
 
 
-async def let_hooks_judge(request: Request, identity: Identity, record: Record, token: str) -> RecordAuth:
+async def let_hooks_judge(
+    request: Request, identity: Identity, record: Record, token: str, meta: Mapping[str, Any] | None = None
+) -> RecordAuth:
     """What hooks leave of an admission, `record` being the account as it would be sent. Raises what they raise."""
     work, collection = Work(request.backend, request), identity.collection
     access = _access(request, replace(request.rule_scope(), identity=identity))
     shown = msgspec.json.decode(await render(work, access, record))
     event = RecordAuth(Outside(work, access), collection, shown, token)
+    event.meta |= meta or {}
     found = work.host.hooks.registry.find("record_auth_request", collection.name, collection.id)
     await work.host.hooks.run(found, event, nothing, work.about)
     return event
