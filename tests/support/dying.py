@@ -5,6 +5,7 @@ that kills itself at its first step, looks in another process at what is left, a
 with the second step, the third, until one process comes to the end of the deed alive. A
 step is anything that changes a file, and the beginning and the end of any transaction.
 Each line printed is a JSON object: the step, where it was, and what was found wrong.
+No file turns by itself meanwhile, so that the same steps come each time; those who look have it done.
 UNDERCROFT_STRIDE=4 takes every fourth step only, beginning at a step of chance. With
 UNDERCROFT_ENCRYPTED=1 the files are stored encrypted.
 """
@@ -23,8 +24,10 @@ from types import SimpleNamespace
 from stored import due, stored, waiting
 
 from undercroft import testing
+from undercroft.files.ledger import abandon_due
 from undercroft.files.versions import split_version
-from undercroft.records.file_turning import Turner
+from undercroft.records.file_turner import FileTurner
+from undercroft.records.file_turning import GRACE_SECONDS, Turner
 from undercroft.testing import File
 
 SUPERUSER = testing.SUPERUSER
@@ -154,11 +157,26 @@ async def turn(client, root, record):
     title, docs = THINGS["fields"]
     fields = [title, docs | {"encrypted": not docs.get("encrypted", False)}]
     answer = await client.patch("/api/collections/things", {"fields": fields}, as_=root)
-    backend = client.backend
-    things = backend.catalog.collection("things")
-    turner = Turner(backend.engine, backend.files, backend.staging, things, things.file_fields)
-    await turner.run(SimpleNamespace(begin=lambda *_: None, advance=lambda *_: None))
+    await turn_files(client)
     return answer
+
+
+async def turn_files(client):
+    """Store all files as their field wants."""
+    backend = client.backend
+    things = backend.catalog.find("things")
+    if things is not None:
+        turner = Turner(backend.engine, backend.files, backend.staging, things, things.file_fields)
+        turned = await turner.run(SimpleNamespace(begin=lambda *_: None, advance=lambda *_: None))
+        assert turned.is_complete, turned
+
+
+async def turn_nothing(turner):
+    """What the server does about files that are to turn: nothing, in this program."""
+    await asyncio.Event().wait()
+
+
+FileTurner.run = turn_nothing
 
 
 DEEDS = {
@@ -171,6 +189,9 @@ async def look(directory: str, database: str) -> list[str]:
     if database:
         await let_an_hour_pass(directory, database)
     async with testing.client(directory, database) as client:
+        await until_clear(client)
+        await turn_files(client)
+        await let_grace_pass(client)
         await until_clear(client)
         root = await client.login("_superusers", *SUPERUSER)
         named = []
@@ -201,6 +222,18 @@ async def let_an_hour_pass(directory: str, database: str) -> None:
             await tx.run('UPDATE "_files_due" SET "due" = "due" - 4000 WHERE "due" > 0')
 
         await client.backend.engine.write(pass_)
+
+
+async def let_grace_pass(client) -> None:
+    """Nobody reads any more what was there before files turned."""
+    engine = client.backend.engine
+
+    async def pass_(tx):
+        mark = engine.dialect.placeholder(1, "number")
+        await tx.run(f'UPDATE "_files_due" SET "due" = "due" - {mark} WHERE "due" > 0', [GRACE_SECONDS + 1])
+        await abandon_due(tx, engine.dialect)
+
+    await engine.write(pass_)
 
 
 async def until_clear(client) -> None:

@@ -1,8 +1,9 @@
 """Resumable uploads: begun, received piece by piece, and taken by the record they are for.
 
-What arrived is a part file (`tus_parts`); whose it is stands in the database
-(`tus_state`), with the key of an upload that could be for an encrypted field, of which nothing
-is on a disk in clear, nor in the database what the client says of it. An upload is known to whoever began it and to nobody else, and it is used
+What arrived is a part file (`tus_parts`); whose it is stands in the database (`tus_state`). Of an
+upload that could be for an encrypted field nothing is on a disk in clear: its pieces are sealed
+under a key of its own, and the database has that key, and what the client says of the upload,
+sealed for its row. An upload is known to whoever began it and to nobody else, and it is used
 once: the transaction that writes the record also forgets the upload.
 """
 
