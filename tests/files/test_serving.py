@@ -1,5 +1,6 @@
 """Who may have a file: everyone who knows its name, unless its field is protected; then the record's view rule decides."""
 
+import asyncio
 import time
 
 import pytest
@@ -262,9 +263,11 @@ async def test_one_query(client, monkeypatch):
     await shelf.get()
     asked = []
     read = client.backend.engine.read
+    others = asyncio.all_tasks() - {asyncio.current_task()}  # what the server does besides has its own questions
 
     async def counted(sql, values=()):
-        asked.append(str(sql))
+        if asyncio.current_task() not in others:
+            asked.append(str(sql))
         return await read(sql, values)
 
     monkeypatch.setattr(type(client.backend.engine), "read", lambda _, sql, values=(): counted(sql, values))

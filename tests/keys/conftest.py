@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from keys_command import Keys
 
 from undercroft.encryption.keyset import KEY_BYTES
 from undercroft.encryption.wrapping import RootKey
@@ -53,3 +54,11 @@ def random_root():
 def open_again(engine, root):
     """Opens the key ring as after a restart."""
     return lambda: open_ring(engine, root)
+
+
+@pytest.fixture
+def keys(tmp_path, database):
+    """The command on a new database with a superuser."""
+    made = Keys(tmp_path, database)
+    made.superuser()
+    return made

@@ -2,98 +2,16 @@
 
 import json
 import stat
-import time
 
-import httpx
 import pyrage
 import pytest
-from click.testing import CliRunner
-from network import free_port
-from program import run, serving
+from keys_command import Keys, until
+from program import run
 from roots import carry_root
 from transit import open_bao
 
-from undercroft.cli.exits import exit_code
-from undercroft.cli.main import cli
-from undercroft.errors import Problem
 from undercroft.keys.options import KEY, PASSPHRASE
 from undercroft.keys.root_texts import new_root_text
-
-EMAIL, PASSWORD = "root@example.com", "open-sesame-42"
-BRIEFS = {
-    "name": "briefs",
-    "type": "base",
-    "fields": [{"name": "email", "type": "email", "encrypted": {"search": "equality"}}],
-    **{f"{action}Rule": "" for action in ("list", "view", "create", "update", "delete")},
-}
-
-
-class Keys:
-    """The command on one database, in this process; `environment` is what all commands are given."""
-
-    def __init__(self, folder, database):
-        self.folder = folder
-        self.place = ["--dir", str(folder / "data"), *(["--database", database] if database else [])]
-        self.environment = {}
-        self.port = free_port()
-
-    def run(self, *arguments, code=0, typed="", **environment):
-        """What it prints."""
-        told = {**self.environment, **environment}
-        done = CliRunner().invoke(cli, ["keys", *arguments, *self.place], input=typed, env=told)
-        problem = done.exception if isinstance(done.exception, Problem) else None
-        output = done.output + (problem.message() if problem else "")
-        assert (exit_code(problem) if problem else done.exit_code) == code, output
-        return output
-
-    def list(self, *arguments):
-        return json.loads(self.run("list", "--json", *arguments))
-
-    def ids(self, purpose="system", of="-"):
-        """The ids of the keys of a purpose, the one that seals first."""
-        found = [key for key in self.list("--all")["keys"] if (key["purpose"], key["of"]) == (purpose, of)]
-        return [key["id"] for key in sorted(found, key=lambda key: not key["primary"])]
-
-    def events(self):
-        return [entry["event"] for entry in json.loads(self.run("audit", "--json"))]
-
-    def superuser(self):
-        done = CliRunner().invoke(cli, ["superuser", "upsert", EMAIL, PASSWORD, *self.place])
-        assert done.exit_code == 0, done.output
-
-    def serving(self, *arguments):
-        return serving(self.port, *self.place, *arguments, folder=self.folder)
-
-    def call(self, method, path, body=None, token=""):
-        headers = {"Authorization": token} if token else {}
-        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, headers=headers, timeout=30)
-
-    def make_briefs(self):
-        """A collection with an encrypted field, and a record in it."""
-        body = {"identity": EMAIL, "password": PASSWORD}
-        token = self.call("POST", "/api/collections/_superusers/auth-with-password", body).json()["token"]
-        assert self.call("POST", "/api/collections", BRIEFS, token).status_code == 200
-        assert self.call("POST", "/api/collections/briefs/records", {"email": "a@example.com"}).status_code == 200
-
-    def read(self):
-        """The address of the record that was made, or the status."""
-        answer = self.call("GET", "/api/collections/briefs/records")
-        return answer.json()["items"][0]["email"] if answer.status_code == 200 else answer.status_code
-
-
-@pytest.fixture
-def keys(tmp_path, database):
-    """The command on a new database with a superuser."""
-    made = Keys(tmp_path, database)
-    made.superuser()
-    return made
-
-
-def until(holds, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_a_life_of_a_key(keys):
@@ -145,7 +63,10 @@ def test_keys_change_while_a_server_runs(keys, workers):
     with keys.serving("--workers", workers):
         keys.make_briefs()
         until(lambda: len(keys.list()["holders"]) == int(workers))
+        sealed = keys.cell()
         assert "seals now" in keys.run("rotate", "value", "briefs/email", "--seconds", "30")
+        until(lambda: [work["state"] for work in json.loads(keys.run("work", "--json"))] == ["done"])
+        keys.cell(sealed)
         assert keys.read() == "a@example.com"
         _, old = keys.ids("value", "briefs/email")
         keys.run("disable", str(old))

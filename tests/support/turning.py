@@ -29,14 +29,13 @@ from roots import environment
 from undercroft import testing
 from undercroft.app import close_backend, open_backend
 from undercroft.collections.cipher import value_scope
-from undercroft.collections.encrypting import refilled, with_seal
 from undercroft.collections.seals import cell_name
-from undercroft.collections.store import Store, change_seals
 from undercroft.encryption.values import key_prefix
 from undercroft.ids import record_id
 from undercroft.keys.changing import SetOf
 from undercroft.keys.rotation import rotate_key
 from undercroft.records.cipher import stored_columns
+from undercroft.records.index_turning import turn_index
 
 PEOPLE = "/api/collections/people/records"
 OPEN = {f"{action}Rule": "" for action in ("list", "view", "create", "update", "delete")}
@@ -532,18 +531,8 @@ class Drill:
         with self._environment():
             backend = await open_backend(self.data, self.database)
             try:
-                store = Store(backend.engine, backend.catalogs, lambda *_: None)
                 people = backend.catalog.collection("people")
-                field_id = people.by_name["mail"].id
-
-                async def change(tx: Any, collection: Any) -> Any:
-                    del tx
-                    return with_seal(collection, field_id, refilled(collection.seals[field_id]))
-
-                assert await change_seals(store, people.id, change)
-                filling = backend.catalog.collection("people").seals[field_id].filling
-                assert filling is not None
-                return filling.number
+                return (await turn_index(backend, people.id, people.by_name["mail"].id)).new
             finally:
                 await close_backend(backend)
 

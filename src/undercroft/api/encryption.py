@@ -7,12 +7,10 @@ from typing import Annotated, Any
 import msgspec
 
 from undercroft.collections.catalog import Catalog
-from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest
 from undercroft.http.body import DEFAULT_LIMIT
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
-from undercroft.keys.audit import AuditEvent, Entry, append_entry
 from undercroft.records.resealings import (
     Move,
     Resealing,
@@ -67,13 +65,7 @@ async def _move(request: Request, move: Move) -> Response:
     resealing_id, dialect = request.params["id"], request.backend.engine.dialect
     actor = f"superuser {request.identity.id}" if request.identity else "server"
 
-    async def operation(tx: Transaction) -> None:
-        piece = await move_resealing(tx, dialect, resealing_id, move)
-        event: AuditEvent = "resealing_paused" if move == "pause" else "resealing_resumed"
-        detail = {"kind": piece.kind}
-        await append_entry(tx, dialect, Entry(event, "value", piece.scope, actor=actor, detail=detail))
-
-    await request.backend.engine.write(operation)
+    await request.backend.engine.write(lambda tx: move_resealing(tx, dialect, resealing_id, move, actor))
     return await _shown(request)
 
 

@@ -24,10 +24,13 @@ from undercroft.cli.keys_place import (
     keys_place,
     open_keys,
     open_rows,
+    scope_of,
     set_of,
     shown_scope,
 )
 from undercroft.cli.keys_root import root
+from undercroft.cli.keys_scrub import scrub
+from undercroft.cli.keys_work import work
 from undercroft.collections.session import read_catalog
 from undercroft.database.engine import Engine
 from undercroft.encryption.keyset import Algorithm, Purpose
@@ -40,6 +43,7 @@ from undercroft.keys.making import make_key_set
 from undercroft.keys.root import SHOWN, load_root
 from undercroft.keys.rotation import ROLL_OUT_SECONDS, rotate_key
 from undercroft.keys.rows import KEYS, SUBJECT_KEYS, StoredKey, load_keys
+from undercroft.records.index_turning import TurnedIndex, turn_index
 
 _HEADS: Final = ("KEY", "PURPOSE", "OF", "STATE", "SEALED", "CREATED")
 _AUDIT_HEADS: Final = ("AT", "EVENT", "KEY", "PURPOSE", "OF", "BY", "DETAIL")
@@ -70,6 +74,8 @@ def command() -> None:
 
 
 command.add_command(root)
+command.add_command(work)
+command.add_command(scrub)
 
 
 @command.command("list")
@@ -132,8 +138,12 @@ def create(purpose: Purpose, scope: str, algorithm: Algorithm, place: Place) -> 
 def rotate(purpose: Purpose, scope: str, algorithm: Algorithm | None, seconds: float, place: Place) -> None:
     """Seal with a new key, once every server has it.
 
-    What the old key sealed goes on opening with it.
+    What the old key sealed goes on opening with it, and the values of a field are sealed anew while all goes on. The
+    key of an index turns with its index: another one is filled beside it. `undercroft keys work` says how far that is.
     """
+    if purpose == "index":
+        _turn_index(place, scope, has_more=algorithm is not None)
+        return
 
     async def turn(backend: Backend) -> tuple[int, int]:
         done = await rotate_key(set_of(backend, purpose, scope), algorithm, seconds=seconds)
@@ -291,6 +301,21 @@ def _cells(key: dict[str, Any]) -> Sequence[Any]:
 
 def _told(entry: Entry) -> str:
     return ", ".join(f"{name} {value}" for name, value in entry.detail.items()) or "-"
+
+
+def _turn_index(place: Place, scope: str, *, has_more: bool) -> None:
+    if has_more:
+        raise click.UsageError("The key of an index has one algorithm: leave --algorithm out.")
+
+    async def turn(backend: Backend) -> TurnedIndex:
+        collection_id, field_id, *_ = [*scope_of(backend, "index", scope).split("/"), ""]
+        return await turn_index(backend, collection_id, field_id, actor())
+
+    turned = _run(place, turn)
+    click.echo(
+        f"Index {turned.new}, with a new key, is filled by the server that runs on these data, or the next one. Index "
+        f"{turned.old} is read until that is done. `undercroft keys work --watch` shows how far it is."
+    )
 
 
 def _change(place: Place, key_id: int, step: Callable[[SetOf], Awaitable[None]]) -> None:

@@ -41,7 +41,8 @@ class IndexKeyStays(Conflict):
 
     code = "index_key_stays"
     default = (
-        "The key of an index turns with its index, which is made anew under another number: nothing would be found."
+        "The key of an index turns with its index, which is filled anew under another number: nothing would be found. "
+        "Turn it by naming the field: `undercroft keys rotate index COLLECTION/FIELD`."
     )
 
 

@@ -32,7 +32,7 @@ _MOST_PASSES: Final = 50
 _SAMPLED: Final = 100  # one of so many rows is opened in the end
 _FEW: Final = 10_000  # of fewer rows a hundred are
 _SHOWN: Final = 10
-_NOT_SCRUBBED: Final = Trouble(
+NOT_SCRUBBED: Final = Trouble(
     "not_scrubbed",
     "The disk may still hold earlier values, in places that nobody can read through the database, which is too large "
     "to be written anew while it is in use. At a quiet hour run `undercroft keys scrub`.",
@@ -260,7 +260,7 @@ class Course:
         is_clean = True
         if collection is not None:
             is_clean = await self._engine.scrub(collection.name, is_thorough=self._row.piece.kind == "seal")
-        changes: dict[str, Value] = {"state": "done", "error": "" if is_clean else error_text(_NOT_SCRUBBED)}
+        changes: dict[str, Value] = {"state": "done", "error": "" if is_clean else error_text(NOT_SCRUBBED)}
         await self._engine.write(lambda tx: self._note(tx, changes), is_waited_for=False)
 
     async def _follower(self) -> Follower:

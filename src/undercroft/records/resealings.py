@@ -20,6 +20,7 @@ from undercroft.database.statements import delete_rows, insert_row
 from undercroft.dates import now
 from undercroft.errors import Conflict, NotFound
 from undercroft.ids import record_id
+from undercroft.keys.audit import AuditEvent, Entry, append_entry
 
 ResealingState = Literal["waiting", "running", "paused", "done", "failed"]
 Step = Literal["fill", "scrub"]
@@ -30,9 +31,9 @@ _NAMES: Final = (
     *("rate", "most", "error", "started", "updated"),
 )
 _OPEN: Final = ("waiting", "running")
-_MOVES: Final[Mapping[Move, tuple[Mapping[str, Value], Sequence[str]]]] = {
-    "pause": ({"state": "paused", "rate": 0}, _OPEN),
-    "resume": ({"state": "waiting", "place": 0, "error": ""}, ("paused", "failed")),
+_MOVES: Final[Mapping[Move, tuple[AuditEvent, Mapping[str, Value], Sequence[str]]]] = {
+    "pause": ("resealing_paused", {"state": "paused", "rate": 0}, _OPEN),
+    "resume": ("resealing_resumed", {"state": "waiting", "place": 0, "error": ""}, ("paused", "failed")),
 }
 
 
@@ -141,6 +142,12 @@ async def change_resealing(
     return bool(await tx.run(sql, (*written.values(), resealing_id)))
 
 
+async def forget_error(tx: Transaction, dialect: Dialect, collection_id: str, error: str) -> None:
+    """Have the rows of a collection that are done not say this any more."""
+    where = f'"collection" = {dialect.placeholder(1)} AND "error" = {dialect.placeholder(2)}'
+    await tx.run(f"""UPDATE "{TABLE}" SET "error" = '' WHERE {where} AND "state" = 'done'""", (collection_id, error))
+
+
 @dataclass(frozen=True, slots=True)
 class Advance:
     """So many rows more are dealt with, up to that place in the order; by now so many a second."""
@@ -159,17 +166,18 @@ async def advance_resealing(tx: Transaction, dialect: Dialect, resealing_id: str
     return float(found[0][0] or 0) if found else None
 
 
-async def move_resealing(tx: Transaction, dialect: Dialect, resealing_id: str, move: Move) -> Piece:
-    """Pause a piece, or go on with one that was paused or failed; which it is.
+async def move_resealing(tx: Transaction, dialect: Dialect, resealing_id: str, move: Move, actor: str) -> None:
+    """Pause a piece, or go on with one that was paused or failed, and write down who did.
 
     Raises `NoSuchResealing` and `ResealingNotMoved`.
     """
-    changes, states = _MOVES[move]
+    event, changes, states = _MOVES[move]
     is_moved = await change_resealing(tx, dialect, resealing_id, changes, states)
     found = await find_resealing(tx.run, resealing_id)
     if not is_moved:
         raise ResealingNotMoved(f"It is {found.state}.")
-    return found.piece
+    entry = Entry(event, "value", found.piece.scope, actor=actor, detail={"kind": found.piece.kind})
+    await append_entry(tx, dialect, entry)
 
 
 async def limit_resealing(tx: Transaction, dialect: Dialect, resealing_id: str, most: float) -> None:
