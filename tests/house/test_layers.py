@@ -63,7 +63,7 @@ LAZY = {
     "undercroft.auth.passkey_check": {"webauthn": SLOW, "webauthn.helpers.cose": SLOW},
     "undercroft.api.auth.totp": {"segno": "few ever set up an authenticator app"},
     "undercroft.api.apple_secret": {"joserfc.errors": SLOW, "joserfc.jwk": SLOW, "joserfc.jwt": SLOW},
-    "undercroft.keys.root_age": {"pyrage": "an optional extra"},
+    "undercroft.keys.age": {"pyrage": "an optional extra"},
     "undercroft.http.calling": {"httpx2": "few servers ever call another one, and it takes 0.4 s"},
     "undercroft.files.choose": {"undercroft.files.s3": "its client is an optional extra"},
     "undercroft.app": {"undercroft.pages.site": "the template engine is large, and an API without a site needs none"},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 import click
 import msgspec
@@ -18,6 +17,7 @@ import msgspec
 from undercroft.backend import Backend
 from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
 from undercroft.cli.import_progress import ImportProgress
+from undercroft.cli.parcels import Given, Source, open_options, open_source, tell
 from undercroft.records.import_files import ImportFiles
 from undercroft.records.judge import refuse_view
 from undercroft.records.mapping import make_mapping
@@ -41,6 +41,7 @@ class Order:
     is_lenient: bool
     rejects: Path
     files: Path | None = None
+    given: Given = field(default_factory=Given)
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Outcome:
 @click.argument("collection")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @place_options
+@open_options
 @click.option(
     "--format", "kind", type=click.Choice(["csv", "json", "jsonl"]), help="What the file is, if its name does not say."
 )
@@ -101,6 +103,7 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     collection: str,
     file: Path,
     place: Place,
+    given: Given,
     kind: Format | None,
     delimiter: str,
     mapping: tuple[str, ...],
@@ -116,7 +119,8 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     column goes to the field of its name; --map says otherwise. Every row passes the
     checks of the API; a bad one is put into a file of its own with the reason. Works
     while a server runs. Exits with 1 when rows were rejected. With --files a column of
-    a file field holds paths below that folder: one, or a JSON list of them.
+    a file field holds paths below that folder: one, or a JSON list of them. An
+    encrypted file is seen to be whole before the first row is stored.
 
     \b
     Examples:
@@ -127,7 +131,7 @@ def command(  # noqa: PLR0917 - one parameter an option, called by click only
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
     wishes = [*mapping, *([f"{identity}=id"] if identity else [])]
     target = rejects or Path(f"{collection if str(file) == '-' else file}.rejected.jsonl")
-    order = Order(collection, file, place, kind, delimiter, wishes, is_dry, is_lenient, target, files)
+    order = Order(collection, file, place, kind, delimiter, wishes, is_dry, is_lenient, target, files, given)
     outcome = asyncio.run(run_import(order))
     sys.exit(1 if outcome.rejected else 0)
 
@@ -137,8 +141,8 @@ async def run_import(order: Order) -> Outcome:
     async with open_data(order.place) as backend:
         importer = _importer(backend, order)
         began = time.perf_counter()
-        with _open(order.file) as stream:
-            outcome = await _import(importer, stream, order)
+        async with open_source(order.file, order.given, backend.keyring) as source:
+            outcome = await _import(importer, source, order)
         _report(order, outcome, importer, time.perf_counter() - began)
     return outcome
 
@@ -159,47 +163,31 @@ def _importer(backend: Backend, order: Order) -> Importer:
     )
 
 
-async def _import(importer: Importer, stream: io.BufferedReader[Any], order: Order) -> Outcome:
-    kind = order.format or guess_format(order.file.name, stream.peek(_PEEK))
-    rows = read_rows(stream, kind, order.delimiter)
+async def _import(importer: Importer, source: Source, order: Order) -> Outcome:
     outcome, rejects = Outcome(), _Rejects(order.rejects)
-    with ImportProgress(order.collection, _total(order, kind)) as progress, rejects:
-        async for batch in importer.run(rows):
-            rejects.write(batch.rejected)
-            outcome.add(batch)
-            progress.advance(_done(order, stream, outcome), outcome.told)
+    with source.open() as stream:
+        kind = _kind(order, source, stream)
+        total = _total(order, source, kind)
+        with ImportProgress(order.collection, total) as progress, rejects:
+            async for batch in importer.run(read_rows(stream, kind, order.delimiter)):
+                rejects.write(batch.rejected)
+                outcome.add(batch)
+                progress.advance(outcome.read if order.files is not None else tell(stream), outcome.told)
     return outcome
 
 
-def _total(order: Order, kind: Format) -> int | None:
+def _kind(order: Order, source: Source, stream: BufferedReader[Any]) -> Format:
+    """What the file is: as somebody says, as it says itself, or as it looks."""
+    said = next((kind for kind in get_args(Format) if kind == source.content), None)
+    return order.format or said or guess_format(order.file.name, stream.peek(_PEEK))
+
+
+def _total(order: Order, source: Source, kind: Format) -> int | None:
     """What is to be done: bytes of the file, or its rows where the time goes into files that they name."""
-    if str(order.file) == "-":
-        return None
-    if order.files is None:
-        return order.file.stat().st_size
-    with _open(order.file) as stream:
+    if source.pipe is not None or order.files is None:
+        return source.size
+    with source.open() as stream:
         return sum(1 for _ in read_rows(stream, kind, order.delimiter))
-
-
-def _done(order: Order, stream: io.BufferedReader[Any], outcome: Outcome) -> int | None:
-    if order.files is not None:
-        return outcome.read
-    return stream.raw.tell() if stream.raw.seekable() else None
-
-
-@contextmanager
-def _open(file: Path) -> Iterator[io.BufferedReader[Any]]:
-    """The file, or standard input, which stays open."""
-    if str(file) == "-":
-        piped: Any = sys.stdin.buffer
-        yield piped if isinstance(piped, io.BufferedReader) else io.BufferedReader(piped)
-        return
-    try:
-        raw = io.FileIO(file)
-    except OSError as error:
-        raise click.FileError(str(file), error.strerror) from error
-    with io.BufferedReader(raw, _PEEK) as stream:
-        yield stream
 
 
 class _Rejects:

@@ -107,9 +107,9 @@ def list_(place: Place, *, is_json: bool, is_all: bool) -> None:
 @command.command()
 @_with_purpose
 @_with_scope
-@click.option("--algorithm", type=click.Choice(get_args(Algorithm)), default="AES256_GCM", show_default=True)
+@click.option("--algorithm", type=click.Choice(get_args(Algorithm)), help="What they are for [default: by PURPOSE].")
 @keys_place
-def create(purpose: Purpose, scope: str, algorithm: Algorithm, place: Place) -> None:
+def create(purpose: Purpose, scope: str, algorithm: Algorithm | None, place: Place) -> None:
     """Make the keys of a PURPOSE before they are first needed; what is there stays."""
 
     async def make(backend: Backend) -> tuple[int, bool]:

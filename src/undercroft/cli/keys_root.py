@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
-from functools import cache
-from getpass import getpass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +12,7 @@ import click
 
 from undercroft.cli.data import Place
 from undercroft.cli.keys_place import actor, keys_place, open_keys
+from undercroft.cli.roots import ask_new_passphrase
 from undercroft.http.calling import post
 from undercroft.keys.options import RootOptions, choose_root
 from undercroft.keys.rewrap import Rewrapped, change_root
@@ -72,12 +71,4 @@ def _new_options(given: dict[str, object]) -> RootOptions | None:
     transit: dict[str, Any] = {name: str(given[name] or "") for name in given if name.startswith("transit_")}
     secrets = RootOptions(key=key, passphrase=passphrase, transit_token=os.environ.get(NEW_TOKEN, ""))
     options = replace(secrets, **files, **transit)
-    return replace(options, ask=_ask_twice) if given["passphrase_ask"] else options
-
-
-@cache
-def _ask_twice() -> str:
-    passphrase = getpass("New passphrase: ")
-    if getpass("The same again: ") != passphrase:
-        raise click.ClickException("These were two different passphrases.")
-    return passphrase
+    return replace(options, ask=ask_new_passphrase) if given["passphrase_ask"] else options

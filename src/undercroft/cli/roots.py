@@ -47,3 +47,12 @@ def root_of(config: Config) -> RootOptions:
 @cache
 def _ask() -> str:
     return getpass("Passphrase of the root key: ")
+
+
+@cache
+def ask_new_passphrase() -> str:
+    """A passphrase that was typed twice, asked for once."""
+    passphrase = getpass("New passphrase: ")
+    if getpass("The same again: ") != passphrase:
+        raise click.ClickException("These were two different passphrases.")
+    return passphrase

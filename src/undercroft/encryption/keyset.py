@@ -8,7 +8,7 @@ and `destroyed`, when its material is gone and its id remains, to be named in er
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -20,6 +20,15 @@ Purpose = Literal["value", "index", "file", "backup", "subject", "system"]
 
 KEY_BYTES: Final = 32
 LARGEST_ID: Final = 2**32 - 1
+ALGORITHM_OF: Final[Mapping[Purpose, Algorithm]] = {
+    "value": "AES256_GCM",
+    "index": "HMAC_SHA256_128",
+    "file": "AES256_GCM_HKDF_STREAM",
+    "backup": "AES256_GCM_HKDF_STREAM",
+    "subject": "AES256_GCM",
+    "system": "AES256_GCM",
+}
+"""What a key of a purpose is for, unless something else is wanted."""
 STATES: Final[tuple[State, ...]] = get_args(State)
 _OPENS: Final = ("pending", "enabled")
 

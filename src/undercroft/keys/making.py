@@ -9,7 +9,7 @@ from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.database.positions import hold_position
-from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
+from undercroft.encryption.keyset import ALGORITHM_OF, Algorithm, KeySet, Purpose
 from undercroft.encryption.lifecycle import new_set
 from undercroft.encryption.wrapping import RootKey
 from undercroft.keys.audit import SERVER, Entry, append_entry
@@ -35,7 +35,7 @@ async def make_key_set(
     purpose: Purpose,
     scope: str,
     *,
-    algorithm: Algorithm = "AES256_GCM",
+    algorithm: Algorithm | None = None,
     actor: str = SERVER,
 ) -> KeySet:
     """The set of keys of a purpose within a scope, made if it is not there; the ring has it after the commit.
@@ -49,7 +49,7 @@ async def make_key_set(
     for found in open_sets(await load_scopes(tx.run, dialect, purpose, [scope]), root):
         tx.after_commit(partial(keyring.add, found))
         return found
-    made = new_set(purpose, scope, algorithm)
+    made = new_set(purpose, scope, algorithm or ALGORITHM_OF[purpose])
     await insert_key(tx, dialect, made, made.primary, root)
     if purpose != "subject":
         await append_change(tx, dialect, Change(KIND, "", "", "create"))

@@ -13,13 +13,22 @@ from undercroft.encryption.wrapping import RootKey, Stretching, new_stretching, 
 from undercroft.keys.root import BadRoot, MadeRoot, Provider, RootMissing, StoredRoot, check_root
 
 
-class _Parameters(msgspec.Struct, frozen=True):
+class KeptStretching(msgspec.Struct, frozen=True):
     """A `Stretching` as JSON."""
 
     salt: str
     memory: int
     passes: int
     lanes: int
+
+    @classmethod
+    def of(cls, how: Stretching) -> KeptStretching:
+        """What is kept of one."""
+        return cls(b64encode(how.salt).decode(), how.memory, how.passes, how.lanes)
+
+    def stretching(self) -> Stretching:
+        """What was kept. Raises `ValueError`."""
+        return Stretching(b64decode(self.salt), self.memory, self.passes, self.lanes)
 
 
 class PassphraseRoot:
@@ -46,8 +55,7 @@ class PassphraseRoot:
         """The root key of the passphrase with a new salt. Raises `BadRoot`."""
         del is_fresh  # with another salt it is another one
         how = new_stretching()
-        parameters = _Parameters(b64encode(how.salt).decode(), how.memory, how.passes, how.lanes)
-        return MadeRoot(await self._stretch(how, version), msgspec.json.encode(parameters).decode())
+        return MadeRoot(await self._stretch(how, version), msgspec.json.encode(KeptStretching.of(how)).decode())
 
     async def _stretch(self, how: Stretching, version: int) -> RootKey:
         try:
@@ -59,7 +67,6 @@ class PassphraseRoot:
 
 def _parse(text: str) -> Stretching:
     try:
-        found = msgspec.json.decode(text, type=_Parameters)
-        return Stretching(b64decode(found.salt), found.memory, found.passes, found.lanes)
+        return msgspec.json.decode(text, type=KeptStretching).stretching()
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadRoot("The database does not say how the passphrase becomes the root key.") from error
