@@ -22,10 +22,10 @@ from undercroft.encryption.failures import KeysUnavailable
 from undercroft.encryption.texts import is_sealed_text
 from undercroft.errors import Forbidden
 from undercroft.ids import random_text
+from undercroft.keys.text_columns import FORM_KEY, param_place
 
 LIFETIME: Final = 12 * 3600  # seconds
-_PARAM: Final = "formKey"
-_PLACE: Final = f"_params|value|{_PARAM}"
+_PLACE: Final = param_place(FORM_KEY)
 
 
 class FormExpired(Forbidden):
@@ -47,16 +47,16 @@ async def load_form_key(engine: Engine) -> bytes:
 
 
 async def _find_key(engine: Engine) -> str:
-    found = await load_param(engine.read, engine.dialect, _PARAM)
+    found = await load_param(engine.read, engine.dialect, FORM_KEY)
     return engine.texts.open_text(_PLACE, str(found)) if found is not None and is_sealed_text(str(found)) else ""
 
 
 async def _make_key(tx: Transaction, engine: Engine) -> str:
-    there = await load_param(tx.run, engine.dialect, _PARAM)
+    there = await load_param(tx.run, engine.dialect, FORM_KEY)
     if there is not None and is_sealed_text(str(there)):
         return tx.texts.open_text(_PLACE, str(there))
     key = str(there or random_text(43))  # an older program kept it in clear
-    await save_param(tx, engine.dialect, _PARAM, tx.texts.seal_text(_PLACE, key))
+    await save_param(tx, engine.dialect, FORM_KEY, tx.texts.seal_text(_PLACE, key))
     return key
 
 

@@ -31,6 +31,7 @@ _WORK: Final[Mapping[PieceKind, str]] = {
     "open": "decrypt values",
     "index": "fill a new index",
     "reseal": "encrypt anew",
+    "texts": "encrypt anew",
 }
 _OPEN: Final = ("waiting", "running")
 _NOBODY: Final = "No server runs on these data: the work goes on as soon as one does."
@@ -200,6 +201,8 @@ def _lines(rows: Sequence[Work], *, is_served: bool) -> list[str]:
 
 
 def _field(row: Work) -> str:
+    if row["kind"] == "texts":
+        return "the server's own secrets"
     return f"{row['collectionName'] or row['collectionId']}/{row['fieldName'] or row['fieldId']}"
 
 

@@ -4,6 +4,7 @@ seal     values of a plain field, into cells
 open     values of cells, back into a plain column
 index    values of cells, into a new column of fingerprints
 reseal   values of cells that older keys sealed, into cells of the primary one
+texts    the server's own secrets that older keys of the system sealed: of no collection, and of no field
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.cipher import Keys, value_scope
 from undercroft.collections.collection import Collection
 from undercroft.collections.seals import Seal
-from undercroft.encryption.keyset import KeySet
+from undercroft.encryption.keyset import KeySet, Purpose
 
-PieceKind = Literal["seal", "open", "index", "reseal"]
+PieceKind = Literal["seal", "open", "index", "reseal", "texts"]
 KINDS: Final[tuple[PieceKind, ...]] = get_args(PieceKind)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Values of one field that have to come along; `number` is that of the index, or of the key."""
+    """Values of one field that have to come along, or texts; `number` is that of the index, or of the key."""
 
     kind: PieceKind
     collection: str
@@ -33,14 +34,22 @@ class Piece:
 
     @property
     def scope(self) -> str:
-        """The scope of the keys of the field."""
-        return value_scope(self.collection, self.field)
+        """The scope of the keys of the field, or of the system."""
+        return value_scope(self.collection, self.field) if self.collection else ""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What these keys are for."""
+        return "value" if self.collection else "system"
 
 
 def pieces_of(catalog: Catalog) -> Iterator[Piece]:
     """All that is under way, going by the definitions and the keys there are."""
     for collection in catalog:
         yield from pieces_within(collection, catalog.keys)
+    keys = catalog.keys
+    if keys is not None and keys.has("system", "") and older_keys(held := keys.key_set("system", "")):
+        yield Piece("texts", "", "", held.primary_id)
 
 
 def pieces_within(collection: Collection, keys: Keys | None) -> Iterator[Piece]:

@@ -19,11 +19,14 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.prepare import prepare_change, prepare_new
 from undercroft.collections.session import SchemaRefused, Session, check_ids, read_catalog
+from undercroft.collections.stored import TABLE, reseal_options
 from undercroft.collections.system import initial_collections
 from undercroft.collections.transfer import ImportFailed, Pair, plan_import, refused
 from undercroft.collections.view_shape import ViewShape
 from undercroft.collections.views import plain_query, read_view, spell_view
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
+from undercroft.database.positions import hold_position
 from undercroft.dates import now
 from undercroft.errors import BadRequest, Invalid, NotFound
 
@@ -185,6 +188,18 @@ async def change_seals(store: Store, collection_id: str, change: SealChange) -> 
         return new is not None
 
     return await _run(store, operation)
+
+
+async def reseal_collections(tx: Transaction, dialect: Dialect) -> None:
+    """Seal what is secret in definitions with the key that seals now; they stay what they are.
+
+    Raises `DecryptionFailed` and its kin, and `KeysUnavailable`.
+    """
+    await hold_position(tx, dialect, "collection")
+    mark = dialect.placeholder
+    sql = f'UPDATE "{TABLE}" SET "options" = {mark(1)} WHERE "id" = {mark(2)}'
+    for key, options in await tx.run(f"""SELECT "id", "options" FROM "{TABLE}" WHERE "type" = 'auth'"""):
+        await tx.run(sql, (reseal_options(str(key), str(options), tx.texts), key))
 
 
 async def dry_run_view(engine: Engine, catalog: Catalog, query: str) -> ViewShape:

@@ -77,6 +77,18 @@ def _sealed(collection: Collection, options: dict[str, Any], texts: Texts) -> di
     return options
 
 
+def reseal_options(collection_id: str, options: str, texts: Texts) -> str:
+    """Options, as a row keeps them, with their secrets sealed by the key that seals now.
+
+    Raises `DecryptionFailed` and its kin, and `KeysUnavailable`.
+    """
+    values = _from_text(options) or {}
+    for holder, name, place in _secrets(collection_id, values):
+        if is_sealed_text(holder[name]):
+            holder[name] = texts.seal_text(place, texts.open_text(place, holder[name]))
+    return _as_text(values)
+
+
 def has_clear_secrets(collection_id: str, options: Any) -> bool:
     """Whether options, as a row keeps them, have secrets in clear, as an older program left them."""
     found = _secrets(collection_id, _from_text(options) or {})

@@ -13,14 +13,27 @@ from typing import Final
 from undercroft.encryption.failures import DecryptionFailed
 from undercroft.encryption.keyset import KeySet
 from undercroft.encryption.place import FieldPlace
-from undercroft.encryption.values import FieldCipher
+from undercroft.encryption.values import FieldCipher, key_prefix
 
 MARK: Final = "uc1:"
+BEGINNING: Final = len(MARK) + 7
+"""How many characters of a sealed text tell its key."""
 
 
 def is_sealed_text(text: str) -> bool:
     """Whether a text begins like a sealed one."""
     return text.startswith(MARK)
+
+
+def text_beginnings(key_id: int) -> tuple[str, ...]:
+    """What a text that this key sealed begins with, as one of these; a query can count by them.
+
+    The bytes that tell the key end within a character.
+    """
+    prefix = key_prefix(key_id)
+    return tuple(
+        MARK + urlsafe_b64encode(prefix + bytes([rest << 6]))[: BEGINNING - len(MARK)].decode() for rest in range(4)
+    )
 
 
 class TextCipher:

@@ -19,6 +19,7 @@ from undercroft.keys.audit import SERVER, AuditEvent, Entry, append_entry
 from undercroft.keys.making import KIND
 from undercroft.keys.ring import Keyring, Promotion, UnknownKeySet
 from undercroft.keys.rows import insert_key, load_scopes, open_sets, table_of, update_keys
+from undercroft.keys.text_columns import count_texts
 
 KEEP_DAYS: Final = 30
 _DAY: Final = 86_400.0
@@ -120,14 +121,19 @@ async def enable_key(keys: SetOf, key_id: int) -> None:
 async def disable_key(keys: SetOf, key_id: int, *, keep_days: float = KEEP_DAYS) -> None:
     """Keep shut what a key sealed; it is not to be destroyed for some days. Raises `KeyNotMoved`, `UnknownKeySet`.
 
-    A key of the system stays enabled: what it sealed is what a server needs at its start.
+    A key of the system stays enabled while any text is under it: what it sealed is what a server needs at its start.
     """
-    if keys.purpose == "system":
-        raise KeyNotMoved(key_id, "sealed what the server itself needs to start, so it stays enabled")
     sql = f"""UPDATE "{table_of(keys.purpose)}" SET "destroy_after" = {keys.dialect.placeholder(1, "number")}
         WHERE {_is_key(keys.dialect, 2)}"""
 
     async def note(tx: Transaction) -> None:
+        left = await count_texts(tx.run, keys.dialect, key_id) if keys.purpose == "system" else 0
+        if left:
+            raise KeyNotMoved(
+                key_id,
+                f"has sealed {left} texts that the server itself needs, so it stays enabled: once another key seals, "
+                "they are sealed anew while a server runs, and `undercroft keys work` shows how far that is",
+            )
         await tx.run(sql, (time.time() + keep_days * _DAY, keys.purpose, keys.scope, key_id))
 
     await _step(keys, "key_disabled", key_id, lifecycle.disable, note)

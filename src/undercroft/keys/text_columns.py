@@ -1,12 +1,19 @@
-"""The columns of the house's own tables in which secrets stand, each sealed for its row.
+"""Where secrets stand in the house's own tables, each sealed for its row under the keys of the system.
 
-Secrets within other values - settings, options of collections, the key of forms - are sealed by those who keep them.
+Those within other values - settings, options of collections, the key of forms - are sealed by those who keep them.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Transaction
+from undercroft.database.positions import Read
+from undercroft.encryption.texts import BEGINNING, MARK, text_beginnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,74 @@ TEXT_COLUMNS: Final = (
     TextColumn("_hearers", "id", "hearer"),
     TextColumn("_wishes", "id", "wish"),
 )
+FORM_KEY: Final = "formKey"
+"""The parameter that is a secret as a whole: what signs tokens of forms."""
+_DOCUMENTS: Final = (("_params", "value"), ("_collections", "options"))
+_SEALED: Final = re.compile(f"{MARK}[A-Za-z0-9_-]{{{BEGINNING - len(MARK)}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedText:
+    """A text as it stands in a row of a column."""
+
+    key: str
+    sealed: str
+
+
+def param_place(name: str) -> str:
+    """What a parameter is bound to that is a secret as a whole."""
+    return f"_params|value|{name}"
+
+
+async def count_texts(read: Read, dialect: Dialect, key_id: int) -> int:
+    """How many texts a key has sealed that still stand somewhere."""
+    marks = ", ".join(dialect.placeholder(number) for number in range(1, 5))
+    beginnings, count = text_beginnings(key_id), 0
+    for column in TEXT_COLUMNS:
+        sql = f"""SELECT count(*) FROM "{column.table}" WHERE substr("{column.name}", 1, {BEGINNING}) IN ({marks})"""
+        rows = await read(f"{sql} {column.only}", beginnings)
+        count += int(rows[0][0] or 0)
+    return count + sum(found in beginnings for found in await _within_documents(read))
+
+
+async def count_older_texts(read: Read, dialect: Dialect, key_id: int) -> int:
+    """How many texts stand somewhere that other keys have sealed."""
+    beginnings, count = text_beginnings(key_id), 0
+    for column in TEXT_COLUMNS:
+        rows = await read(f"SELECT count(*) {_older(column, dialect, 1)}", beginnings)
+        count += int(rows[0][0] or 0)
+    return count + sum(found not in beginnings for found in await _within_documents(read))
+
+
+async def find_older_texts(
+    read: Read, dialect: Dialect, column: TextColumn, key_id: int, *, after: str, limit: int
+) -> list[SealedText]:
+    """The next texts of a column that another key has sealed, by the names of their rows."""
+    mark = dialect.placeholder(5)
+    sql = f"""SELECT "{column.key}", "{column.name}" {_older(column, dialect, 1)}
+        AND "{column.key}" > {mark} ORDER BY "{column.key}" LIMIT {limit}"""
+    rows = await read(sql, (*text_beginnings(key_id), after))
+    return [SealedText(str(key), str(text)) for key, text in rows]
+
+
+async def put_text(tx: Transaction, dialect: Dialect, column: TextColumn, was: SealedText, sealed: str) -> bool:
+    """Put a text in place of one, if nobody else has changed that; whether it was there."""
+    mark = dialect.placeholder
+    sql = f"""UPDATE "{column.table}" SET "{column.name}" = {mark(1)}
+        WHERE "{column.key}" = {mark(2)} AND "{column.name}" = {mark(3)} RETURNING 1"""
+    return bool(await tx.run(sql, (sealed, was.key, was.sealed)))
+
+
+def _older(column: TextColumn, dialect: Dialect, first: int) -> str:
+    marks = ", ".join(dialect.placeholder(number) for number in range(first, first + 4))
+    return f"""FROM "{column.table}" WHERE "{column.name}" <> '' {column.only}
+        AND substr("{column.name}", 1, {BEGINNING}) NOT IN ({marks})"""
+
+
+async def _within_documents(read: Read) -> Sequence[str]:
+    """How each sealed text within another value begins."""
+    found: list[str] = []
+    for table, name in _DOCUMENTS:
+        for (value,) in await read(f'SELECT "{name}" FROM "{table}"', ()):
+            found += _SEALED.findall(str(value))
+    return found

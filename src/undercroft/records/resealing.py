@@ -31,6 +31,7 @@ from undercroft.keys.ring import Promotion
 from undercroft.keys.rotation import rotate_key
 from undercroft.records.reseal_course import Course, Halted, Host
 from undercroft.records.reseal_pace import Pace
+from undercroft.records.reseal_texts import TextCourse
 from undercroft.records.resealings import (
     Resealing,
     Trouble,
@@ -151,13 +152,14 @@ class Resealer:
     async def _attend(self, row: Resealing) -> None:
         """Go on with a piece until it is done, or cannot be gone on with."""
         try:
-            await Course(self._host, self._claim, row, Pace(self._host.engine.waits.p99(), self._share)).run()
+            course = TextCourse if row.piece.kind == "texts" else Course
+            await course(self._host, self._claim, row, Pace(self._host.engine.waits.p99(), self._share)).run()
         except (Halted, LeaseLost):
             return
         except Unavailable as problem:
             await self._note(row, {"error": error_text(_trouble(problem))})
         except Problem as problem:
-            _log.warning("Work on an encrypted field stands still: %s", problem)
+            _log.warning("Work on what is encrypted stands still: %s", problem)
             await self._note(row, {"state": "failed", "rate": 0, "error": error_text(_trouble(problem))})
 
     async def _note(self, row: Resealing, changes: Mapping[str, Any]) -> None:
@@ -177,11 +179,12 @@ def _in_a_while() -> float:
 
 
 async def note_promotion(tx: Transaction, promotion: Promotion, host: Host) -> None:
-    """Have a row for what follows from the promotion of a key of a field, in the transaction of that."""
+    """Have a row for what follows from the promotion of a key, in the transaction of that."""
+    collection, _, field = promotion.scope.partition("/")
     if promotion.purpose == "value":
-        collection, _, field = promotion.scope.partition("/")
-        piece = Piece("reseal", collection, field, promotion.new_id)
-        await begin_resealing(tx, host.engine.dialect, piece)
+        await begin_resealing(tx, host.engine.dialect, Piece("reseal", collection, field, promotion.new_id))
+    if promotion.purpose == "system":
+        await begin_resealing(tx, host.engine.dialect, Piece("texts", "", "", promotion.new_id))
 
 
 def _is_due(wanted: frozenset[Piece], known: Mapping[Piece, Resealing]) -> bool:
@@ -194,7 +197,7 @@ def _is_due(wanted: frozenset[Piece], known: Mapping[Piece, Resealing]) -> bool:
 def _lacks(piece: Piece, known: Mapping[Piece, Resealing]) -> bool:
     row = known.get(piece)
     # The older keys stay where they are when everything was sealed anew, and so does what they say.
-    return row is None or (row.state == "done" and piece.kind != "reseal")
+    return row is None or (row.state == "done" and piece.kind not in {"reseal", "texts"})
 
 
 def _is_over(row: Resealing, wanted: frozenset[Piece]) -> bool:

@@ -176,7 +176,7 @@ async def move_resealing(tx: Transaction, dialect: Dialect, resealing_id: str, m
     found = await find_resealing(tx.run, resealing_id)
     if not is_moved:
         raise ResealingNotMoved(f"It is {found.state}.")
-    entry = Entry(event, "value", found.piece.scope, actor=actor, detail={"kind": found.piece.kind})
+    entry = Entry(event, found.piece.purpose, found.piece.scope, actor=actor, detail={"kind": found.piece.kind})
     await append_entry(tx, dialect, entry)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from undercroft.database.changes import Change, append_change
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Texts, Transaction
 from undercroft.database.params import load_param, save_param
 from undercroft.database.positions import hold_position
@@ -50,6 +51,22 @@ async def seal_settings(engine: Engine, holder: SettingsHolder) -> None:
     stored = await load_param(engine.read, engine.dialect, PARAM)
     if isinstance(stored, dict) and any(text and not is_sealed_text(text) for _, text in _secrets(stored)):
         await change_settings(engine, holder, lambda settings: settings)
+
+
+async def reseal_settings(tx: Transaction, dialect: Dialect) -> None:
+    """Seal what is secret in the settings with the key that seals now; they stay what they are.
+
+    Raises `DecryptionFailed` and its kin, and `KeysUnavailable`.
+    """
+    await hold_position(tx, dialect, "settings")
+    stored = await load_param(tx.run, dialect, PARAM)
+    if not isinstance(stored, dict):
+        return
+    for path, text in _secrets(stored):
+        if is_sealed_text(text):
+            place = _place(path)
+            _put(stored, path, tx.texts.seal_text(place, tx.texts.open_text(place, text)))
+    await save_param(tx, dialect, PARAM, stored)
 
 
 def _from_stored(stored: Any, texts: Texts) -> Settings:

@@ -1,0 +1,196 @@
+"""The server's own secrets, sealed anew after the key of the system turned: one piece of work, up to its end.
+
+They are few, beside the values of fields, and each column of them is gone through by the names of its rows. When no
+text is left under an older key, and every process has the new one, that is disabled whenever somebody likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Final
+
+from undercroft.collections.pieces import Piece, pieces_of
+from undercroft.collections.store import reseal_collections
+from undercroft.database.engine import Transaction, Value
+from undercroft.database.leader import Claim
+from undercroft.database.params import load_param, save_param
+from undercroft.dates import now
+from undercroft.encryption.texts import is_sealed_text
+from undercroft.errors import Unavailable
+from undercroft.keys.audit import AuditEvent, Entry, append_entry
+from undercroft.keys.holders import Holder
+from undercroft.keys.rotation import wait_for_holders
+from undercroft.keys.text_columns import (
+    FORM_KEY,
+    TEXT_COLUMNS,
+    SealedText,
+    TextColumn,
+    count_older_texts,
+    find_older_texts,
+    param_place,
+    put_text,
+)
+from undercroft.records.reseal_course import BATCH, Halted, Host, RowsKeepChanging, ValuesShut
+from undercroft.records.reseal_pace import Pace
+from undercroft.records.reseal_rows import SHUT
+from undercroft.records.resealings import Advance, Resealing, advance_resealing, change_resealing
+from undercroft.settings.store import reseal_settings
+
+_SMALLEST: Final = 10
+_MOST_PASSES: Final = 20
+_WAIT_SECONDS: Final = 2.0  # at once; whoever works here asks again
+
+
+class OthersLate(Unavailable):
+    """Not every process said that it knows which key seals; one that does not may still seal with an older one."""
+
+    code = "others_late"
+
+    def __init__(self, late: Sequence[Holder]) -> None:
+        names = ", ".join(holder.label for holder in late)
+        super().__init__(f"The new key has not reached {names} yet. The work goes on as soon as it has.")
+
+
+class TextCourse:
+    """What one process does of it."""
+
+    def __init__(self, host: Host, claim: Claim, row: Resealing, pace: Pace) -> None:
+        self._host = host
+        self._engine = host.engine
+        self._claim = claim
+        self._row = row
+        self._pace = pace
+        self._most = row.most
+        self._total = row.total
+        self._key_id = row.piece.number
+
+    async def run(self) -> None:
+        """Go on to the end. Raises `Halted` where there is to be none for now, and what stands against it."""
+        await self._begin()
+        for _ in range(_MOST_PASSES):
+            self._refuse_given_up()
+            await self._wait_for_all()
+            shut = [each for column in TEXT_COLUMNS for each in await self._column(column)]
+            await self._documents()
+            if not await self._count() and await self._end():
+                return
+            if shut:
+                raise ValuesShut(shut)
+        raise RowsKeepChanging
+
+    async def _begin(self) -> None:
+        self._total = self._row.done + await self._count()
+        changes: dict[str, Value] = {"state": "running", "total": self._total, "error": ""}
+
+        async def operation(tx: Transaction) -> None:
+            await self._claim.check(tx)
+            if not self._row.started:
+                changes["started"] = now()
+                await self._tell(tx, "resealing_started")
+            await self._note(tx, changes)
+
+        await self._engine.write(operation, is_waited_for=False)
+
+    def _refuse_given_up(self) -> None:
+        """Raise `Halted` when another key has taken the place of this one."""
+        if self._row.piece not in set(pieces_of(self._host.catalogs.current)):
+            raise Halted
+
+    async def _wait_for_all(self) -> None:
+        """Return once every process knows which key seals: none of them seals with an older one after that."""
+        await self._host.keyring.refresh()
+        late = await wait_for_holders(self._engine, self._host.keyring.revision, _WAIT_SECONDS)
+        if late:
+            raise OthersLate(late)
+
+    async def _column(self, column: TextColumn) -> list[str]:
+        """Seal the texts of a column anew; the names of the rows in which one does not open."""
+        after, shut = "", list[str]()
+        while found := await find_older_texts(
+            self._engine.read, self._engine.dialect, column, self._key_id, after=after, limit=self._size
+        ):
+            began, after = perf_counter(), found[-1].key
+            shut += await self._put(column, found)
+            took = perf_counter() - began
+            await asyncio.sleep(self._pace.rest_after(len(found), took, self._engine.waits.p99(), self._most))
+        return shut
+
+    @property
+    def _size(self) -> int:
+        """How many texts to take at a time; fewer where few are to be taken in a second."""
+        return max(_SMALLEST, min(BATCH, int(self._most / 4))) if self._most else BATCH
+
+    async def _put(self, column: TextColumn, found: Sequence[SealedText]) -> list[str]:
+        async def operation(tx: Transaction) -> list[str]:
+            shut, done = list[str](), 0
+            for text in found:
+                place = column.place(text.key)
+                try:
+                    fresh = tx.texts.seal_text(place, tx.texts.open_text(place, text.sealed))
+                except SHUT:
+                    shut.append(f"{column.table} {text.key}")
+                else:
+                    done += await put_text(tx, self._engine.dialect, column, text, fresh)
+            await self._advance(tx, done)
+            return shut
+
+        return await self._engine.write(operation, is_waited_for=False)
+
+    async def _documents(self) -> None:
+        """Seal anew what is secret within other values: few, and each in a transaction of its own."""
+        dialect = self._engine.dialect
+
+        async def settings(tx: Transaction) -> None:
+            await reseal_settings(tx, dialect)
+            await self._advance(tx, 0)
+
+        async def collections(tx: Transaction) -> None:
+            await reseal_collections(tx, dialect)
+            await self._advance(tx, 0)
+
+        async def form_key(tx: Transaction) -> None:
+            kept, place = await load_param(tx.run, dialect, FORM_KEY), param_place(FORM_KEY)
+            if kept is not None and is_sealed_text(str(kept)):
+                fresh = tx.texts.seal_text(place, tx.texts.open_text(place, str(kept)))
+                await save_param(tx, dialect, FORM_KEY, fresh)
+            await self._advance(tx, 0)
+
+        for operation in (settings, collections, form_key):
+            await self._engine.write(operation, alone=True, is_waited_for=False)
+
+    async def _advance(self, tx: Transaction, done: int) -> None:
+        """Write down that so many more are done. Raises `Halted` when the work is to stop."""
+        await self._claim.check(tx)
+        by = Advance(done, 0, self._pace.rate)
+        most = await advance_resealing(tx, self._engine.dialect, self._row.id, by)
+        if most is None:
+            raise Halted
+        self._most = most
+
+    async def _count(self) -> int:
+        return await count_older_texts(self._engine.read, self._engine.dialect, self._key_id)
+
+    async def _end(self) -> bool:
+        """Be done, if nothing is left; whether that is so."""
+
+        async def operation(tx: Transaction) -> bool:
+            await self._claim.check(tx)
+            if await count_older_texts(tx.run, self._engine.dialect, self._key_id):
+                return False
+            await self._note(tx, {"state": "done", "done": self._total, "rate": 0})
+            await self._tell(tx, "resealing_ended")
+            return True
+
+        return await self._engine.write(operation, is_waited_for=False)
+
+    async def _note(self, tx: Transaction, changes: dict[str, Value]) -> None:
+        if not await change_resealing(tx, self._engine.dialect, self._row.id, changes):
+            raise Halted
+
+    async def _tell(self, tx: Transaction, event: AuditEvent) -> None:
+        piece: Piece = self._row.piece
+        await append_entry(
+            tx, self._engine.dialect, Entry(event, piece.purpose, piece.scope, detail={"kind": piece.kind})
+        )
