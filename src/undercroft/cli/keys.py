@@ -35,6 +35,7 @@ from undercroft.collections.session import read_catalog
 from undercroft.database.engine import Engine
 from undercroft.encryption.keyset import Algorithm, Purpose
 from undercroft.encryption.tink_keysets import to_json
+from undercroft.encryption.wrapping import KeyName
 from undercroft.keys.audit import Entry, append_entry, list_entries
 from undercroft.keys.changing import KEEP_DAYS, SetOf, destroy_key, disable_key, enable_key
 from undercroft.keys.checking import check_keys
@@ -44,6 +45,7 @@ from undercroft.keys.root import SHOWN, load_root
 from undercroft.keys.rotation import ROLL_OUT_SECONDS, rotate_key
 from undercroft.keys.rows import KEYS, SUBJECT_KEYS, StoredKey, load_keys
 from undercroft.records.index_turning import TurnedIndex, turn_index
+from undercroft.records.under_key import KeyStillNeeded, Under, count_under, name_all
 
 _HEADS: Final = ("KEY", "PURPOSE", "OF", "STATE", "SEALED", "CREATED")
 _AUDIT_HEADS: Final = ("AT", "EVENT", "KEY", "PURPOSE", "OF", "BY", "DETAIL")
@@ -178,9 +180,13 @@ def enable(key_id: int, place: Place) -> None:
 @click.argument("key_id", metavar="KEY", type=int)
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--early", "is_early", is_flag=True, help="Also while backups may still need it.")
+@click.option("--force", "is_forced", is_flag=True, help="Also while values, files or secrets are under it.")
 @keys_place
-def destroy(key_id: int, place: Place, *, is_sure: bool, is_early: bool) -> None:
-    """Destroy a disabled key: what it sealed is lost for ever, here and in every copy without the key."""
+def destroy(key_id: int, place: Place, *, is_sure: bool, is_early: bool, is_forced: bool) -> None:
+    """Destroy a disabled key: what it sealed is lost for ever, here and in every copy without the key.
+
+    What still is under it is counted, and in the way.
+    """
     if not is_sure:
         click.echo(
             f"All that key {key_id} sealed and no other key has sealed since is lost for ever: values, files, "
@@ -189,8 +195,18 @@ def destroy(key_id: int, place: Place, *, is_sure: bool, is_early: bool) -> None
         typed = click.prompt("Type the number of the key to destroy it", default="", show_default=False)
         if typed != str(key_id):
             raise click.Abort
-    _change(place, key_id, lambda keys: destroy_key(keys, key_id, is_early=is_early))
-    click.echo(f"Key {key_id} is destroyed.")
+
+    async def act(backend: Backend) -> Sequence[Under]:
+        name = (await find_key(backend.engine, key_id)).name
+        under = await count_under(backend.engine, backend.catalog, name)
+        if under and not is_forced:
+            raise KeyStillNeeded(key_id, under)
+        await destroy_key(_set_of_key(backend, name), key_id, is_early=is_early)
+        return under
+
+    under = _run(place, act)
+    lost = f", and with it {name_all(under)}" if under else ""
+    click.echo(f"Key {key_id} is destroyed{lost}.")
 
 
 @command.command()
@@ -321,9 +337,13 @@ def _turn_index(place: Place, scope: str, *, has_more: bool) -> None:
 def _change(place: Place, key_id: int, step: Callable[[SetOf], Awaitable[None]]) -> None:
     async def change(backend: Backend) -> None:
         name = (await find_key(backend.engine, key_id)).name
-        await step(SetOf(backend.engine, backend.keyring, name.purpose, name.scope, actor()))
+        await step(_set_of_key(backend, name))
 
     _run(place, change)
+
+
+def _set_of_key(backend: Backend, name: KeyName) -> SetOf:
+    return SetOf(backend.engine, backend.keyring, name.purpose, name.scope, actor())
 
 
 def _run(place: Place, work: Callable[[Backend], Awaitable[T]]) -> T:

@@ -98,6 +98,13 @@ async def rows_under_others(
     return [_from_row(row) for row in await read(sql, (collection_id, key_id, key_id, limit))]
 
 
+async def count_rows(read: Read, dialect: Dialect, collection_id: str, key_id: int) -> int:
+    """How many files of a collection have keys that are wrapped with that one."""
+    mark = dialect.placeholder
+    sql = f'SELECT count(*) FROM "{TABLE}" WHERE "collection" = {mark(1)} AND "key_id" = {mark(2)}'
+    return int((await read(sql, (collection_id, key_id)))[0][0] or 0)
+
+
 def _from_row(row: Row) -> SealedRow:
     key, _, version, key_id, size, header, wrapped = row
     numbers = (int(key_id or 0), int(size or 0))
