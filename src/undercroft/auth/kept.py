@@ -48,7 +48,7 @@ async def load_kept(run: Run, backend: WithRecords, name: str, account: Identity
     owner = _OWNER.format(dialect.placeholder(1), dialect.placeholder(2))
     columns = select_columns(collection, dialect)
     sql = f'SELECT {columns} FROM {dialect.quote(name)} WHERE {owner} ORDER BY "created" DESC, "id" DESC'
-    return [from_row(collection, row) for row in await run(sql, (account.collection.id, account.id))]
+    return [await from_row(run, collection, row) for row in await run(sql, (account.collection.id, account.id))]
 
 
 def is_younger(record: Mapping[str, Any], seconds: float) -> bool:

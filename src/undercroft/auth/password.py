@@ -70,7 +70,7 @@ async def find_account(backend: Accounts, collection: Collection, given: Credent
             continue
         sql = _login_sql(backend.engine.dialect, collection, name)
         if rows := await backend.engine.read(sql, [given.identity]):
-            return from_row(collection, rows[0])
+            return await from_row(backend.engine.read, collection, rows[0])
     return None
 
 

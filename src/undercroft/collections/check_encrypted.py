@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from undercroft.collections.change import Change
+from undercroft.collections.check_shred import check_shred, shred_problem
 from undercroft.collections.collection import Collection
-from undercroft.collections.encrypting import is_under_way, takes_back
+from undercroft.collections.encrypting import is_under_way, subject_of, takes_back
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.encrypted import Encrypted
 from undercroft.collections.indexes import Index, mentioned, tokenize
@@ -24,7 +25,8 @@ def check_encrypted(change: Change, field: Field) -> FieldError | None:
     """Why a field cannot be encrypted as it wants to be, or be plain again; None when it can."""
     wanted = change.new.encryption(field)
     before = change.old.by_id.get(field.id) if change.old else None
-    return next(filter(None, (*_changes(change, field, before), *_own(change.new, field, wanted))), None)
+    problems = (*_changes(change, field, before), *_own(change.new, field, wanted), *check_shred(change.new, field))
+    return next(filter(None, problems), None)
 
 
 def check_index(collection: Collection, index: Index) -> FieldError | None:
@@ -33,7 +35,9 @@ def check_index(collection: Collection, index: Index) -> FieldError | None:
     for name in sorted(mentioned(index)):
         field = known.get(name)
         wanted = collection.encryption(field) if field is not None else None
-        if field is not None and wanted is not None and (problem := _index_problem(index, field, wanted)):
+        if field is None or wanted is None:
+            continue
+        if problem := _index_problem(index, field, wanted) or shred_problem(index, field, wanted):
             return _error(f"The field {field.name} is encrypted: {problem}.")
     return None
 
@@ -50,7 +54,7 @@ def _changes(change: Change, field: Field, before: Field | None) -> Iterator[Fie
     is_busy = seal is not None and is_under_way(seal) and not (wanted is None or takes_back(seal, wanted))
     if is_busy and was != wanted:
         yield _error("Its values are being encrypted or decrypted at the moment. Try again when that is done.")
-    if was is not None and wanted is not None and was.shred != wanted.shred:
+    if was is not None and wanted is not None and subject_of(old, before) != subject_of(change.new, field):
         yield _error("Whose keys are used stays what it is: decrypt the field first.")
 
 

@@ -6,21 +6,23 @@ The empty value of a field is never sealed: its cell is NULL, so that every key 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
 from undercroft.collections.fields.encrypted import Encrypted
+from undercroft.collections.fields.relation import RelationField
 from undercroft.collections.seals import Index
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Texts, Transaction, Value
+from undercroft.database.engine import Row, Texts, Transaction, Value
 from undercroft.encryption.blind_index import BlindIndex
-from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable
+from undercroft.encryption.failures import BadKeySet, DecryptionFailed, KeysUnavailable
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
 from undercroft.encryption.place import FieldPlace
 from undercroft.encryption.plain import decode_number, decode_text, encode_number, encode_text, pad, unpad
-from undercroft.encryption.values import FieldCipher
+from undercroft.encryption.subjects import SubjectKey
+from undercroft.encryption.values import FieldCipher, key_id_of
 
 _MADE: Final = 8  # indexes whose keys are held ready
 _HELD: Final = 4096  # opened values of a field
@@ -29,6 +31,10 @@ _LONGEST: Final = 1024  # bytes of a cell whose value is held
 
 Cell = tuple[bytes, str]
 """The bytes of a cell, and the id of the record it was found in."""
+
+
+Read = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
+"""`Engine.read` or `Transaction.run`."""
 
 
 class Keys(Texts, Protocol):
@@ -55,6 +61,22 @@ class Keys(Texts, Protocol):
         self, tx: Transaction, dialect: Dialect, purpose: Purpose, scope: str, algorithm: Algorithm
     ) -> KeySet:
         """Make a key set in a transaction; it can be used once that is durable."""
+        ...
+
+    def subject_key(self, key_id: int) -> SubjectKey:
+        """A key of a person or tenant, by its id, which no two of them share. Raises `UnknownKey`."""
+        ...
+
+    async def know_subjects(self, read: Read, key_ids: Iterable[int]) -> None:
+        """Have these keys of people and tenants here, as far as they are known anywhere."""
+        ...
+
+    async def find_subject(self, read: Read, scope: str) -> SubjectKey | None:
+        """The key that seals for a person or tenant, as a transaction sees it; None: there is none."""
+        ...
+
+    async def hold_subject(self, tx: Transaction, dialect: Dialect, scope: str) -> SubjectKey:
+        """The key that seals for a person or tenant, made if there is none. Raises `SubjectErased`."""
         ...
 
 
@@ -91,11 +113,15 @@ class SealedField:
         self.cipher()
         return self._opened
 
-    def seal(self, value: Value, record_id: str) -> bytes | None:
-        """The cell of a column value."""
+    def seal(self, value: Value, record_id: str, subject: SubjectKey | None = None) -> bytes | None:
+        """The cell of a column value; it takes a `subject` where people or tenants have keys of their own."""
         if value is None or value == self._zero:
             return None
-        cell = self.cipher().seal(pad(self._encode(value), self._wanted.pad), record_id)
+        return self._seal(pad(self._encode(value), self._wanted.pad), record_id, subject)
+
+    def _seal(self, plain: bytes, record_id: str, subject: SubjectKey | None) -> bytes:
+        del subject
+        cell = self.cipher().seal(plain, record_id)
         self._keys.count("value", self.scope)
         return cell
 
@@ -117,7 +143,10 @@ class SealedField:
             return self._zero
         if not isinstance(cell, bytes):
             raise DecryptionFailed("The cell holds no bytes.", self._place, record_id)
-        plain = unpad(self.cipher().open(cell, record_id))
+        return self._decode(self.cipher().open(cell, record_id))
+
+    def _decode(self, opened: bytes) -> Value:
+        plain = unpad(opened)
         return decode_number(plain) if self._is_number else decode_text(plain)
 
     def fingerprint(self, index: Index, value: Value) -> bytes:
@@ -141,15 +170,54 @@ class SealedField:
         return encode_number(value) if isinstance(value, int | float) else b"null"
 
 
+class SubjectField(SealedField):
+    """A sealed field whose values are sealed with keys of people or tenants, each with its own.
+
+    A cell names its key. So it is found without asking whose value it is, and once the key was erased the
+    value is the empty one, in this field alone: everywhere else a key that is gone is an error.
+    """
+
+    def opened(self) -> Mapping[Cell, Value]:
+        """Nothing: no value is held for longer than its key."""
+        return {}
+
+    def open(self, cell: Value, record_id: str) -> Value:
+        """The column value of a cell, the empty one where its key was erased."""
+        return self.open_once(cell, record_id)
+
+    def open_once(self, cell: Value, record_id: str) -> Value:
+        """The same. Raises `UnknownKey` for a key that is not here, see `Keys.know_subjects`."""
+        if not cell:
+            return self._zero
+        key_id = key_id_of(cell) if isinstance(cell, bytes) else None
+        if key_id is None or not isinstance(cell, bytes):
+            raise DecryptionFailed("The cell does not begin like a sealed one.", self._place, record_id)
+        subject = self._keys.subject_key(key_id)
+        if subject.is_erased:
+            return self._zero
+        return self._decode(subject.cipher(self._place).open(cell, record_id))
+
+    def _seal(self, plain: bytes, record_id: str, subject: SubjectKey | None) -> bytes:
+        if subject is None:
+            raise BadKeySet(self.scope, "is of people or tenants, and nobody said of whom the value is")
+        return subject.cipher(self._place).seal(plain, record_id)
+
+
 class Cipher:
     """All sealed fields of a collection, by name."""
 
     def __init__(self, collection: Collection, keys: Keys) -> None:
-        sealed = [field for field in collection.fields if field.id in collection.seals]
+        self.keys = keys
         self.by_name = {
-            field.name: SealedField(collection.id, field, collection.encryption(field) or Encrypted(), keys)
-            for field in sealed
+            field.name: _sealed_field(collection, field, keys)
+            for field in collection.fields
+            if field.id in collection.seals
         }
+
+
+def _sealed_field(collection: Collection, field: Field, keys: Keys) -> SealedField:
+    kind = SubjectField if collection.seals[field.id].subject else SealedField
+    return kind(collection.id, field, collection.encryption(field) or Encrypted(), keys)
 
 
 def cipher_of(collection: Collection) -> Cipher:
@@ -169,6 +237,13 @@ def equip(collection: Collection, keys: Keys) -> None:
 def value_scope(collection_id: str, field_id: str) -> str:
     """The scope of the keys of a field."""
     return f"{collection_id}/{field_id}"
+
+
+def subject_scope(collection: Collection, owner: Field, value: str) -> str:
+    """The scope of the key of whoever a field names: a record of a collection, or a text, the same everywhere."""
+    if isinstance(owner, RelationField):
+        return f"{owner.collection_id}/{value}"
+    return f"{collection.id}/{value}" if owner.name == "id" else f"/{value}"
 
 
 def index_scope(scope: str, number: int) -> str:

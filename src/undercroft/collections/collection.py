@@ -91,6 +91,12 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Names of the fields whose values are read from cells."""
         return frozenset(f.name for f in self.fields if f.id in self.seals and self.seals[f.id].is_read)
 
+    @cached_property
+    def owners(self) -> dict[str, Field]:
+        """For fields whose values are sealed with keys of people or tenants, by name: the field that names whose."""
+        subjects = {f.name: self.seals[f.id].subject for f in self.fields if f.id in self.seals}
+        return {name: self.by_id[subject] for name, subject in subjects.items() if subject in self.by_id}
+
     def encryption(self, field: Field) -> Encrypted | None:
         """How a field is to be encrypted: as its option says; always what is secret, or personal, in system fields."""
         if self.is_auth and field.name == "tokenKey":

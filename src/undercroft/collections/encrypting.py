@@ -54,8 +54,15 @@ def with_seals(old: Collection | None, new: Collection, *, is_empty: bool) -> Co
         is_new = old is None or field.id not in old.by_id
         seal = _next_seal(was, new.encryption(field), is_settled=is_new or is_empty)
         if seal is not None:
-            seals[field.id] = seal
+            seals[field.id] = replace(seal, subject=was.subject if was is not None else subject_of(new, field))
     return replace(new, seals=seals)
+
+
+def subject_of(collection: Collection, field: Field) -> str:
+    """The id of the field that names whose values a field has, if its option says so and there is one."""
+    wanted = collection.encryption(field)
+    owner = collection.by_name.get(wanted.shred) if wanted is not None else None
+    return owner.id if owner is not None else ""
 
 
 def _next_seal(was: Seal | None, wanted: Encrypted | None, *, is_settled: bool) -> Seal | None:
@@ -67,7 +74,8 @@ def _next_seal(was: Seal | None, wanted: Encrypted | None, *, is_settled: bool) 
     if was is None or (is_settled and was.phase != "sealed"):
         index = Index(1, wanted.normalize) if wanted.search == "equality" else None
         return sealed_as(Seal("sealed" if is_settled else "sealing", index), wanted)
-    if is_settled:
+    if is_settled or was.subject:
+        # Keys of people do not turn, so how values are sealed changes with their next write.
         was = sealed_as(was, wanted)
     return _with_index(replace(was, phase="sealed") if was.phase == "opening" else was, wanted, is_settled=is_settled)
 
@@ -145,7 +153,8 @@ def needed_keys(collection: Collection) -> Iterator[NeededKeys]:
         if seal is None:
             continue
         wanted, scope = collection.encryption(field) or Encrypted(), value_scope(collection.id, field.id)
-        yield NeededKeys("value", scope, ALGORITHMS[wanted.algorithm])
+        if not seal.subject:
+            yield NeededKeys("value", scope, ALGORITHMS[wanted.algorithm])
         for index in seal.indexes:
             yield NeededKeys("index", index_scope(scope, index.number), "HMAC_SHA256_128")
 

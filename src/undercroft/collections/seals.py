@@ -39,6 +39,7 @@ class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a field is. `index` serves look-ups; `filling` is to take its place.
 
     `algorithm` and `pad` are those that its values are sealed with; what its option says may be new.
+    `subject` is the id of the field that names whose keys they are sealed with; empty: those of the field.
     """
 
     phase: Phase = "sealed"
@@ -46,6 +47,7 @@ class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
     filling: Index | None = None
     algorithm: Algorithm = "AES-256-GCM"
     pad: int = 0
+    subject: str = ""
 
     @property
     def indexes(self) -> tuple[Index, ...]:

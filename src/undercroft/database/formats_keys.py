@@ -30,6 +30,14 @@ async def keep_keys(tx: Transaction, dialect: Dialect) -> None:
     await tx.run("""INSERT INTO "_positions" ("kind", "position") VALUES ('keys', 0)""")
 
 
+async def keep_erasures(tx: Transaction, dialect: Dialect) -> None:
+    """Keys of people and tenants are found by their ids; who of them was erased."""
+    await tx.run('CREATE UNIQUE INDEX "_subject_keys_id" ON "_subject_keys" ("key_id")')
+    texts = dict.fromkeys(("scope", "receipt", "state"), dialect.column_type("text"))
+    await create_table(tx, dialect, "_erasures", {"id": _NAME_TYPE, **texts, "at": dialect.column_type("date")})
+    await tx.run('CREATE UNIQUE INDEX "_erasures_of" ON "_erasures" ("scope")')
+
+
 async def keep_resealings(tx: Transaction, dialect: Dialect) -> None:
     """Work on encrypted fields; and whether there was anything before deleted things were overwritten."""
     text, number, date = (dialect.column_type(kind) for kind in ("text", "number", "date"))

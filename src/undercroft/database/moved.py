@@ -196,6 +196,9 @@ HOUSE_TABLES: Final = (
         for name in ("_keys", "_subject_keys")
     ),
     MovedTable(
+        "_erasures", _columns(id="id", scope="text", receipt="text", state="text", at="date"), key="id", label="scope"
+    ),
+    MovedTable(
         "_key_audit",
         (
             *_columns(id="id", event="text", purpose="text", scope="text", actor="text", detail="text"),

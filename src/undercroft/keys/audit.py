@@ -25,6 +25,7 @@ AuditEvent = Literal[
     "key_disabled",
     "key_enabled",
     "key_destroyed",
+    "subject_erased",
     "keys_exported",
     "rotation_started",
     "rotation_ended",

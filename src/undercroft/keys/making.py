@@ -13,7 +13,8 @@ from undercroft.encryption.keyset import ALGORITHM_OF, Algorithm, KeySet, Purpos
 from undercroft.encryption.lifecycle import new_set
 from undercroft.encryption.wrapping import RootKey
 from undercroft.keys.audit import SERVER, Entry, append_entry
-from undercroft.keys.rows import insert_key, load_scopes, open_sets
+from undercroft.keys.erasures import refuse_erased
+from undercroft.keys.rows import insert_key, load_scopes, load_subjects, open_sets
 
 KIND: Final = "keys"
 """What changes of keys are called in the change log."""
@@ -40,16 +41,22 @@ async def make_key_set(
 ) -> KeySet:
     """The set of keys of a purpose within a scope, made if it is not there; the ring has it after the commit.
 
-    It seals at once, since nobody can have an older one without its key. Raises `KeysUnavailable`.
+    It seals at once, since nobody can have an older one without its key. Raises `KeysUnavailable`, `SubjectErased`.
     """
     root = keyring.root_key
     if purpose != "subject":
         # A set of a subject is looked for when it is needed, so nobody is told of it and nobody need wait.
         await hold_position(tx, dialect, KIND)
-    for found in open_sets(await load_scopes(tx.run, dialect, purpose, [scope]), root):
+    stored = await load_scopes(tx.run, dialect, purpose, [scope])
+    for found in open_sets(stored, root):
         tx.after_commit(partial(keyring.add, found))
         return found
-    made = new_set(purpose, scope, algorithm or ALGORITHM_OF[purpose])
+    chosen = algorithm or ALGORITHM_OF[purpose]
+    made = new_set(purpose, scope, chosen)
+    if purpose == "subject":
+        await refuse_erased(tx, dialect, scope)
+        while await load_subjects(tx.run, dialect, [made.primary_id]):
+            made = new_set(purpose, scope, chosen)
     await insert_key(tx, dialect, made, made.primary, root)
     if purpose != "subject":
         await append_change(tx, dialect, Change(KIND, "", "", "create"))

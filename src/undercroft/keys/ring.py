@@ -20,20 +20,20 @@ from typing import Final
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
-from undercroft.database.positions import load_positions
+from undercroft.database.positions import Read, load_positions
 from undercroft.database.wakeup import Ear
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable, UnknownKey, WrongRootKey
 from undercroft.encryption.keyset import Algorithm, KeySet, Purpose
+from undercroft.encryption.subjects import SubjectKey
 from undercroft.encryption.texts import TextCipher
 from undercroft.encryption.wrapping import RootKey
 from undercroft.errors import Unreadable
 from undercroft.keys.audit import Entry, Failures
 from undercroft.keys.making import make_key_set
 from undercroft.keys.root import Root, RootUnavailable, StoredRoot, load_root
-from undercroft.keys.rows import load_keys, load_scopes, open_sets
+from undercroft.keys.rows import load_keys, load_scopes, load_subjects, open_sets
+from undercroft.keys.subjects import SubjectKeys
 
-SUBJECTS: Final = 10_000
-"""How many keys of people and tenants are held; others are read when they are needed."""
 _TRIES: Final = 3
 _Name = tuple[str, str]
 
@@ -94,8 +94,9 @@ class Keyring:
         self._root_key: RootKey | None = None
         self._opened_at = 0.0
         self._sets: dict[_Name, KeySet] = {}
-        self._subjects: dict[_Name, KeySet] = {}
+        self._subjects = SubjectKeys()
         self._wanted: set[str] = set()
+        self._wanted_ids: set[int] = set()
         self._texts: TextCipher | None = None
         self._uses: Counter[_Name] = Counter()
         self._failures = Failures()
@@ -124,8 +125,7 @@ class Keyring:
 
     def key_set(self, purpose: Purpose, scope: str) -> KeySet:
         """The keys of a purpose within a scope. Raises `UnknownKeySet` and `KeysUnavailable`."""
-        name = (purpose, scope)
-        found = self._sets.get(name) or self._subjects.get(name)
+        found = self._subjects.key_set(scope) if purpose == "subject" else self._sets.get((purpose, scope))
         if found is not None:
             return found
         if self.why_locked is not None:
@@ -136,7 +136,9 @@ class Keyring:
 
     def has(self, purpose: Purpose, scope: str) -> bool:
         """Whether such keys are here."""
-        return (purpose, scope) in self._sets or (purpose, scope) in self._subjects
+        if purpose == "subject":
+            return self._subjects.key_set(scope) is not None
+        return (purpose, scope) in self._sets
 
     def sets(self) -> Sequence[KeySet]:
         """All sets that are here, but for those of people and tenants."""
@@ -150,10 +152,12 @@ class Keyring:
 
     def add(self, key_set: KeySet) -> None:
         """Take in a set that was just made; one of its name that is here already is as new, and stays."""
-        if self.is_locked:
+        if self.is_locked or self.has(key_set.purpose, key_set.scope):
             return
-        held = self._subjects if key_set.purpose == "subject" else self._sets
-        held.setdefault((key_set.purpose, key_set.scope), key_set)
+        if key_set.purpose == "subject":
+            self._subjects.add(key_set)
+        else:
+            self._sets[key_set.purpose, key_set.scope] = key_set
         self._changed()
 
     def seal_text(self, context: str, text: str) -> str:
@@ -198,6 +202,10 @@ class Keyring:
                 await self._read_all(position)
             wanted, self._wanted = self._wanted, set()
             await self._read_subjects(wanted)
+            key_ids, self._wanted_ids = self._wanted_ids, set()
+            if key_ids:
+                await self.know_subjects(self._engine.read, key_ids)
+                self._changed()
 
     async def load_subjects(self, scopes: Iterable[str]) -> None:
         """Have the keys of these people or tenants here, those of them that there are. Raises `KeysUnavailable`."""
@@ -205,6 +213,42 @@ class Keyring:
             raise self._unavailable()
         async with self._reading:
             await self._read_subjects([scope for scope in scopes if not self.has("subject", scope)])
+
+    def subject_key(self, key_id: int) -> SubjectKey:
+        """A key of a person or tenant, by its id. Raises `UnknownKey` and `KeysUnavailable`."""
+        found = self._subjects.key(key_id)
+        if found is not None:
+            return found
+        if self.why_locked is not None:
+            raise self._unavailable()
+        self._wanted_ids.add(key_id)
+        raise UnknownKey(key_id)
+
+    async def know_subjects(self, read: Read, key_ids: Iterable[int]) -> None:
+        """Have these keys of people and tenants here, as far as there are any. Raises `KeysUnavailable`."""
+        wanted = set(key_ids)
+        missing = self._subjects.missing(wanted)
+        if missing:
+            stored = await load_subjects(read, self._engine.dialect, missing)
+            self._subjects.take_keys(stored, self.root_key, needed=len(wanted))
+
+    async def find_subject(self, read: Read, scope: str) -> SubjectKey | None:
+        """The key that seals for a person or tenant, as a transaction sees it; None: there is none, or none any more.
+
+        Raises `KeysUnavailable`.
+        """
+        stored = await load_scopes(read, self._engine.dialect, "subject", [scope])
+        found = next(open_sets(stored, self.root_key), None)
+        return None if found is None else self._subjects.key(found.primary_id) or SubjectKey(found.primary)
+
+    async def hold_subject(self, tx: Transaction, dialect: Dialect, scope: str) -> SubjectKey:
+        """The key that seals for a person or tenant, made if there is none.
+
+        It is asked for in the transaction that seals, so nobody seals with a key that was erased.
+        Raises `SubjectErased` and `KeysUnavailable`.
+        """
+        keys = await make_key_set(tx, dialect, self, "subject", scope)
+        return self._subjects.key(keys.primary_id) or SubjectKey(keys.primary)
 
     async def unlock(self, stored: StoredRoot | None = None, key: RootKey | None = None) -> None:
         """Ask for the root key, unless it is given, and read all keys with it.
@@ -233,7 +277,7 @@ class Keyring:
         """Let go of all keys until the ring is unlocked."""
         self.why_locked = reason
         self._root_key = self._texts = None
-        self._sets, self._subjects, self.revision = {}, {}, -1
+        self._sets, self._subjects, self.revision = {}, SubjectKeys(), -1
         self._changed()
 
     async def _read_all(self, position: int) -> None:
@@ -247,7 +291,7 @@ class Keyring:
                     raise
         # What has not changed stays the same object, and with it what was prepared for it.
         self._sets = {name: self._same(name, keys) for name, keys in fresh.items()}
-        self._subjects = {}
+        self._subjects = SubjectKeys()
         self._texts = None
         self.revision = position
         self._changed()
@@ -268,13 +312,9 @@ class Keyring:
         wanted = list(scopes)
         if not wanted:
             return
-        rows = await load_scopes(self._engine.read, self._engine.dialect, "subject", wanted)
-        found: dict[_Name, KeySet] = {(keys.purpose, keys.scope): keys for keys in open_sets(rows, self.root_key)}
-        if not found:
-            return
-        kept = dict(list(self._subjects.items())[-(SUBJECTS - len(found)) :]) if len(found) < SUBJECTS else {}
-        self._subjects = {**kept, **found}
-        self._changed()
+        stored = await load_scopes(self._engine.read, self._engine.dialect, "subject", wanted)
+        if self._subjects.take_sets(stored, self.root_key):
+            self._changed()
 
     def _changed(self) -> None:
         self.version += 1

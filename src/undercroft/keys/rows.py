@@ -74,6 +74,17 @@ async def load_scopes(read: Read, dialect: Dialect, purpose: str, scopes: Sequen
     return found
 
 
+async def load_subjects(read: Read, dialect: Dialect, key_ids: Sequence[int]) -> list[StoredKey]:
+    """Keys of people and tenants by their ids, which no two of them share."""
+    found: list[StoredKey] = []
+    for start in range(0, len(key_ids), _AT_ONCE):
+        some = key_ids[start : start + _AT_ONCE]
+        marks = ", ".join(dialect.placeholder(number) for number in range(1, len(some) + 1))
+        sql = f'SELECT {_COLUMNS} FROM "{SUBJECT_KEYS}" WHERE "key_id" IN ({marks})'
+        found += [_stored(row) for row in await read(sql, tuple(some))]
+    return found
+
+
 def open_sets(stored: Iterable[StoredKey], root: RootKey) -> Iterator[KeySet]:
     """The sets that these keys make, which stand as they were loaded. Raises `WrongRootKey` and `DecryptionFailed`."""
     for (purpose, scope), group in groupby(stored, key=lambda each: (each.name.purpose, each.name.scope)):

@@ -11,7 +11,7 @@ from undercroft.database.changes import KeptRow, LoggedChange, parse_row
 from undercroft.database.engine import Engine, Value
 from undercroft.query.selects import SECRET_FIELDS
 from undercroft.realtime.judge import Happening
-from undercroft.records.cipher import open_cell
+from undercroft.records.cipher import know_cells, open_cell
 from undercroft.records.record import find_record
 
 
@@ -26,7 +26,7 @@ async def happening_of(
     collection = catalog.collection(change.collection)
     is_end = change.action == "delete"
     kept = parse_row(entry.row) if is_end or not as_it_is_now else None
-    columns = _columns(collection, change.record, kept) if kept else None
+    columns = await _columns(engine, collection, change.record, kept) if kept else None
     if kept is not None and columns is not None:
         return Happening(entry.id, collection, change.record, change.action, columns, kept.verdicts)
     if is_end:
@@ -35,13 +35,15 @@ async def happening_of(
     return Happening(entry.id, collection, change.record, change.action, found or {}, is_read_now=True)
 
 
-def _columns(collection: Collection, record_id: str, kept: KeptRow) -> Mapping[str, Value] | None:
+async def _columns(engine: Engine, collection: Collection, record_id: str, kept: KeptRow) -> Mapping[str, Value] | None:
     """All columns by those that an entry kept; None when the collection has others since."""
     known: dict[str, Value] = (
         {**kept.columns, **dict.fromkeys(SECRET_FIELDS, "")} if collection.is_auth else {**kept.columns}
     )
     if any(_is_plain(collection, name) for name in kept.cells):
         return None
+    if collection.owners:
+        await know_cells(engine.read, collection, kept.cells.values())
     known |= {name: open_cell(collection, name, record_id, cell) for name, cell in kept.cells.items()}
     names = collection.by_name
     return {name: known[name] for name in names} if names.keys() <= known.keys() else None

@@ -23,7 +23,7 @@ from undercroft.database.statements import forget_account
 from undercroft.dates import now
 from undercroft.errors import BadRequest
 from undercroft.records.access import Access
-from undercroft.records.cipher import changed_columns
+from undercroft.records.cipher import written_columns
 from undercroft.records.draft import Draft
 from undercroft.records.hearers import Hearings
 from undercroft.records.log import Entry, log_change
@@ -115,7 +115,7 @@ class Cascade:
 
     async def _release(self, referring: Collection, field: RelationField, record_id: str) -> AsyncIterator[_Doomed]:
         for row in await self.access.run(_referring_sql(self.access, referring, field), [record_id]):
-            record = from_row(referring, row)
+            record = await from_row(self.access.run, referring, row)
             if (referring.id, record["id"]) in self._gone:
                 continue
             left = field.modify("-", record[field.name], record_id)
@@ -148,7 +148,7 @@ class Cascade:
     async def _store_kept(self, draft: Draft) -> None:
         referring, before = draft.collection, draft.before or {}
         quote, mark = self.access.dialect.quote, self.access.dialect.placeholder
-        changed = changed_columns(draft)
+        changed = await written_columns(self.transaction, self.access.dialect, draft)
         sets = ", ".join(f"{quote(name)} = {mark(n)}" for n, name in enumerate(changed, 1))
         sql = f"UPDATE {quote(referring.name)} SET {sets} WHERE {quote('id')} = {mark(len(changed) + 1)}"
         await self.access.run(sql, [*changed.values(), before["id"]])

@@ -13,28 +13,48 @@ from undercroft.collections.cipher import Cell, SealedField, cipher_of
 from undercroft.collections.collection import Collection
 from undercroft.collections.encrypting import index_of
 from undercroft.collections.seals import Column, index_name
-from undercroft.database.engine import Row, Value
+from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Row, Transaction, Value
+from undercroft.database.statements import Run
+from undercroft.encryption.values import key_id_of
 from undercroft.query.sealed import FieldIsEncrypted
 from undercroft.records.draft import Draft
+from undercroft.records.subjects import NOBODY, Held, find_subjects, hold_subjects, rewritten
 
 _Open = Callable[[list[Row]], list[Row]]
 
 
-def open_rows(collection: Collection, columns: Sequence[str], rows: list[Row]) -> list[Row]:
-    """Rows with these columns, with values in place of cells.
+async def open_rows(run: Run, collection: Collection, columns: Sequence[str], rows: list[Row]) -> list[Row]:
+    """Rows with these columns, with values in place of cells; `run` finds keys that are not here.
 
     Raises `DecryptionFailed`, `UnknownKey`, `KeyDisabled`, `KeyDestroyed` and `KeysUnavailable`.
     """
     if not collection.sealed_names or not rows:
         return rows
     opening = opener(collection, tuple(columns))
-    return rows if opening is None else opening(rows)
+    if opening is None:
+        return rows
+    if collection.owners:
+        await _know_subjects(run, collection, columns, rows)
+    return opening(rows)
 
 
-def open_row(collection: Collection, row: Row) -> Row:
+async def open_row(run: Run, collection: Collection, row: Row) -> Row:
     """A row with every column in field order, with values in place of cells. Raises what `open_rows` raises."""
-    opening = opener(collection, tuple(collection.by_name)) if collection.sealed_names else None
-    return row if opening is None else opening([row])[0]
+    return (await open_rows(run, collection, tuple(collection.by_name), [row]))[0] if collection.sealed_names else row
+
+
+async def _know_subjects(run: Run, collection: Collection, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Have all keys of people and tenants here that rows take."""
+    places = [at for at, name in enumerate(columns) if name in collection.owners]
+    if places:
+        await know_cells(run, collection, [row[at] for row in rows for at in places])
+
+
+async def know_cells(run: Run, collection: Collection, cells: Iterable[Value]) -> None:
+    """Have all keys of people and tenants here that cells name."""
+    found = (key_id_of(cell) for cell in cells if isinstance(cell, bytes))
+    await cipher_of(collection).keys.know_subjects(run, [key_id for key_id in found if key_id is not None])
 
 
 def opener(collection: Collection, columns: tuple[str, ...]) -> _Open | None:
@@ -77,36 +97,49 @@ def _opened(
     return values
 
 
+async def written_columns(tx: Transaction, dialect: Dialect, draft: Draft) -> dict[str, Value]:
+    """What the columns of the table hold for those fields that a draft writes: all of a new record, or what changes.
+
+    Raises `Invalid` where values cannot be sealed for whoever they are of.
+    """
+    collection, names = draft.collection, rewritten(draft)
+    held = await hold_subjects(tx, dialect, draft, names)
+    values = {name: collection.by_name[name].to_column(draft.values[name]) for name in names}
+    return stored_columns(collection, draft.values["id"] if draft.before is None else draft.before["id"], values, held)
+
+
 def stored_columns(
-    collection: Collection, record_id: str, values: Mapping[str, Value], names: frozenset[str] | None = None
+    collection: Collection, record_id: str, values: Mapping[str, Value], held: Held = NOBODY
 ) -> dict[str, Value]:
-    """What the columns of the table hold for column values by field name; for some fields only, with `names`."""
-    wanted = [column for column in collection.columns if names is None or column.field.name in names]
+    """What the columns of the table hold for column values by field name."""
+    wanted = [column for column in collection.columns if column.field.name in values]
     if not collection.seals:
         return {column.name: values[column.name] for column in wanted}
-    return {column.name: _stored(collection, column, record_id, values) for column in wanted}
+    return {column.name: _stored(column, record_id, values[column.field.name], collection, held) for column in wanted}
 
 
-def changed_columns(draft: Draft) -> dict[str, Value]:
-    """What the columns of the table hold for those fields that a draft changes."""
-    before, values = draft.before or {}, draft.values
-    changed = [f for f in draft.collection.fields if values[f.name] != before[f.name]]
-    plain = {field.name: field.to_column(values[field.name]) for field in changed}
-    return stored_columns(draft.collection, before["id"], plain, frozenset(plain)) if changed else {}
-
-
-def _stored(collection: Collection, column: Column, record_id: str, values: Mapping[str, Value]) -> Value:
-    value = values[column.field.name]
+def _stored(column: Column, record_id: str, value: Value, collection: Collection, held: Held) -> Value:
     if column.role == "plain":
         # On the way back to plain, and on the way to cells, both columns are written.
         return value
     sealed = cipher_of(collection).by_name[column.field.name]
-    return sealed.seal(value, record_id) if column.index is None else sealed.fingerprint(column.index, value)
+    if column.index is not None:
+        return sealed.fingerprint(column.index, value)
+    return sealed.seal(value, record_id, held.get(column.field.name))
 
 
-def seal_cell(collection: Collection, name: str, record_id: str, value: Value) -> bytes:
-    """The cell of a value that is kept outside of its table; empty for the empty value."""
-    return cipher_of(collection).by_name[name].seal(value, record_id) or b""
+async def seal_cells(
+    tx: Transaction, collection: Collection, record: Mapping[str, Any], values: Mapping[str, Value]
+) -> dict[str, bytes] | None:
+    """Cells of column values of a record that are kept outside of its table, empty for empty values.
+
+    None where the key of whoever they are of cannot be had.
+    """
+    held = await find_subjects(tx, collection, record) if collection.owners else NOBODY
+    if held is None:
+        return None
+    by_name, record_id = cipher_of(collection).by_name if values else {}, record["id"]
+    return {name: by_name[name].seal(value, record_id, held.get(name)) or b"" for name, value in values.items()}
 
 
 def open_cell(collection: Collection, name: str, record_id: str, cell: bytes) -> Value:

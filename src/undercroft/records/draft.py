@@ -49,6 +49,11 @@ class Draft:
         return {f.name: f.to_column(self.values[f.name]) for f in self.collection.fields}
 
 
+def refusal(draft: Draft) -> str:
+    """What is said of a write that was refused."""
+    return f"Failed to {'create' if draft.before is None else 'update'} record."
+
+
 def make_draft(
     collection: Collection, before: Mapping[str, Any] | None, submission: Submission, *, is_superuser: bool
 ) -> Draft:

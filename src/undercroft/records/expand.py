@@ -146,7 +146,7 @@ async def _ids_forward(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded
     plan = plan_for(access.plans, access.catalog, question, access.scope)
     codec = access.reader_of(hop.collection, plan.columns)
     rows = await access.run(plan.sql, plan.values(access.scope, (), {"ids": _json(wanted)})) if wanted else []
-    rows = open_rows(hop.collection, plan.columns, rows)
+    rows = await open_rows(access.run, hop.collection, plan.columns, rows)
     return Loaded(codec, rows, [codec.from_row(row) for row in rows]), ids
 
 
@@ -164,7 +164,7 @@ async def _ids_back(access: Access, loaded: Loaded, hop: Hop) -> tuple[Loaded, d
     for row in rows:
         ids[str(row[0])].append(str(row[position]))
         own[str(row[position])] = row[1:]
-    found = open_rows(hop.collection, plan.columns[1:], list(own.values()))
+    found = await open_rows(access.run, hop.collection, plan.columns[1:], list(own.values()))
     return Loaded(codec, found, [codec.from_row(row) for row in found]), ids
 
 

@@ -19,7 +19,7 @@ from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
 from undercroft.ids import record_id as new_id
 from undercroft.records.access import Access
 from undercroft.records.accounts import find_taken_id
-from undercroft.records.draft import Draft, make_draft
+from undercroft.records.draft import Draft, make_draft, refusal
 from undercroft.records.prepare import Prepared, scope_with_body
 from undercroft.records.read import guard
 from undercroft.records.record import find_record
@@ -111,11 +111,6 @@ async def find_errors(access: Access, begun: Begun) -> dict[str, FieldError]:
     if draft.before is None and collection.is_auth and "id" not in errors:
         errors |= await find_taken_id(access.run, access.dialect, access.catalog, collection, draft.values["id"])
     return errors
-
-
-def refusal(draft: Draft) -> str:
-    """What is said of a write that was refused."""
-    return f"Failed to {'create' if draft.before is None else 'update'} record."
 
 
 async def _may_create(access: Access, draft: Draft, rule: str) -> bool:

@@ -11,7 +11,7 @@ from undercroft.database.changes import Change, ChangeAction, append_change, ren
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.query.selects import SECRET_FIELDS
-from undercroft.records.cipher import seal_cell
+from undercroft.records.cipher import seal_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,16 @@ class Entry:
 
 async def log_change(transaction: Transaction, dialect: Dialect, entry: Entry) -> None:
     """Write an entry; while somebody listens, with the record's stored values."""
-    row = _row(entry) if transaction.is_heard("record") else ""
+    row = await _row(transaction, entry) if transaction.is_heard("record") else ""
     change = Change("record", entry.collection.id, entry.record["id"], entry.action)
     await append_change(transaction, dialect, change, row)
 
 
-def _row(entry: Entry) -> str:
+async def _row(tx: Transaction, entry: Entry) -> str:
     collection, record = entry.collection, entry.record
     secret = SECRET_FIELDS if collection.is_auth else frozenset()
     values = {each.name: each.to_column(record[each.name]) for each in collection.fields if each.name not in secret}
     plain = {name: value for name, value in values.items() if collection.by_name[name].id not in collection.seals}
-    cells = {name: seal_cell(collection, name, record["id"], values[name]) for name in values.keys() - plain.keys()}
-    return render_row(plain, entry.verdicts, cells)
+    sealed = {name: values[name] for name in values.keys() - plain.keys()}
+    cells = await seal_cells(tx, collection, record, sealed)
+    return "" if cells is None else render_row(plain, entry.verdicts, cells)

@@ -135,7 +135,8 @@ async def _load(
 ) -> Loaded:
     plan = await access.plan(question)
     rows = await access.run(plan.sql, plan.values(access.scope, literals, named))
-    return load_rows(access.reader_of(collection, plan.columns, plain), open_rows(collection, plan.columns, rows))
+    opened = await open_rows(access.run, collection, plan.columns, rows)
+    return load_rows(access.reader_of(collection, plan.columns, plain), opened)
 
 
 def selected_columns(collection: Collection, params: ListParams, scope: Scope) -> tuple[str, ...] | None:

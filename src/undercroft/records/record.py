@@ -17,9 +17,9 @@ Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 """`Engine.read` or `Transaction.run`: both can find a record."""
 
 
-def from_row(collection: Collection, row: Row) -> dict[str, Any]:
-    """Stored values by field name, for a row with every column in field order."""
-    opened = open_row(collection, row)
+async def from_row(run: Run, collection: Collection, row: Row) -> dict[str, Any]:
+    """Stored values by field name, for a row with every column in field order; `run` finds keys that are not here."""
+    opened = await open_row(run, collection, row)
     return {field.name: field.from_column(value) for field, value in zip(collection.fields, opened, strict=True)}
 
 
@@ -40,7 +40,7 @@ async def find_record(
     if collection.sealed_names:
         where = looked_up(collection, where)
     rows = await run(_find_sql(dialect, collection, tuple(where)), list(where.values()))
-    return from_row(collection, rows[0]) if rows else None
+    return await from_row(run, collection, rows[0]) if rows else None
 
 
 def _find_sql(dialect: Dialect, collection: Collection, names: tuple[str, ...]) -> str:

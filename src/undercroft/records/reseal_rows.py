@@ -22,6 +22,7 @@ from undercroft.database.engine import Transaction, Value
 from undercroft.database.positions import Read
 from undercroft.encryption.failures import DecryptionFailed, KeyDestroyed, KeyDisabled
 from undercroft.encryption.values import PREFIX_BYTES, key_prefix
+from undercroft.records.cipher import know_cells
 
 SHUT: Final = (DecryptionFailed, KeyDisabled, KeyDestroyed)
 """Why a single value does not open, whatever is done about the others."""
@@ -114,6 +115,8 @@ class Follower:
         sql = f"""SELECT {_ORDER}, "id", {self._quote(self.source[0])} FROM {self._table}
             WHERE {_ORDER} > {self._mark(1)} AND ({self._is_left(2)}) ORDER BY {_ORDER} LIMIT {limit}"""
         rows = await read(sql, (after, *self._left))
+        if self.field.name in self.collection.owners:
+            await know_cells(read, self.collection, [value for _, _, value in rows])
         return [ReadRow(_whole(place), str(key), value) for place, key, value in rows]
 
     async def sample(self, read: Read, after: int, limit: int, every: int) -> list[SampledRow]:
@@ -122,6 +125,8 @@ class Follower:
         sql = f"""SELECT {_ORDER}, "id", {names} FROM {self._table}
             WHERE {_ORDER} > {self._mark(1)} AND {_ORDER} % {every} = 0 ORDER BY {_ORDER} LIMIT {limit}"""
         rows = await read(sql, (after,))
+        if self.field.name in self.collection.owners:
+            await know_cells(read, self.collection, [value for row in rows for value in row[2:]])
         return [SampledRow(ReadRow(_whole(place), str(key), value), new) for place, key, value, *new in rows]
 
     def is_right(self, sampled: SampledRow) -> bool:

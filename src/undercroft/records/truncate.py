@@ -43,7 +43,7 @@ async def truncate(writer: Writer, collection: Collection) -> None:
         if monotonic() > until:
             raise QueryTimeout
         try:
-            await writer.remove(collection, from_row(collection, rows[0]))
+            await writer.remove(collection, await from_row(access.run, collection, rows[0]))
         except BadRequest as error:
             raise TruncateRefused from error
 

@@ -43,6 +43,8 @@ async def validate(access: Access, draft: Draft, plains: Mapping[str, str]) -> d
 
 def _check(field: Field, draft: Draft, plains: Mapping[str, str]) -> FieldError | None:
     value = draft.values[field.name]
+    if field.name in draft.collection.owners and draft.before is not None and value == draft.before[field.name]:
+        return None  # what was erased is empty, whatever the field requires, and the record is to go on all the same
     if field.__class__ not in _SPECIAL and field.name != "id":
         return field.check(value)
     if isinstance(field, AutodateField):

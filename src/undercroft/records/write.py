@@ -26,9 +26,9 @@ from undercroft.files.tus_state import drop_upload
 from undercroft.records.access import Access
 from undercroft.records.accounts import keep_a_superuser, new_token_key
 from undercroft.records.cascade import Cascade, ReferenceRequired
-from undercroft.records.cipher import changed_columns, stored_columns
-from undercroft.records.draft import Draft
-from undercroft.records.judge import Begun, begin_create, begin_update, find_errors, refusal, refuse_view
+from undercroft.records.cipher import written_columns
+from undercroft.records.draft import Draft, refusal
+from undercroft.records.judge import Begun, begin_create, begin_update, find_errors, refuse_view
 from undercroft.records.log import Entry, log_change
 from undercroft.records.prepare import Prepared
 from undercroft.records.read import guard
@@ -131,7 +131,7 @@ class Writer:
             ("insert", access.catalog.version, collection.id), lambda: _insert_sql(access, collection)
         )
         try:
-            stored = stored_columns(collection, draft.values["id"], draft.columns())
+            stored = await written_columns(self.transaction, access.dialect, draft)
             await access.run(sql, list(stored.values()))
         except UniqueViolation as error:
             raise _not_unique(error, draft, access.dialect, "Failed to create record.") from error
@@ -142,7 +142,7 @@ class Writer:
         for stamp in collection.fields:
             if isinstance(stamp, AutodateField) and stamp.on_update:
                 draft.values[stamp.name] = moment
-        changed = changed_columns(draft)
+        changed = await written_columns(self.transaction, access.dialect, draft)
         if not changed:
             return
         names = tuple(changed)
