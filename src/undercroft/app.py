@@ -48,6 +48,7 @@ from undercroft.keys.leftovers import seal_leftovers
 from undercroft.keys.opening import open_keyring, unlock_root
 from undercroft.keys.options import RootOptions, choose_root
 from undercroft.keys.ring import Keyring
+from undercroft.keys.tombstones import Tombstones, replay_tombstones
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
@@ -56,6 +57,7 @@ from undercroft.pages.options import SiteOptions
 from undercroft.query.core import Tables
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
+from undercroft.records.erasing import finish_erasures
 from undercroft.records.filing import Filing
 from undercroft.records.host import Work
 from undercroft.settings.carrier import SettingsCarrier
@@ -123,6 +125,8 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
         unlocked = await unlock_root(engine, root)  # before anything is written
         _refuse_locked(unlocked.reason, may_be_locked=may_be_locked)
         await migrate(engine, SYSTEM_MIGRATIONS)
+        tombstones = Tombstones(directory)
+        await replay_tombstones(engine, tombstones)
         keyring = await open_keyring(engine, root, unlocked, place.root.cache_seconds)
         _refuse_locked(keyring.why_locked, may_be_locked=may_be_locked)
         if not keyring.is_locked:
@@ -155,8 +159,12 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
             carrier=posting.choose(directory, settings),
             errands=Errands(),
             live=Live(engine, plans, catalogs),
+            tombstones=tombstones,
             dev_url=posting.dev_url,
         )
+        await tombstones.keep(engine)
+        if not keyring.is_locked:
+            await finish_erasures(backend)
     except BaseException:
         await engine.close()
         raise

@@ -17,6 +17,7 @@ from undercroft.files.tus import Uploads
 from undercroft.hooks.hooks import Hooks
 from undercroft.jobs.declare import Jobs
 from undercroft.keys.ring import Keyring
+from undercroft.keys.tombstones import Tombstones
 from undercroft.mail.carrier import Carrier
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
@@ -48,6 +49,7 @@ class Backend:
     carrier: Carrier
     errands: Errands
     live: Live
+    tombstones: Tombstones
     dev_url: str = ""
     outgoing_networks: Sequence[str] = ()
     hooks: Hooks = field(default_factory=Hooks)

@@ -95,6 +95,7 @@ class Company:
             tell_fault(backend.files.inner),
             Crons(backend.engine, backend.jobs.crons).run(),
             self._keeper.run(),
+            backend.tombstones.follow(backend.engine, backend.keyring),
             turner.run(),
         )
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]

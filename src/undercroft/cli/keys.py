@@ -17,6 +17,7 @@ import msgspec
 from undercroft.backend import Backend
 from undercroft.cli.data import Place
 from undercroft.cli.jobs import table
+from undercroft.cli.keys_erase import erase, erased, receipt
 from undercroft.cli.keys_place import (
     PURPOSES,
     actor,
@@ -75,9 +76,8 @@ def command() -> None:
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
 
 
-command.add_command(root)
-command.add_command(work)
-command.add_command(scrub)
+for also in (root, work, scrub, erase, receipt, erased):
+    command.add_command(also)
 
 
 @command.command("list")
