@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
@@ -14,6 +15,7 @@ from vault import make_vault, put, store_bytes, stored_bytes
 
 from undercroft.encryption.streams import HEADER_BYTES, SEGMENT
 from undercroft.http.file_body import FileCut
+from undercroft.keys.audit import list_entries
 from undercroft.testing import File
 
 pytestmark = pytest.mark.sqlite_only("about bytes on their way, whatever holds the records")
@@ -232,3 +234,19 @@ async def test_an_altered_thumb(vault, tmp_path):
 
     assert (await vault.get(one.path("photo"), thumb="40x20")).code == "decryption_failed"
     assert (await vault.get(other.path("photo"), thumb="40x20")).status == 200
+
+
+@pytest.mark.parametrize("segment", [1, 3])
+async def test_what_does_not_open_is_written_down(kept, tmp_path, segment):
+    """A file that was altered, in its first piece or where it is half sent, is in the audit log by its key."""
+    key = await kept.stored_key()
+    altered = segments(await stored_bytes(kept.client, key))
+    altered[segment] = altered[segment][:-1] + bytes([altered[segment][-1] ^ 1])
+    await store_bytes(kept.client, tmp_path, key, b"".join(altered))
+    with suppress(FileCut):
+        await kept.get()  # an answer that was begun is cut
+
+    await kept.client.app._company._keeper._write_down()
+    entries = await list_entries(kept.client.backend.engine)
+
+    assert [e.detail["value"] for e in entries if e.event == "decryption_failed"] == [kept.key()]

@@ -19,7 +19,7 @@ from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
-from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem
+from undercroft.errors import BadRequest, FieldError, Forbidden, Invalid, Problem, Unavailable, Unreadable
 from undercroft.http.body import MIB, Body
 from undercroft.http.fields import parse_fields, pick
 from undercroft.http.query import parse_query
@@ -49,6 +49,8 @@ _ACTIONS: Final = {
     ("PATCH", True): "update",
     ("DELETE", True): "delete",
 }
+_OURS: Final = (Unreadable, Unavailable)
+"""What is no fault of a request: the batch as a whole is answered with it."""
 _WIRE_METHODS: Final = {"create": "POST", "upsert": "POST", "update": "PATCH", "delete": "DELETE"}
 
 
@@ -172,6 +174,8 @@ def _check(item: Item) -> dict[str, FieldError]:
 async def _prepared(request: Request, index: int, item: Item, files: Files) -> Step:
     try:
         return await _prepare(request, item, files)
+    except _OURS:
+        raise
     except Problem as problem:
         raise BatchFailed(index, problem) from problem
 
@@ -217,6 +221,8 @@ async def _run(request: Request, steps: list[Step], deadline: float, mark: Mark 
                 answer = await _do(writer, step)
                 # Hooks that say what records show see all of them, and fields are picked after that.
                 answers.append(answer if is_enriched(work) else _picked(answer, step))
+            except _OURS:
+                raise
             except Problem as problem:
                 raise BatchFailed(index, problem) from problem
         shown = msgspec.json.encode(answers)

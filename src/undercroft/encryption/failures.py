@@ -13,7 +13,8 @@ _RETRY_AFTER: Final = 5  # seconds
 class DecryptionFailed(Unreadable):
     """What is sealed was altered, cut, or moved away from where it belongs; nothing of it is given out.
 
-    `place` and `record_id` say which value it is, where it is one of a field; they are for the log and the audit.
+    `place` and `record_id` say which value it is, where it is one of a field, and `file` which file; they are for the
+    log and the audit.
     """
 
     code = "decryption_failed"
@@ -23,6 +24,7 @@ class DecryptionFailed(Unreadable):
         super().__init__(detail=detail if place is None else f"{detail} {_where(place, record_id)}")
         self.place = place
         self.record_id = record_id
+        self.file = ""
 
 
 class UnknownKey(DecryptionFailed):

@@ -7,7 +7,8 @@ the store below has, and what is copied from one store to another, stays sealed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,10 @@ class SealedFiles:
         row = await self.find_row(owner) if owner is not None else None
         if row is None:
             return await self.inner.find(key)
+        with self._noting(key):
+            return await self._find_sealed(key, row)
+
+    async def _find_sealed(self, key: str, row: SealedRow) -> SealedFile | None:
         contents = await run_knowing(self._engine.knowledge, partial(self._unwrap, row))
         file_key = FileKey(self._keyring.app_id, row.version, contents.key)
         if key == row.key:
@@ -73,7 +78,7 @@ class SealedFiles:
 
     def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a file, from `start` up to `stop`. Raises `DecryptionFailed` before any that is not right."""
-        opened = _open(self.inner, file, start, stop) if isinstance(file, SealedFile) else None
+        opened = self._open(file, start, stop) if isinstance(file, SealedFile) else None
         return opened or self.inner.read(file, start, stop)
 
     def path(self, file: StoredFile) -> Path | None:
@@ -153,6 +158,23 @@ class SealedFiles:
         if rows or prefixes:
             gone = [*rows, *prefixes]
             await self._engine.write(lambda tx: forget_files(tx, self._engine.dialect, gone))
+
+    async def _open(self, file: SealedFile, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
+        opened = _open(self.inner, file, start, stop)
+        with self._noting(file.key):
+            async with aclosing(opened):
+                async for piece in opened:
+                    yield piece
+
+    @contextmanager
+    def _noting(self, key: str) -> Iterator[None]:
+        """Have it written down which file did not open."""
+        try:
+            yield
+        except DecryptionFailed as failure:
+            failure.file = key
+            self._keyring.note_failure(failure)
+            raise
 
     async def _unwrap(self, row: SealedRow) -> Contents:
         place = self._place(row.key)

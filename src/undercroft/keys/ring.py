@@ -184,9 +184,10 @@ class Keyring:
         return counts
 
     def note_failure(self, failure: DecryptionFailed) -> None:
-        """Have it written down which value did not open; the same one once an hour."""
+        """Have it written down which value or file did not open; the same one once an hour."""
         place = failure.place
-        self._failures.note(f"{place.collection_id}|{place.field_id}|{failure.record_id}" if place is not None else "")
+        value = f"{place.collection_id}|{place.field_id}|{failure.record_id}" if place is not None else failure.file
+        self._failures.note(value)
 
     def take_failures(self) -> list[Entry]:
         """What was noted since the last time."""
