@@ -17,6 +17,8 @@ from undercroft.database.migrations import migrate
 from undercroft.database.postgresql import PostgresEngine
 from undercroft.database.sqlite import SqliteEngine
 
+# A test does in a second what people do in an hour; those about rate limits ask for them.
+os.environ["UNDERCROFT_RATE_LIMITS"] = "false"
 SEEDS = pytest.StashKey[list[str]]()
 
 

@@ -52,6 +52,7 @@ from undercroft.keys.tombstones import Tombstones, replay_tombstones
 from undercroft.mail.carrier import Carrier
 from undercroft.mail.folder import FOLDER, FolderCarrier
 from undercroft.middleware.cors import Cors
+from undercroft.middleware.rate_limit import RateLimiter
 from undercroft.moments import On
 from undercroft.pages.options import SiteOptions
 from undercroft.query.core import Tables
@@ -226,6 +227,7 @@ class App:
     `mail` carries letters away, whatever the settings say.
     `outgoing_networks` are private ones that it may call into where what it calls is set over HTTP;
     in development its own machine is one.
+    Without `rate_limits` those of the settings do not count.
     `root` says where the root key of encryption is; without it the environment does, or it is in the directory.
     """
 
@@ -243,6 +245,7 @@ class App:
         hooks: Path | str | None = None,
         hook_seconds: float = SECONDS,
         outgoing_networks: Sequence[str] = (),
+        rate_limits: bool = True,
         root: RootOptions | None = None,
     ) -> None:
         self.directory = Path(directory)
@@ -251,6 +254,7 @@ class App:
         self._is_shared = shared
         self._posting = _Posting(mail, dev_url)
         self._networks = (*outgoing_networks, *(_OWN_MACHINE if dev_url else ()))
+        self._limiter = RateLimiter(is_on=rate_limits)
         self._site = site
         folder = Path(hooks) if hooks is not None else None
         self.code = SiteCode(folder, is_dev=bool(dev_url), seconds=hook_seconds)
@@ -360,6 +364,7 @@ class App:
                     self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
                     self._backend = replace(self._backend, carrier=carrier, outgoing_networks=self._networks)
+                    self._backend = replace(self._backend, limiter=self._limiter)
                     self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()

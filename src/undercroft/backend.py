@@ -19,6 +19,7 @@ from undercroft.jobs.declare import Jobs
 from undercroft.keys.ring import Keyring
 from undercroft.keys.tombstones import Tombstones
 from undercroft.mail.carrier import Carrier
+from undercroft.middleware.rate_limit import RateLimiter
 from undercroft.query.plan import Plans
 from undercroft.realtime.live import Live
 from undercroft.records.filing import Filing
@@ -54,6 +55,7 @@ class Backend:
     outgoing_networks: Sequence[str] = ()
     hooks: Hooks = field(default_factory=Hooks)
     jobs: Jobs = field(default_factory=Jobs)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
 
     @property
     def catalog(self) -> Catalog:

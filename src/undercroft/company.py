@@ -106,6 +106,7 @@ class Company:
         engine = backend.engine
         has_others = is_shared or engine.is_networked
         wakeup = await _open_wakeup(engine) if has_others else Silence()
+        backend.limiter.tallies.join(wakeup)
         for kind in ("collection", "settings", "keys"):
             engine.listeners[kind] = wakeup.ring
         postman = Postman(engine, backend.carrier, is_alone=not has_others)

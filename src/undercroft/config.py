@@ -51,6 +51,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     passphrase, under an age identity or a key of a transit service; `dir` has it otherwise. What it has
     opened is used for `root_cache_seconds` while a transit service is away. With `serve_locked` what is
     not encrypted is served while that is away at start.
+
+    Without `rate_limits` those of the settings do not count, for tests and measurements.
     """
 
     http: str = "127.0.0.1:8090"
@@ -80,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     root_transit_token_file: str = ""
     root_cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)] = 3600.0
     serve_locked: bool = False
+    rate_limits: bool = True
 
 
 class Address(msgspec.Struct, frozen=True):

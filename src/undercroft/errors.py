@@ -107,10 +107,14 @@ class TooLarge(Problem):
 
 
 class TooMany(Problem):
-    """The caller asked too often."""
+    """The caller asked too often; `retry_after` is in seconds, 0 when nobody can say."""
 
     code = "too_many"
     default = "Too Many Requests."
+
+    def __init__(self, text: str = "", retry_after: int = 0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class Unavailable(Problem):

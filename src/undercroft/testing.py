@@ -298,6 +298,7 @@ async def client(
     hooks: Path | str | None = None,
     sends_mail: bool = False,
     outgoing_networks: Sequence[str] = (),
+    rate_limits: bool = False,
     root: RootOptions | None = None,
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
@@ -307,7 +308,7 @@ async def client(
     or where its pages and static files are. Letters are kept in `letters`, unless it
     really `sends_mail`, as the settings say. `hooks` is the folder of its hooks, that of
     the site if it has one. `outgoing_networks` are private ones that providers of OAuth2 may be in.
-    `root` says where the root key is, if not in the directory.
+    `rate_limits` of the settings count only if asked for, `root` says where the root key is, if not in the directory.
     """
     if isinstance(site, Path | str):
         hooks = Path(site) / "hooks" if hooks is None else hooks
@@ -323,6 +324,7 @@ async def client(
             mail=mail,
             hooks=hooks,
             outgoing_networks=outgoing_networks,
+            rate_limits=rate_limits,
             root=root,
         )
         await app.start()

@@ -111,7 +111,7 @@ async def test_a_full_socket_does_not_stop_the_ringing(join):
     first, deaf, other = await join(), await join(), await join()
     await quiet(first, deaf, other)
     for _ in range(400):
-        first._send()
+        first._send(b"!")
 
     assert await other.heard(1)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from undercroft.api.batch_files import Files, files_by_request, wanted_of_batch
 from undercroft.api.once import answer_once
+from undercroft.api.rates import check_rate_of_item
 from undercroft.api.records import access_of
 from undercroft.api.upload_references import let_go, redeem
 from undercroft.collections.catalog import Catalog
@@ -183,12 +184,14 @@ async def _prepared(request: Request, index: int, item: Item, files: Files) -> S
 async def _prepare(request: Request, item: Item, files: Files) -> Step:
     step = understand(item, request.backend.catalog, access_of(request))
     if step.action == "delete":
+        check_rate_of_item(request, step.collection, "delete", step.record_id)
         return step
     access, collection = step.access, step.collection
     record_id = step.record_id if step.action == "update" else str(item.body.get("id") or "")
     is_known = step.action == "update"
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
+    check_rate_of_item(request, collection, "update" if is_known else "create", record_id)
     desk = Desk(access, request.backend.passwords)
     body = await redeem(request, collection, Body(item.body, files))
     prepared = await prepare_write(desk, collection, record_id if is_known else None, body.data, body.files)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from undercroft.api.mounts import Mounts
+from undercroft.api.rates import check_rate
 from undercroft.api.request_events import answer_with_hooks
 from undercroft.api.router import Router, clean_path, escaped_path
 from undercroft.backend import Backend
@@ -167,6 +168,7 @@ class Edge:
             return await self._options(request, path)
         if self.mounts is not None and (mounted := self.mounts.find(request, path)) is not None:
             request.identity = await authenticate(request)
+            check_rate(request)
             return mounted
         found = self.router.find("GET" if method == "HEAD" else method, path)
         if found is None:
@@ -174,6 +176,7 @@ class Edge:
         route, request.params = found
         request.route_headers = route.headers
         request.identity = identity = await authenticate(request)
+        check_rate(request, route)
         if identity is not None and identity.is_superuser:
             await self._freshness.catch_up()
         if route.auth != "any":

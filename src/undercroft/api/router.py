@@ -22,6 +22,7 @@ class Route:
 
     `headers` go with every answer of it, those to bad requests included. One that `is_whole` changes
     things in a single transaction: nothing has happened when that was refused, and it may be tried again.
+    `actions` are what rate limits call what is done there to the collection of the path.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Route:
     auth: Demand = "any"
     headers: tuple[Header, ...] = ()
     is_whole: bool = False
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -90,6 +90,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         hooks=Path(config.hooks),
         hook_seconds=config.hook_seconds,
         outgoing_networks=config.outgoing_networks,
+        rate_limits=config.rate_limits,
         root=root_of(config),
     )
     await app.start()

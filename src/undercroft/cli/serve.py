@@ -31,6 +31,9 @@ def _split(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--dev/--no-dev", default=None, help="Show more on the terminal: every request, and more about errors.")
 @click.option("--origins", metavar="LIST", callback=_split, help="Origins that may read answers [default: *].")
 @click.option("--access-log/--no-access-log", default=None, help="Write a line about every request to stderr.")
+@click.option(
+    "--rate-limits/--no-rate-limits", default=None, help="Obey the rate limits of the settings [default: yes]."
+)
 @root_flags
 @click.option("--root-cache-seconds", type=float, help="How long keys are good while that is away [default: 3600].")
 @click.option("--serve-locked/--no-serve-locked", default=None, help="Serve what is not encrypted without it, too.")

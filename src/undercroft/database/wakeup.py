@@ -3,6 +3,9 @@
 A wake-up says nothing but "look": what is new stands in the database, and who missed
 the wake-up finds it when they look anyway. So one may be lost, come twice or come from
 a stranger, and nothing is wrong but a moment's delay or a needless look.
+
+The same line carries short texts that stand nowhere else. They may be lost as well, so
+they are only for what is no harm to miss.
 """
 
 from __future__ import annotations
@@ -14,11 +17,21 @@ from typing import Final, Protocol
 PAUSE: Final = 0.02  # seconds between two wake-ups of one process; what is rung in between shares the next
 
 
+LONGEST: Final = 7000  # bytes of a text: PostgreSQL carries no more than 8,000
+Hear = Callable[[str], None]
+
+
 class Wakeup(Protocol):
-    """One process's end of the line."""
+    """One process's end of the line. `on_said` is called with each text that another process said."""
+
+    on_said: Hear | None
 
     def ring(self) -> None:
         """Wake the other processes, soon; returns at once, and raises nothing."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Tell the other processes a text, soon, if that can be; returns at once, and raises nothing."""
         ...
 
     async def heard(self, seconds: float) -> bool:
@@ -33,7 +46,13 @@ class Wakeup(Protocol):
 class Silence:
     """The line of a process that has the database to itself."""
 
+    def __init__(self) -> None:
+        self.on_said: Hear | None = None
+
     def ring(self) -> None:
+        """Nobody is there."""
+
+    def say(self, text: str) -> None:
         """Nobody is there."""
 
     async def heard(self, seconds: float) -> bool:

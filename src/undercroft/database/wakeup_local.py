@@ -1,8 +1,8 @@
 """Wake-ups between the processes of one machine: a datagram socket each, in a folder of the data directory.
 
-To ring is to send a byte to every other socket there. A socket whose buffer is full has
-a byte waiting, so that is as good as sent; one that nobody reads any more belonged to a
-process that was killed, and is removed by whoever finds it.
+To ring is to send a byte to every other socket there, and to say something is to send that. A socket
+whose buffer is full has a byte waiting, so that is as good as sent; one that nobody reads any more
+belonged to a process that was killed, and is removed by whoever finds it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from undercroft.database.wakeup import Bell, Ear
+from undercroft.database.wakeup import LONGEST, Bell, Ear, Hear
 from undercroft.ids import record_id
 
 FOLDER: Final = "wakeup"
+_RING: Final = b"!"
 
 
 class LocalWakeup:
@@ -30,7 +31,8 @@ class LocalWakeup:
         self._receiver = receiver
         self._name = name
         self._ear = Ear()
-        self._bell = Bell(self._send)
+        self._bell = Bell(lambda: self._send(_RING))
+        self.on_said: Hear | None = None
         receiver.setblocking(False)
         asyncio.get_running_loop().add_reader(receiver, self._receive)
 
@@ -55,6 +57,10 @@ class LocalWakeup:
         """Wake the other processes of the data directory."""
         self._bell.ring()
 
+    def say(self, text: str) -> None:
+        """Tell the other processes of the data directory a text."""
+        self._send(text.encode())
+
     async def heard(self, seconds: float) -> bool:
         """Wait for another process to ring, at most so long; whether one did."""
         return await self._ear.heard(seconds)
@@ -68,18 +74,18 @@ class LocalWakeup:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    def _send(self) -> None:
+    def _send(self, content: bytes) -> None:
         if self._descriptor < 0:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             for path in self._folder.iterdir():
                 if path.name != self._name:
-                    self._send_to(sender, path.name)
+                    self._send_to(sender, path.name, content)
 
-    def _send_to(self, sender: socket.socket, name: str) -> None:
+    def _send_to(self, sender: socket.socket, name: str, content: bytes) -> None:
         try:
-            sender.sendto(b"!", _address(self._folder, self._descriptor, name))
+            sender.sendto(content, _address(self._folder, self._descriptor, name))
         except ConnectionRefusedError:
             with suppress(OSError):
                 (self._folder / name).unlink()
@@ -88,8 +94,11 @@ class LocalWakeup:
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
-            while self._receiver.recv(1):
-                self._ear.wake()
+            while content := self._receiver.recv(LONGEST):
+                if content == _RING:
+                    self._ear.wake()
+                elif self.on_said is not None:
+                    self.on_said(content.decode(errors="replace"))
 
 
 def _address(folder: Path, descriptor: int, name: str) -> str:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from undercroft.database.postgresql_errors import FAULTS
-from undercroft.database.wakeup import PAUSE, Ear
+from undercroft.database.wakeup import PAUSE, Ear, Hear
 from undercroft.errors import Problem
 
 CHANNEL: Final = "undercroft"
 _AGAIN: Final = 1.0  # seconds until the next attempt to connect
 _PATIENCE: Final = 5.0
+_MOST_WAITING: Final = 50  # texts that nobody could be told yet; older ones are forgotten
 _log = logging.getLogger("undercroft")
 
 
@@ -28,7 +30,7 @@ class Connection(Protocol):
 
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None: ...
     def add_termination_listener(self, callback: Callable[..., None]) -> None: ...
-    async def execute(self, query: str) -> str: ...
+    async def execute(self, query: str, *args: object) -> str: ...
     def get_server_pid(self) -> int: ...
     def terminate(self) -> None: ...
 
@@ -40,10 +42,19 @@ class PostgresqlWakeup:
         self._connect = connect
         self._ear = Ear()
         self._rung = asyncio.Event()
+        self._is_ringing = False
+        self._texts: deque[str] = deque(maxlen=_MOST_WAITING)
+        self.on_said: Hear | None = None
         self._task = asyncio.create_task(self._serve())
 
     def ring(self) -> None:
         """Wake the other nodes, soon."""
+        self._is_ringing = True
+        self._rung.set()
+
+    def say(self, text: str) -> None:
+        """Tell the other nodes a text, soon."""
+        self._texts.append(text)
         self._rung.set()
 
     async def heard(self, seconds: float) -> bool:
@@ -68,18 +79,29 @@ class PostgresqlWakeup:
     async def _converse(self, connection: Connection) -> None:
         """Hear and ring until the connection ends."""
         try:
-            connection.add_termination_listener(lambda *_: self._rung.set())
+            connection.add_termination_listener(lambda *_: self.ring())
             await connection.add_listener(CHANNEL, self._hear)
             self._ear.wake()  # whatever was rung while nobody listened
             while await self._rung.wait():
                 self._rung.clear()
                 async with asyncio.timeout(_PATIENCE):
-                    await connection.execute(f"NOTIFY {CHANNEL}")
+                    await self._send(connection)
                 await asyncio.sleep(PAUSE)
         finally:
             connection.terminate()
 
+    async def _send(self, connection: Connection) -> None:
+        while self._texts:
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._texts.popleft())
+        if self._is_ringing:
+            self._is_ringing = False
+            await connection.execute(f"NOTIFY {CHANNEL}")
+
     def _hear(self, connection: Connection, sender: int, channel: str, payload: Any) -> None:
-        del channel, payload
-        if connection is None or sender != connection.get_server_pid():
+        del channel
+        if connection is not None and sender == connection.get_server_pid():
+            return
+        if not payload:
             self._ear.wake()
+        elif self.on_said is not None:
+            self.on_said(str(payload))

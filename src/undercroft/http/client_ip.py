@@ -29,6 +29,11 @@ def is_listed(address: str, listed: Sequence[str]) -> bool:
     return known is not None and any(known in network for network in _networks(tuple(listed)))
 
 
+def network_of(address: str) -> str:
+    """What one caller has of addresses: one of IPv4, and of IPv6, written out in full, a whole /64."""
+    return address[:19] if ":" in address else address
+
+
 def _from_headers(headers: Iterable[tuple[bytes, bytes]], trusted: Sequence[str], *, leftmost: bool) -> IP | None:
     found = {name: value for name, value in headers}  # noqa: C416 - the last occurrence wins, which is the point
     for name in trusted:

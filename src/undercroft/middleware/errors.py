@@ -57,8 +57,13 @@ _log = logging.getLogger("undercroft")
 def respond(problem: Problem, request_id: str = "") -> Response:
     """The answer to a problem: `{"data", "message", "status"}`."""
     status = status_of(problem)
-    headers = [(b"retry-after", b"%d" % problem.retry_after)] if isinstance(problem, Unavailable) else []
-    return json_response(error_body(problem, request_id), status, headers)
+    return json_response(error_body(problem, request_id), status, wait_headers(problem))
+
+
+def wait_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
+    """When to try again, where that is known (RFC 9110, 10.2.3)."""
+    seconds = problem.retry_after if isinstance(problem, (Unavailable, TooMany)) else 0
+    return [(b"retry-after", b"%d" % seconds)] if seconds else []
 
 
 def respond_unexpected(error: Exception, request_id: str) -> Response:

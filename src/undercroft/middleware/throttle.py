@@ -32,7 +32,7 @@ class Throttle:
             times.popleft()
         if len(times) >= self._most:
             wait = int(times[0] + self._seconds - moment) + 1
-            raise TooMany(f"That was too often. Try again in {wait} seconds.")
+            raise TooMany(f"That was too often. Try again in {wait} seconds.", wait)
         times.append(moment)
         if len(self._seen) > _MOST_CALLERS:
             self._seen.popitem(last=False)

@@ -8,9 +8,9 @@ from typing import Final
 
 from jinja2 import TemplateError
 
-from undercroft.errors import MethodNotAllowed, Problem, Unavailable
+from undercroft.errors import MethodNotAllowed, Problem
 from undercroft.http.response import Header
-from undercroft.middleware.errors import sentence, status_of
+from undercroft.middleware.errors import sentence, status_of, wait_headers
 from undercroft.pages.answers import Rendered
 from undercroft.pages.context import PageRequest
 from undercroft.pages.dev import describe
@@ -57,8 +57,6 @@ async def _explain(views: Views, visit: PageRequest, error: Exception) -> bytes:
 
 
 def _headers(problem: Problem | None) -> Sequence[Header]:
-    if isinstance(problem, Unavailable):
-        return [(b"retry-after", b"%d" % problem.retry_after)]
     if isinstance(problem, MethodNotAllowed):
         return [(b"allow", ", ".join(problem.allowed).encode())]
-    return []
+    return wait_headers(problem) if problem is not None else []

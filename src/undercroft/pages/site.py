@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from undercroft.api.rates import check_rate
 from undercroft.api.router import escaped_path
 from undercroft.errors import NotFound
 from undercroft.http.body import is_form_with_files
@@ -94,6 +95,7 @@ class Site:
             _refuse_foreign(request)
         visit.clock.turn_to("visitor")
         request.identity = await authenticate(request)
+        check_rate(request)
         visit.is_private = request.identity is not None
         work = self._run(views, visit)
         # Files that came with a form are put to their record beside the database: that is finished in any case.

@@ -89,7 +89,7 @@ class RateLimitRule(_Part, frozen=True):
 class RateLimits(_Part, frozen=True):
     """Limits by what is asked and who asks."""
 
-    enabled: bool = False
+    enabled: bool = True
     excluded_ips: tuple[str, ...] = msgspec.field(default=(), name="excludedIPs")
     rules: tuple[RateLimitRule, ...] = (
         RateLimitRule(label="*:auth", max_requests=2, duration=3),
