@@ -5,7 +5,7 @@ PORT ?= 8090
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick check bench benchpages format pins clean
+.PHONY: help demo test quick long check bench benchpages format pins clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -18,6 +18,10 @@ test: $(VENV)/.test ## Run the whole test-suite
 
 quick: $(VENV)/.test ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+long: $(VENV)/.test ## Encrypted files of 1 GiB, and how long look-ups take: prints its figures
+	UNDERCROFT_LARGE_MIB=1024 UNDERCROFT_TIMED_ROUNDS=2000 $(BIN)/python -m pytest -s \
+		tests/files/test_encrypted_large.py tests/records/test_encrypted_timing.py $(PYTEST_ARGS)
 
 check: $(VENV)/.test ## Format, lint, types and the rules of the house
 	$(BIN)/ruff format --check .
