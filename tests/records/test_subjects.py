@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from undercroft.encryption.values import key_id_of
+from undercroft.keys.changing import SetOf
+from undercroft.keys.rotation import SubjectKeyStays, rotate_key
 
 pytestmark = pytest.mark.anyio
 OF_BUYER = {"search": "equality", "shred": "buyer"}
@@ -202,16 +206,6 @@ async def test_refused(blog, owner, option):
     assert answer.json["data"]["fields"]["2"]["encrypted"]["code"] == CODE, answer.text
 
 
-async def test_values_that_are_there_already(blog):
-    """A field with values is not given to people afterwards: those are under no key of theirs."""
-    await blog.collection("bills", TEXT, {"name": "card", "type": "text"})
-    await blog.add("bills", buyer="a", card="1")
-
-    answer = await blog.change("bills", fields=[TEXT, CARD])
-
-    assert answer.status == 400
-
-
 async def test_unique_index_wants_a_condition(blog):
     """Values that are erased are empty, and many can be: a unique index has to leave out what is empty."""
     body = {"name": "bills", "fields": [TEXT, CARD], "indexes": ["CREATE UNIQUE INDEX one ON bills (card)"]}
@@ -242,3 +236,33 @@ async def test_owner_is_renamed(shop):
 
 def _with_owner(field, name):
     return {"encrypted": {**field["encrypted"], "shred": name}} if field.get("encrypted") else {}
+
+
+async def test_files_are_not_of_people(blog):
+    """A file field takes no such option."""
+    paper = {"name": "paper", "type": "file", "encrypted": {"shred": "buyer"}}
+
+    answer = await blog.client.post("/api/collections", {"name": "bills", "fields": [TEXT, paper]}, as_=blog.root)
+
+    assert answer.status == 400
+
+
+async def test_first_values_at_once(blog):
+    """Whoever comes first makes the key, and there is one, however many come at once."""
+    await blog.collection("bills", TEXT, CARD)
+
+    answers = await asyncio.gather(*(blog.create("bills", {"buyer": "a", "card": f"{n}"}) for n in range(20)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert await scopes(blog) == ["/a"]
+    assert {item["card"] for item in (await blog.list("bills")).json["items"]} == {f"{n}" for n in range(20)}
+
+
+async def test_keys_of_people_do_not_turn(blog):
+    """They go with whose they are."""
+    await blog.collection("bills", TEXT, CARD)
+    await blog.add("bills", buyer="a", card="1")
+    backend = blog.client.backend
+
+    with pytest.raises(SubjectKeyStays):
+        await rotate_key(SetOf(backend.engine, backend.keyring, "subject", "/a"))

@@ -41,6 +41,9 @@ def _watches(collection: Collection, field: Field, seal: Seal) -> Iterator[Watch
     if seal.phase == "sealing":
         beside = {index_name(field.id, index.number): _BYTES for index in seal.indexes}
         yield _watch(collection, field.name, cell, {cell: _BYTES, **beside}, field.id)
+        if field.name in collection.owners:
+            # Whoever gets a record gets its values, under another key.
+            yield _watch(collection, collection.owners[field.name].name, cell, {cell: _BYTES}, f"{field.id}~owner")
     if seal.phase == "opening":
         yield _watch(collection, cell, field.name, {field.name: field.column}, field.id)
     if seal.filling is not None:

@@ -46,6 +46,13 @@ class IndexKeyStays(Conflict):
     )
 
 
+class SubjectKeyStays(Conflict):
+    """The key of a person or tenant is to turn."""
+
+    code = "subject_key_stays"
+    default = "Keys of people and tenants do not turn: each seals little, and goes when they are erased."
+
+
 @dataclass(frozen=True, slots=True)
 class Rotated:
     """Which key took the place of which."""
@@ -55,12 +62,15 @@ class Rotated:
 
 
 async def rotate_key(keys: SetOf, algorithm: Algorithm | None = None, *, seconds: float = ROLL_OUT_SECONDS) -> Rotated:
-    """Seal with a new key, once every process has it. Raises `RollOutTooSlow`, `IndexKeyStays` and `UnknownKeySet`.
+    """Seal with a new key, once every process has it. Raises `RollOutTooSlow` and `UnknownKeySet`.
 
-    A key that is pending from a rotation that failed is used.
+    A key that is pending from a rotation that failed is used. Keys of indexes and of subjects stay: raises
+    `IndexKeyStays` and `SubjectKeyStays`.
     """
     if keys.purpose == "index":
         raise IndexKeyStays
+    if keys.purpose == "subject":
+        raise SubjectKeyStays
     key = await add_key(keys, algorithm)
     old_id = keys.keyring.key_set(keys.purpose, keys.scope).primary_id
     late = await wait_for_holders(keys.engine, keys.keyring.revision, seconds)

@@ -24,6 +24,7 @@ from undercroft.records.reseal_clashes import find_clashes
 from undercroft.records.reseal_pace import Pace
 from undercroft.records.reseal_rows import SHUT, Batch, Follower, ReadRow, SampledRow
 from undercroft.records.resealings import Advance, Resealing, Trouble, advance_resealing, change_resealing, error_text
+from undercroft.records.subjects import NOBODY, Held
 
 BATCH: Final = 250
 """Rows at a time: their statement takes two milliseconds, and the commit several, however many they are."""
@@ -63,6 +64,19 @@ class ValuesShut(Unreadable):
 
     def __init__(self, records: Sequence[str]) -> None:
         super().__init__(f"Values cannot be opened in {len(records)} of the rows that are left.")
+        self.records = [records[:_SHOWN]]
+
+
+class ValuesOfNobody(Conflict):
+    """Values are to be sealed for somebody, and are nobody's, or are of somebody who was erased."""
+
+    code = "values_of_nobody"
+
+    def __init__(self, records: Sequence[str]) -> None:
+        super().__init__(
+            f"In {len(records)} of the rows that are left values are of nobody, or of somebody who was erased. "
+            "Say whose they are, or empty them, and resume. Until then all is as it was."
+        )
         self.records = [records[:_SHOWN]]
 
 
@@ -145,7 +159,7 @@ class Course:
             if not seen.found and place == 0 and await self._turn():
                 return
             if seen.shut and not seen.changed and place == 0:
-                raise ValuesShut(seen.shut)
+                raise (ValuesOfNobody if self._row.piece.kind == "seal" else ValuesShut)(seen.shut)
             place = 0
         raise RowsKeepChanging
 
@@ -162,7 +176,7 @@ class Course:
         began, follower = perf_counter(), await self._follower()
         try:
             rows = await follower.read(self._engine.read, place, self._size)
-            batch = follower.prepare(rows)
+            batch = follower.prepare(rows, await self._hold(follower, rows))
             if rows:
                 seen.changed += await self._put(follower, batch, rows)
         except SqlError:
@@ -180,6 +194,12 @@ class Course:
     def _size(self) -> int:
         """How many rows to take at a time; fewer where few are to be taken in a second."""
         return max(_SMALLEST, min(BATCH, int(self._most / 4))) if self._most else BATCH
+
+    async def _hold(self, follower: Follower, rows: Sequence[ReadRow]) -> Held:
+        """The keys for whoever rows are of, if values are sealed for people or tenants."""
+        if follower.owner is None or not rows:
+            return NOBODY
+        return await self._engine.write(lambda tx: follower.hold(tx, rows), is_waited_for=False)
 
     async def _put(self, follower: Follower, batch: Batch, rows: Sequence[ReadRow]) -> int:
         async def operation(tx: Transaction) -> int:
@@ -229,7 +249,7 @@ class Course:
         await self._claim.check(tx)
         left = await follower.read(tx.run, 0, BATCH)
         if left and len(left) < BATCH:
-            await follower.put(tx, follower.prepare(left))
+            await follower.put(tx, follower.prepare(left, await follower.hold(tx, left)))
             left = await follower.read(tx.run, 0, 1)
         return not left
 

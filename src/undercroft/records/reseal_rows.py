@@ -8,11 +8,12 @@ there is right, or comes along in the next pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from undercroft.collections.cipher import SealedField, cipher_of
+from undercroft.collections.cipher import SealedField, cipher_of, subject_scope
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.base import Field
 from undercroft.collections.pieces import Piece
@@ -21,8 +22,11 @@ from undercroft.database.dialect import ColumnKind, Dialect
 from undercroft.database.engine import Transaction, Value
 from undercroft.database.positions import Read
 from undercroft.encryption.failures import DecryptionFailed, KeyDestroyed, KeyDisabled
+from undercroft.encryption.subjects import SubjectKey
 from undercroft.encryption.values import PREFIX_BYTES, key_prefix
+from undercroft.keys.subjects import SubjectErased
 from undercroft.records.cipher import know_cells
+from undercroft.records.subjects import NOBODY, Held
 
 SHUT: Final = (DecryptionFailed, KeyDisabled, KeyDestroyed)
 """Why a single value does not open, whatever is done about the others."""
@@ -32,11 +36,12 @@ _NEW: Final = '"new values"'  # no collection can be called that
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row as it was read: its place in the order, and the value that is to come along."""
+    """A row as it was read: its place in the order, the value that is to come along; whose it is, if that matters."""
 
     place: int
     id: str
     value: Value
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,9 @@ class SampledRow:
 
 @dataclass(slots=True)
 class Batch:
-    """What becomes of some rows: the columns of each that could be opened, and the ids of those that could not."""
+    """What becomes of some rows: the columns of each that could be opened and sealed; the ids of the others."""
 
-    rows: list[tuple[str, Value, tuple[Value, ...]]] = field(default_factory=list)
+    rows: list[tuple[ReadRow, tuple[Value, ...]]] = field(default_factory=list)
     shut: list[str] = field(default_factory=list)
 
 
@@ -79,6 +84,11 @@ class Follower:
         """How far the field is."""
         return self.collection.seals[self.field.id]
 
+    @cached_property
+    def owner(self) -> Field | None:
+        """The field that names whose values these are, where they are to be sealed for people or tenants."""
+        return self.collection.owners.get(self.field.name) if self.piece.kind == "seal" else None
+
     @property
     def source(self) -> tuple[str, ColumnKind]:
         """The column that values come from, and what it holds."""
@@ -92,32 +102,48 @@ class Follower:
         cell: list[tuple[str, ColumnKind]] = [] if self.piece.kind == "index" else [(self._cell, "bytes")]
         return [*cell, *((index_name(self.field.id, index.number), "bytes") for index in self._indexes)]
 
-    def targets_of(self, value: Value, record_id: str) -> tuple[Value, ...]:
+    def targets_of(self, value: Value, record_id: str, subject: SubjectKey | None = None) -> tuple[Value, ...]:
         """What these columns are to hold for a value of the source. Raises what `SealedField.open` raises."""
         plain = value if self.piece.kind == "seal" else self.sealed.open_once(value, record_id)
         if self.piece.kind == "open":
             return (plain,)
-        cell = () if self.piece.kind == "index" else (self.sealed.seal(plain, record_id),)
+        cell = () if self.piece.kind == "index" else (self.sealed.seal(plain, record_id, subject),)
         return (*cell, *(self.sealed.fingerprint(index, plain) for index in self._indexes))
 
-    def prepare(self, rows: Iterable[ReadRow]) -> Batch:
-        """What becomes of rows that were read."""
+    async def hold(self, tx: Transaction, rows: Iterable[ReadRow]) -> Held:
+        """The keys for whoever rows are of, by the names in them; none for nobody, and for who was erased."""
+        held: dict[str, SubjectKey] = {}
+        if self.owner is None:
+            return held
+        for name in {row.owner for row in rows if row.owner and row.value != self.sealed.zero}:
+            with suppress(SubjectErased):
+                scope = subject_scope(self.collection, self.owner, name)
+                held[name] = await cipher_of(self.collection).keys.hold_subject(tx, self.dialect, scope)
+        return held
+
+    def prepare(self, rows: Iterable[ReadRow], held: Held = NOBODY) -> Batch:
+        """What becomes of rows that were read, with the keys for whoever they are of."""
         batch = Batch()
         for row in rows:
+            subject = held.get(row.owner)
+            if self.owner is not None and subject is None and row.value != self.sealed.zero:
+                batch.shut.append(row.id)
+                continue
             try:
-                batch.rows.append((row.id, row.value, self.targets_of(row.value, row.id)))
+                batch.rows.append((row, self.targets_of(row.value, row.id, subject)))
             except SHUT:
                 batch.shut.append(row.id)
         return batch
 
     async def read(self, read: Read, after: int, limit: int) -> list[ReadRow]:
         """The next rows whose values have not come along, behind a place in the order. Raises `SqlError`."""
-        sql = f"""SELECT {_ORDER}, "id", {self._quote(self.source[0])} FROM {self._table}
+        names = ", ".join(self._quote(name) for name, _ in self._known)
+        sql = f"""SELECT {_ORDER}, "id", {names} FROM {self._table}
             WHERE {_ORDER} > {self._mark(1)} AND ({self._is_left(2)}) ORDER BY {_ORDER} LIMIT {limit}"""
         rows = await read(sql, (after, *self._left))
         if self.field.name in self.collection.owners:
-            await know_cells(read, self.collection, [value for _, _, value in rows])
-        return [ReadRow(_whole(place), str(key), value) for place, key, value in rows]
+            await know_cells(read, self.collection, [row[2] for row in rows])
+        return [ReadRow(_whole(place), str(key), value, *map(str, owner)) for place, key, value, *owner in rows]
 
     async def sample(self, read: Read, after: int, limit: int, every: int) -> list[SampledRow]:
         """The next of all rows, one of so many, with what has become of them."""
@@ -152,18 +178,24 @@ class Follower:
         """Have rows hold what becomes of them, where nobody else has changed them since; how many do."""
         if not batch.rows:
             return 0
-        names = ["was", *(f"new{n}" for n in range(len(self.targets)))]
-        kinds = [self.source[1], *(kind for _, kind in self.targets)]
-        values = [value for record_id, was, new in batch.rows for value in (record_id, was, *new)]
+        known, owned = self._known, self.owner is not None
+        names = [*(f"was{n}" for n in range(len(known))), *(f"new{n}" for n in range(len(self.targets)))]
+        kinds = [kind for _, kind in (*known, *self.targets)]
+        rows = [(row.id, row.value, *([row.owner] if owned else []), *new) for row, new in batch.rows]
+        values = [value for row in rows for value in row]
         width = 1 + len(kinds)
         marks = [
             ", ".join(self._mark(at * width + n, kind) for n, kind in enumerate(("text", *kinds), 1))
             for at in range(len(batch.rows))
         ]
         sets = ", ".join(f'{self._quote(name)} = {_NEW}."new{n}"' for n, (name, _) in enumerate(self.targets))
+        same = " AND ".join(
+            f"{self._table}.{self._quote(name)} IS NOT DISTINCT FROM {_of_new(f'was{n}')}"
+            for n, (name, _) in enumerate(known)
+        )
         sql = f"""WITH {_NEW} ("key", {", ".join(f'"{name}"' for name in names)}) AS (VALUES ({"), (".join(marks)}))
             UPDATE {self._table} SET {sets} FROM {_NEW} WHERE {self._table}."id" = {_of_new("key")}
-            AND {self._table}.{self._quote(self.source[0])} IS NOT DISTINCT FROM {_of_new("was")} RETURNING 1"""
+            AND {same} RETURNING 1"""
         return len(await tx.run(sql, values))
 
     def _is_left(self, first: int) -> str:
@@ -191,6 +223,12 @@ class Follower:
         if self.piece.kind == "seal":
             return self.seal.indexes
         return tuple(i for i in self.seal.indexes if self.piece.kind == "index" and i.number == self.piece.number)
+
+    @cached_property
+    def _known(self) -> Sequence[tuple[str, ColumnKind]]:
+        """The columns that are read, and must be as they were when the new ones are put."""
+        owner: list[tuple[str, ColumnKind]] = [] if self.owner is None else [(self.owner.name, "text")]
+        return [self.source, *owner]
 
     @property
     def _cell(self) -> str:
