@@ -5,7 +5,7 @@ PORT ?= 8090
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick long check bench benchpages format pins clean
+.PHONY: help demo test nightly quick check bench benchpages format pins clean
 
 help: ## List what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -16,12 +16,21 @@ demo: $(VENV)/.demo ## Run the demo: a glossary with an intake desk (PORT=8090)
 test: $(VENV)/.test ## Run the whole test-suite
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
+# Each line is a test of `make test` at its full size; -s prints the figures and the seeds.
+NIGHTLY := $(BIN)/python -m pytest -q -s -p no:cacheprovider
+nightly: $(VENV)/.test ## Run the long tests at their full size, with their figures (hours)
+	DRILL_ROWS=200000 DRILL_RATE=200 DRILL_KILLS=0 $(NIGHTLY) tests/faults/test_turning.py
+	DRILL_ROWS=200000 DRILL_RATE=200 DRILL_KILLS=50 $(NIGHTLY) tests/faults/test_turning.py
+	DRILL_STEPS=5000 $(NIGHTLY) tests/records/test_encrypted_twins.py
+	DRILL_STRIDE=1 DRILL_KILLS=20 $(NIGHTLY) tests/faults/test_files.py tests/faults/test_files_s3.py tests/files/test_turning.py
+	DRILL_ROUNDS=100 $(NIGHTLY) tests/auth -k twenty_at_once
+	DRILL_DISCONNECTS=200 $(NIGHTLY) tests/realtime/test_killed.py
+	DRILL_LARGE_MIB=1024 DRILL_TIMED_ROUNDS=2000 $(NIGHTLY) tests/files/test_encrypted_large.py tests/records/test_encrypted_timing.py
+	DRILL_UPLOAD_MIB=1024 $(NIGHTLY) tests/files/test_tus_clients.py
+	$(NIGHTLY) tests/keys/test_rotation.py tests/keys/test_stale.py tests/keys/test_start.py
+
 quick: $(VENV)/.test ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
-
-long: $(VENV)/.test ## Encrypted files of 1 GiB, and how long look-ups take: prints its figures
-	UNDERCROFT_LARGE_MIB=1024 UNDERCROFT_TIMED_ROUNDS=2000 $(BIN)/python -m pytest -s \
-		tests/files/test_encrypted_large.py tests/records/test_encrypted_timing.py $(PYTEST_ARGS)
 
 check: $(VENV)/.test ## Format, lint, types and the rules of the house
 	$(BIN)/ruff format --check .

@@ -133,10 +133,10 @@ async def mailing(tmp_path, database):
 
 @pytest.fixture
 def seed(request):
-    """What chance starts from; printed, and set with UNDERCROFT_SEED to run the same again."""
-    chosen = int(os.environ.get("UNDERCROFT_SEED") or secrets.randbelow(10**9))
-    request.config.stash.setdefault(SEEDS, []).append(f"UNDERCROFT_SEED={chosen} for {request.node.nodeid}")
-    print(f"UNDERCROFT_SEED={chosen}")  # noqa: T201 - pytest shows it when the test fails
+    """What chance starts from; printed, and set with DRILL_SEED to run the same again."""
+    chosen = int(os.environ.get("DRILL_SEED") or secrets.randbelow(10**9))
+    request.config.stash.setdefault(SEEDS, []).append(f"DRILL_SEED={chosen} for {request.node.nodeid}")
+    print(f"DRILL_SEED={chosen}")  # noqa: T201 - pytest shows it when the test fails
     return chosen
 
 

@@ -10,7 +10,7 @@ from post_office import NEW, PASSWORD, USERS, at_once, token_in
 from undercroft.auth.invitations import forget_old_invitations, has_old_invitations
 
 pytestmark = pytest.mark.anyio
-ROUNDS = int(os.environ.get("UNDERCROFT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "3"))
 EVE = "eve@example.com"
 
 

@@ -9,7 +9,7 @@ import pytest
 from post_office import NEW, PASSWORD, USERS, at_once
 
 pytestmark = pytest.mark.anyio
-ROUNDS = int(os.environ.get("UNDERCROFT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "3"))
 
 
 @pytest.fixture

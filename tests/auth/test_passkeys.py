@@ -13,7 +13,7 @@ from post_office import NEW, PASSWORD, USERS, at_once
 from undercroft.auth.tickets import forget_old_tickets, has_old_tickets
 
 pytestmark = pytest.mark.anyio
-ROUNDS = int(os.environ.get("UNDERCROFT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "3"))
 
 
 class Desk:

@@ -15,7 +15,7 @@ from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
 
 pytestmark = pytest.mark.anyio
-ROUNDS = int(os.environ.get("UNDERCROFT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "3"))
 
 
 class Phone:

@@ -14,7 +14,7 @@ from dying import DEEDS
 pytestmark = pytest.mark.slow
 
 # All steps take minutes; one in four, another one each time, finds what is wrong soon enough.
-STRIDE = {"UNDERCROFT_STRIDE": os.environ.get("UNDERCROFT_STRIDE", "4")}
+STRIDE = {"DRILL_STRIDE": os.environ.get("DRILL_STRIDE", "4")}
 
 PROGRAM = Path(__file__).parents[1] / "support" / "dying.py"
 

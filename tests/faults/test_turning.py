@@ -7,9 +7,9 @@ import os
 import pytest
 from turning import Plan, run_drill
 
-ROWS = int(os.environ.get("UNDERCROFT_TURNED_ROWS", "900"))
-RATE = float(os.environ.get("UNDERCROFT_TURNED_RATE", "40"))
-KILLS = int(os.environ.get("UNDERCROFT_KILLS", "1"))
+ROWS = int(os.environ.get("DRILL_ROWS", "900"))
+RATE = float(os.environ.get("DRILL_RATE", "40"))
+KILLS = int(os.environ.get("DRILL_KILLS", "1"))
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,14 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("what", ["value", "index"])
 async def test_keys_turn(tmp_path, database, seed, what):
     """Every request is answered, every answer is right, unique is unique, and the old key has sealed nothing."""
-    plan = Plan(what, rows=ROWS, rate=RATE, kills=KILLS, most=ROWS / 3 / KILLS, limit=120 + ROWS / 100 + KILLS * 30)
+    plan = Plan(
+        what,
+        rows=ROWS,
+        rate=RATE,
+        kills=KILLS,
+        most=ROWS / 3 / KILLS if KILLS else 0,
+        limit=120 + ROWS / 100 + KILLS * 30,
+    )
 
     figures = await run_drill(plan, tmp_path, database, seed)
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about bytes on their wa
 
 ROOT, PASSWORD = "root@example.com", "correct-horse-9"
 MIB = 1024 * 1024
-SIZE = int(os.environ.get("UNDERCROFT_LARGE_MIB", "96"))
+SIZE = int(os.environ.get("DRILL_LARGE_MIB", "96"))
 """How large the file is; 1024 in the long run of the tests."""
 MOST = 32 * MIB
 

@@ -27,7 +27,7 @@ from undercroft.records.file_turns import load_turns, wanted_of
 from undercroft.testing import File
 
 PLAIN_FIELDS = [{**field, "encrypted": False} for field in FIELDS]
-KILLS = int(os.environ.get("UNDERCROFT_KILLS", "4"))
+KILLS = int(os.environ.get("DRILL_KILLS", "4"))
 PHOTO = encode(quarters(), "image/jpeg")
 
 

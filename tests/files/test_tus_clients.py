@@ -1,6 +1,6 @@
 """The published clients of the upload protocol finish what a bad line interrupts.
 
-UNDERCROFT_UPLOAD_MIB says how large the file is; 20 unless told.
+DRILL_UPLOAD_MIB says how large the file is; 20 unless told.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only("about the protocol of u
 
 HERE = Path(__file__).parent
 MIB = 1024 * 1024
-SIZE = int(os.environ.get("UNDERCROFT_UPLOAD_MIB", "20")) * MIB
+SIZE = int(os.environ.get("DRILL_UPLOAD_MIB", "20")) * MIB
 CUTS = [SIZE * tenth // 11 for tenth in range(1, 11)]
 
 

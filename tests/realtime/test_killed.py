@@ -1,6 +1,6 @@
 """Listeners who come and go while workers and servers are killed: every committed change is heard once.
 
-UNDERCROFT_DISCONNECTS says how often listeners lose their connection; 60 unless told.
+DRILL_DISCONNECTS says how often listeners lose their connection; 60 unless told.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sites import make_root
 
 pytestmark = pytest.mark.slow
 
-DISCONNECTS = int(os.environ.get("UNDERCROFT_DISCONNECTS", "60"))
+DISCONNECTS = int(os.environ.get("DRILL_DISCONNECTS", "60"))
 LISTENERS = 3
 NOTES = {
     "name": "notes",

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pytest
 
-ROUNDS = int(os.environ.get("UNDERCROFT_TIMED_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("DRILL_TIMED_ROUNDS", "60"))
 """Look-ups of each kind; 2,000 in the long run of the tests, which alone looks at the figure."""
 IS_JUDGED = ROUNDS >= 2000
 MOST = 4.5

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 OPEN = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
-STEPS = int(os.environ.get("UNDERCROFT_STEPS") or 120)
+STEPS = int(os.environ.get("DRILL_STEPS") or 120)
 WORDS = ["", "a", "A", "b", "zebra", "Zebra ✓", "a b", "0", "1.5", "null", "true"]
 NUMBERS = [0, 1, -1, 1.5, 2**53, -0.25, 1e21]
 DATES = ["", "2024-01-01 00:00:00.000Z", "2024-01-01 00:00:00.001Z"]

@@ -244,9 +244,13 @@ async def test_a_collection_that_changes_meanwhile(blog, database):
     fields = {field["name"]: field for field in made["fields"]}
     renamed = [fields["id"], fields["title"] | {"name": "headline"}]
 
-    change, *answers = await asyncio.gather(
-        blog.change("notes", fields=renamed), *(blog.create("notes", {"title": "x"}) for _ in range(5))
-    )
+    gate = asyncio.Event()
+    waiting = [asyncio.create_task(blog.client.backend.engine.write(lambda _: gate.wait()))]
+    for request in (blog.change("notes", fields=renamed), *(blog.create("notes", {"title": "x"}) for _ in range(5))):
+        waiting.append(asyncio.create_task(request))
+        await asyncio.sleep(0.1)  # until it waits for its turn to write
+    gate.set()
+    _, change, *answers = await asyncio.gather(*waiting)
 
     assert change.status == 200
     refused = {(answer.status, answer.error.code) for answer in answers if answer.status != 200}

@@ -6,7 +6,7 @@ with the second step, the third, until one process comes to the end of the deed 
 step is anything that changes a file, and the beginning and the end of any transaction.
 Each line printed is a JSON object: the step, where it was, and what was found wrong.
 No file turns by itself meanwhile, so that the same steps come each time; those who look have it done.
-UNDERCROFT_STRIDE=4 takes every fourth step only, beginning at a step of chance. With
+DRILL_STRIDE=4 takes every fourth step only, beginning at a step of chance. With
 UNDERCROFT_ENCRYPTED=1 the files are stored encrypted.
 """
 
@@ -266,7 +266,7 @@ def main(directory: str, database: str, deed: str) -> None:
             await client.superuser()
 
     in_process(begin)
-    stride = int(os.environ.get("UNDERCROFT_STRIDE", "1"))
+    stride = int(os.environ.get("DRILL_STRIDE", "1"))
     for step in range(1 + secrets.randbelow(stride), MOST, stride):
         code = in_process(lambda at=step: act(data, database, deed, Death(at, Path(data), place)))
 

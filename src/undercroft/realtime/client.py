@@ -39,6 +39,7 @@ class Client:
 
     __slots__ = (
         "_is_due",
+        "_name",
         "_sent",
         "_size",
         "_waiter",
@@ -62,6 +63,7 @@ class Client:
 
     def __init__(self, owner: str, address: str, since: int | None = None, *, keeps_place: bool = False) -> None:
         self.id = owner + random_text(_ID_LENGTH - len(owner))
+        self._name = b"" if keeps_place else b"id:%s\n" % self.id.encode()
         self.address = address
         self.position = since
         self.keeps_place = keeps_place
@@ -100,7 +102,7 @@ class Client:
     def greet(self, retry: int = 0) -> None:
         """Have it told that it is connected, and under which id; `retry` is in milliseconds."""
         place = b"" if self.position is None else b"id:%d\n" % self.position
-        name = place if self.keeps_place else b"id:%s\n" % self.id.encode()
+        name = place if self.keeps_place else self._name
         wait = b"retry:%d\n" % retry if retry else b""
         self._put(b'%s%sevent:PB_CONNECT\ndata:{"clientId":"%s"}\n\n' % (wait, name, self.id.encode()))
 
@@ -110,9 +112,8 @@ class Client:
             return
         self.position = position
         if not self.keeps_place:
-            name = b"id:%s\n" % self.id.encode()
             for event in events:
-                self._put(name, event)
+                self._put(self._name, event)
             return
         # Only with the last one the position is reached: who is cut before hears all of it again.
         for event in events[:-1]:
@@ -123,8 +124,7 @@ class Client:
         """Have it told JSON under a topic; whether it listens to that."""
         if topic not in self.topics or self.ending:
             return False
-        name = b"" if self.keeps_place else b"id:%s\n" % self.id.encode()
-        self._put(b"%sevent:%s\ndata:%s\n\n" % (name, topic.encode(), data))
+        self._put(b"%sevent:%s\ndata:%s\n\n" % (self._name, topic.encode(), data))
         return True
 
     def tell_to_resync(self, position: int) -> None:
