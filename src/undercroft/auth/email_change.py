@@ -54,8 +54,9 @@ async def request_email_change(backend: WithLetters, account: Identity, new_emai
     key = ration_key("email-change", collection.id, account.id)
 
     async def put(tx: Transaction) -> None:
-        if await take_ration(tx, dialect, key, ASKED_SECONDS) > MOST_ASKED:
-            raise TooManyChanges
+        taken = await take_ration(tx, dialect, key, ASKED_SECONDS)
+        if taken.count > MOST_ASKED:
+            raise TooManyChanges(retry_after=taken.wait)
         await enqueue(tx, dialect, letter)
 
     await backend.engine.write(put)
@@ -98,7 +99,8 @@ async def _read_move(backend: WithRecords, collection: Collection, token: str) -
 async def _check_password(backend: WithRecords, account: Identity, password: str) -> None:
     dialect = backend.engine.dialect
     key = ration_key("email-change password", account.collection.id, account.id)
-    if await backend.engine.write(lambda tx: take_ration(tx, dialect, key, GUESS_SECONDS)) > MOST_GUESSES:
-        raise TooManyChanges
+    taken = await backend.engine.write(lambda tx: take_ration(tx, dialect, key, GUESS_SECONDS))
+    if taken.count > MOST_GUESSES:
+        raise TooManyChanges(retry_after=taken.wait)
     if not (await backend.passwords.verify(password, account.record["password"])).ok:
         raise Invalid({"password": WRONG_PASSWORD})

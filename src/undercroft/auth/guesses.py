@@ -8,6 +8,7 @@ from undercroft.auth.identify import Accounts
 from undercroft.auth.rations import ration_key, take_ration
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction
+from undercroft.http.client_ip import network_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,16 @@ class Bound:
     all_seconds: float
 
 
-async def is_one_too_many(backend: Accounts, bound: Bound, collection: Collection, whose: str, client: str) -> bool:
-    """Count a try at something of an account, from a place; whether it must not be looked at."""
-    dialect = backend.engine.dialect
-    mine, everyones = (ration_key(bound.name, collection.id, whose, *more) for more in ((client,), ()))
+async def count_try(backend: Accounts, bound: Bound, collection: Collection, whose: str, client: str) -> int:
+    """Count a try at something of an account, from an address; 0, or the seconds until the next may be looked at."""
+    dialect, network = backend.engine.dialect, network_of(client)
+    mine, everyones = (ration_key(bound.name, collection.id, whose, *more) for more in ((network,), ()))
 
-    async def count(tx: Transaction) -> bool:
-        if await take_ration(tx, dialect, mine, bound.own_seconds) > bound.own:
-            return True
-        return await take_ration(tx, dialect, everyones, bound.all_seconds) > bound.all
+    async def count(tx: Transaction) -> int:
+        own = await take_ration(tx, dialect, mine, bound.own_seconds)
+        if own.count > bound.own:
+            return own.wait
+        all_ = await take_ration(tx, dialect, everyones, bound.all_seconds)
+        return all_.wait if all_.count > bound.all else 0
 
     return await backend.engine.write(count)

@@ -65,7 +65,7 @@ async def send_to_whom_it_concerns(
     key, dialect = ration_key(letter.kind, collection.id, whom), backend.engine.dialect
 
     async def put(tx: Transaction) -> None:
-        is_first = await take_ration(tx, dialect, key, PAUSE) == 1
+        is_first = (await take_ration(tx, dialect, key, PAUSE)).count == 1
         if is_welcome and is_first:
             await enqueue(tx, dialect, sealed)
 

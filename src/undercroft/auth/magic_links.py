@@ -63,7 +63,7 @@ async def send_magic_link(backend: WithLetters, collection: Collection, email: s
     ticket = Ticket("magic link", collection.id, account.id, (address, _fingerprint(account)))
 
     async def put(tx: Transaction) -> None:
-        if await take_ration(tx, dialect, ration_key("magic-link", collection.id, whom), SECONDS) > MOST:
+        if (await take_ration(tx, dialect, ration_key("magic-link", collection.id, whom), SECONDS)).count > MOST:
             return
         await issue_ticket(tx, dialect, ticket, text, seconds)
         if found is not None:

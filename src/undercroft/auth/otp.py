@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undercroft.auth.guesses import Bound, is_one_too_many
+from undercroft.auth.guesses import Bound, count_try
 from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
 from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
@@ -139,8 +139,8 @@ async def use_code(backend: WithLetters, collection: Collection, otp_id: str, co
     )
     counts = kept is not None and kept["collectionRef"] == collection.id and is_younger(kept, options.duration)
     whose = str(kept["recordRef"]) if kept is not None and counts else otp_id
-    if await is_one_too_many(backend, TRIES, collection, whose, client):
-        raise TooManyTries
+    if wait := await count_try(backend, TRIES, collection, whose, client):
+        raise TooManyTries(retry_after=wait)
     stored = str(kept["password"]) if kept is not None and counts else ""
     verdict = await Seal(_secret(collection), otp_id).verify(code, stored)
     if kept is None or not counts or not verdict.ok:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, column, literal_column, select, table
 from sqlalchemy.sql import ClauseElement
 
 from undercroft.auth.identify import Accounts
+from undercroft.auth.password_guesses import Guess, Guesser, look_at
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.email import is_email
@@ -44,19 +46,29 @@ class Credentials:
     field: str = ""
 
 
-async def log_in(backend: WithPasswords, collection: Collection, given: Credentials) -> dict[str, Any]:
+async def log_in(
+    backend: WithPasswords, collection: Collection, given: Credentials, guesser: Guesser
+) -> dict[str, Any]:
     """The record behind the credentials. Raises `LoginFailed`, in the same time whatever was wrong.
 
-    A hash of an older make is replaced by one of ours.
+    Raises `TooManyGuesses` without looking at the password. A hash of an older make is replaced by one of ours.
     """
     record = await find_account(backend, collection, given)
     stored = record["password"] if record else ""
-    verdict = await backend.passwords.verify(given.password, stored)
+    guess = Guess(collection.id, record["id"] if record else _name_of_nobody(collection, given), guesser)
+    verify = partial(backend.passwords.verify, given.password, stored)
+    verdict = await look_at(backend.engine, backend.passwords, guess, verify)
     if record is None or not verdict.ok:
         raise LoginFailed
     if verdict.needs_upgrade:
         await _upgrade_hash(backend, collection, record, given.password)
     return record
+
+
+def _name_of_nobody(collection: Collection, given: Credentials) -> str:
+    """The same for every spelling that would be of one account, if there were one."""
+    is_one = any(ignores_case(collection, name) for name in fields_to_try(collection, given))
+    return f"nobody {given.identity.lower() if is_one else given.identity}"
 
 
 async def find_account(backend: Accounts, collection: Collection, given: Credentials) -> dict[str, Any] | None:

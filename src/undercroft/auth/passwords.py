@@ -8,9 +8,10 @@ neither take all cores nor hold up those who only read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from undercroft.errors import Unavailable
@@ -27,6 +28,14 @@ class LoginsBusy(Unavailable):
     default = "Too many people are logging in. Try again in a moment."
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Who tries passwords of one account now, and how many want to."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wanted: int = 0
+
+
 class PasswordPool:
     """Threads that hash and verify: `workers` at a time, `waiting` more in line."""
 
@@ -34,6 +43,8 @@ class PasswordPool:
         count = workers or spare_cores()
         self._limit = count + waiting
         self._taken = 0
+        self._waiting = 0
+        self._turns: dict[str, _Turn] = {}
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=step_back)
 
     async def hash(self, text: str) -> str:
@@ -53,6 +64,23 @@ class PasswordPool:
     async def verify_dummy(self, text: str) -> Verdict:
         """Take as long as `verify` does, for an account that does not exist; never right."""
         return await self.verify(text, DUMMY_HASH)
+
+    @asynccontextmanager
+    async def turn(self, whose: str) -> AsyncIterator[None]:
+        """Wait until nobody else in this process is trying passwords of somebody. Raises `LoginsBusy`."""
+        if self._waiting >= self._limit:
+            raise LoginsBusy
+        turn = self._turns.setdefault(whose, _Turn())
+        self._waiting += 1
+        turn.wanted += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            self._waiting -= 1
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[whose]
 
     def close(self) -> None:
         """Let what runs finish and drop what waits."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from undercroft.auth.guesses import Bound, is_one_too_many
+from undercroft.auth.guesses import Bound, count_try
 from undercroft.auth.identify import Accounts
 from undercroft.auth.letters_asked_for import WithLetters
 from undercroft.auth.notices import tell_of_change
@@ -164,8 +164,8 @@ async def forget_totp(backend: WithLetters, email: str) -> None:
 
 async def count_totp_try(backend: Accounts, account: Identity, client: str) -> None:
     """Count a try at a code of an account. Raises `TooManyTotpTries`."""
-    if await is_one_too_many(backend, TRIES, account.collection, account.id, client):
-        raise TooManyTotpTries
+    if wait := await count_try(backend, TRIES, account.collection, account.id, client):
+        raise TooManyTotpTries(retry_after=wait)
 
 
 async def _use_step(tx: Transaction, dialect: Dialect, account: Identity, code: str) -> bool:

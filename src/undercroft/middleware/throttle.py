@@ -37,12 +37,6 @@ class Throttle:
         if len(self._seen) > _MOST_CALLERS:
             self._seen.popitem(last=False)
 
-    def forgive(self, caller: str) -> None:
-        """Do not count the last time after all: it was as it should be."""
-        times = self._seen.get(_key(caller))
-        if times:
-            times.pop()
-
 
 def _key(caller: str) -> bytes:
     return sha256(caller.encode(errors="surrogatepass")).digest()

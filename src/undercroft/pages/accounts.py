@@ -18,7 +18,6 @@ from undercroft.auth.form_token import FormExpired, issue_form_token
 from undercroft.collections.collection import Collection
 from undercroft.http.body import MIB
 from undercroft.middleware.authenticate import session_value
-from undercroft.middleware.throttle import Throttle
 from undercroft.pages.controls import Control
 from undercroft.pages.forms import Form, above
 from undercroft.pages.sessions import begin, end
@@ -33,36 +32,16 @@ SIGN_IN: Final = "@sign-in"
 SIGN_OUT: Final = "@sign-out"
 
 
-class Doors:
-    """Takes the forms by which visitors come and go; each address and each account may fail ten times a minute."""
-
-    def __init__(self) -> None:
-        self._by_address = Throttle(10, 60.0)
-        self._by_account = Throttle(10, 60.0)
-
-    async def sign_in(self, visit: PageRequest) -> str:
-        """Sign in who proves to be somebody; where they go then. Raises what `let_in` raises, and `TooMany`."""
-        descriptor, form = await self._read(visit)
-        collection = visit.http.backend.catalog.collection(descriptor.collection)
-        tries = (
-            (self._by_address, visit.http.client_ip),
-            (self._by_account, f"{collection.id}/{form.identity.lower()}"),
-        )
-        for throttle, caller in tries:
-            throttle.check(caller)
-        identity = await let_in(visit.http, collection, form)
-        for throttle, caller in tries:
-            throttle.forgive(caller)
-        await begin(visit, identity)
-        return descriptor.then or visit.path
-
-    async def _read(self, visit: PageRequest) -> tuple[Descriptor, PasswordForm]:
-        body = await visit.http.body(MIB)
-        sent = read_sent(body.texts or {})
-        visit.failure = Failure(sent, FormExpired())
-        descriptor, _ = open_form(visit, sent)
-        identity, password = ("".join(sent.texts.get(name, ())) for name in ("identity", "password"))
-        return descriptor, PasswordForm(identity.strip(), password)
+async def sign_in(visit: PageRequest) -> str:
+    """Sign in who proves to be somebody; where they go then. Raises what `let_in` raises."""
+    body = await visit.http.body(MIB)
+    sent = read_sent(body.texts or {})
+    visit.failure = Failure(sent, FormExpired())
+    descriptor, _ = open_form(visit, sent)
+    identity, password = ("".join(sent.texts.get(name, ())) for name in ("identity", "password"))
+    collection = visit.http.backend.catalog.collection(descriptor.collection)
+    await begin(visit, await let_in(visit.http, collection, PasswordForm(identity.strip(), password)))
+    return descriptor.then or visit.path
 
 
 async def sign_out(visit: PageRequest) -> str:

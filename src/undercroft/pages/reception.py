@@ -8,9 +8,9 @@ from typing import Any
 
 from undercroft.errors import Problem
 from undercroft.http.response import Response, json_response
-from undercroft.middleware.errors import error_body
+from undercroft.middleware.errors import error_body, wait_headers
 from undercroft.middleware.same_origin import check_same_origin
-from undercroft.pages.accounts import SIGN_IN, SIGN_OUT, Doors, draw_sign_in, draw_sign_out, sign_out
+from undercroft.pages.accounts import SIGN_IN, SIGN_OUT, draw_sign_in, draw_sign_out, sign_in, sign_out
 from undercroft.pages.answers import redirect
 from undercroft.pages.context import PageRequest
 from undercroft.pages.forms import draw_form
@@ -26,7 +26,7 @@ class Reception:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._submissions = Submissions()
-        self._special: Mapping[str, _Taker] = {SIGN_IN: Doors().sign_in, SIGN_OUT: sign_out}
+        self._special: Mapping[str, _Taker] = {SIGN_IN: sign_in, SIGN_OUT: sign_out}
 
     def names(self, visit: PageRequest) -> Mapping[str, Any]:
         """What templates draw forms with."""
@@ -49,6 +49,7 @@ class Reception:
             target = await self._special.get(visit.query[QUERY], self._submissions.take)(visit)
         except Problem as problem:
             visit.failure = Failure(visit.failure.sent if visit.failure else Sent(), problem)
+            visit.headers_to_send += wait_headers(problem)
             return json_response(_told(problem), visit.failure.status) if wants_json else None
         answer = json_response({"location": target}) if wants_json else redirect(target)
         answer.headers = [*answer.headers, (b"cache-control", b"private, no-store")]

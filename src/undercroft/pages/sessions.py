@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undercroft.api.auth.context import judge_session
-from undercroft.auth.sessions import SECONDS, Device, begin_session, end_session
+from undercroft.api.auth.context import device_of, judge_session
+from undercroft.auth.password_guesses import remember_device
+from undercroft.auth.sessions import SECONDS, begin_session, end_session
 from undercroft.http.cookies import cookie_header
 from undercroft.middleware.authenticate import is_private, session_cookie, session_value
 from undercroft.query.scope import Identity
@@ -19,7 +20,8 @@ async def begin(visit: PageRequest, identity: Identity) -> None:
     engine = visit.http.backend.engine
     await judge_session(visit.http, identity)
     await _end_session(visit)
-    device = Device(visit.http.client_ip, visit.headers.get("user-agent", ""))
+    device = device_of(visit.http)
+    await remember_device(visit.http.backend, identity, device)
     value = await begin_session(engine, identity, device)
     visit.headers_to_send.append(_cookie(visit, value, SECONDS))
     visit.become(identity)

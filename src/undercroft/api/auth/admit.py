@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.api.auth.context import answer, holds, sign_in_token
+from undercroft.api.auth.context import answer, device_of, holds, sign_in_token
 from undercroft.auth.mfa import begin_mfa, finish_mfa, is_other
 from undercroft.auth.origins import Origin, note_origin
 from undercroft.auth.passkeys import list_passkeys
+from undercroft.auth.password_guesses import remember_device
 from undercroft.auth.totp import has_totp
 from undercroft.collections.options import AuthOptions
 from undercroft.http.request import Request
@@ -40,7 +41,9 @@ async def admit(
             return await _ask_for_more(request, identity, way.method)
         is_strict = await has_totp(backend.engine, identity)
         await finish_mfa(backend, identity, way.method, first_half, asks_for_strong=is_strict)
-    await note_origin(backend, identity, Origin(request.client_ip, request.headers.get("user-agent", "")))
+    device = device_of(request)
+    await remember_device(backend, identity, device)
+    await note_origin(backend, identity, Origin(device.address, device.agent))
     return await answer(request, identity, sign_in_token(identity), meta)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from undercroft.auth import tokens
 from undercroft.auth.events import RecordAuth
+from undercroft.auth.sessions import Device
 from undercroft.collections.catalog import UnknownCollection
 from undercroft.collections.collection import Collection
 from undercroft.errors import Forbidden, NotFound
@@ -54,6 +55,11 @@ def auth_collection(request: Request) -> Collection:
     if not collection.is_auth:
         raise NotAuthCollection
     return collection
+
+
+def device_of(request: Request) -> Device:
+    """Where a request comes from."""
+    return Device(request.client_ip, request.headers.get("user-agent", ""))
 
 
 async def read_form(request: Request, shape: type[Shape]) -> Shape:

@@ -8,10 +8,12 @@ from typing import Final
 import msgspec
 
 from undercroft.api.auth.admit import admit, needs_second_factor
-from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
+from undercroft.api.auth.context import auth_collection, check_auth_rule, device_of, read_form
 from undercroft.auth.password import Credentials, log_in
+from undercroft.auth.password_guesses import Guesser
 from undercroft.collections.collection import Collection
 from undercroft.errors import REQUIRED, FieldError, Forbidden, Invalid
+from undercroft.http.client_ip import is_listed
 from undercroft.http.request import Request
 from undercroft.http.response import Response
 from undercroft.middleware.authenticate import check_superuser_address
@@ -69,15 +71,22 @@ async def let_in(request: Request, collection: Collection, form: PasswordForm) -
 async def prove(request: Request, collection: Collection, form: PasswordForm) -> Identity:
     """Who proves by a password who they are, and whom the collection lets in.
 
-    Raises `PasswordAuthOff`, `Invalid`, `LoginFailed`, `SuperuserFromElsewhere` and `AuthRuleNotMet`.
+    Raises `PasswordAuthOff`, `Invalid`, `LoginFailed`, `TooManyGuesses`, `SuperuserFromElsewhere` and
+    `AuthRuleNotMet`.
     """
     _check(form, _identity_fields(collection))
     given = Credentials(form.identity, form.password, form.identity_field)
-    identity = Identity(collection, await log_in(request.backend, collection, given))
+    identity = Identity(collection, await log_in(request.backend, collection, given, _guesser(request)))
     if identity.is_superuser:
         check_superuser_address(request)
     await check_auth_rule(request, identity, "password")
     return identity
+
+
+def _guesser(request: Request) -> Guesser:
+    excluded = request.backend.settings.rate_limits.excluded_ips
+    is_excluded = bool(excluded) and is_listed(request.client_ip, excluded)
+    return Guesser(device_of(request), request.identity, is_excluded)
 
 
 def _identity_fields(collection: Collection) -> Sequence[str]:
