@@ -5,9 +5,14 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from coming_along import settle
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from undercroft.cli.main import cli
+from undercroft.encryption.receipts import parse_receipt, receipt_text, sign
 from undercroft.errors import Problem
+from undercroft.keys.changing import SetOf, destroy_key, disable_key
+from undercroft.keys.rotation import rotate_key
 from undercroft.testing import client
 
 FIELDS = [
@@ -37,6 +42,15 @@ class Notes:
             for tenant in ("one", "two"):
                 body = {"tenant": tenant, "note": f"of {tenant}"}
                 assert (await server.post("/api/collections/notes/records", body)).status == 200
+
+    async def turn(self):
+        """The key of the system turns, the server's secrets are sealed anew, and the old key is destroyed."""
+        async with client(self._folder, self._database) as server:
+            keys = SetOf(server.backend.engine, server.backend.keyring, "system", "")
+            turned = await rotate_key(keys)
+            await settle(server.backend)
+            await disable_key(keys, turned.old_id)
+            await destroy_key(keys, turned.old_id, is_early=True)
 
     async def read(self):
         async with client(self._folder, self._database) as server:
@@ -85,7 +99,27 @@ def test_receipt_that_was_altered(notes, tmp_path):
     receipt.write_text("{}")
     assert "no receipt" in notes.run("receipt", str(receipt), code=1)
     receipt.write_text(json.dumps(told))
-    assert "none of this server's" in notes.run("receipt", str(receipt), "--key", "another", code=1)
+    assert "another key" in notes.run("receipt", str(receipt), "--key", "another", code=1)
+    receipt.write_text(receipt_text(sign(parse_receipt(json.dumps(told)), Ed25519PrivateKey.generate())))
+    assert "another key" in notes.run("receipt", str(receipt), code=1)
+
+
+def test_receipt_after_keys_turned(notes, tmp_path):
+    """What was signed before the key of the system turned and was destroyed is this server's own; so is what follows."""
+    first, second, carried = (tmp_path / name for name in ("first.json", "second.json", "carried.jsonl"))
+    notes.run("erase", "one", "--yes", "--to", str(first))
+
+    asyncio.run(notes.turn())
+
+    assert "The receipt is right" in notes.run("receipt", str(first))
+    notes.run("erase", "two", "--yes", "--to", str(second))
+    assert "The receipt is right" in notes.run("receipt", str(second))
+    assert json.loads(first.read_text())["publicKey"] == json.loads(second.read_text())["publicKey"]
+    notes.run("erased", "export", str(carried))
+    assert "0 erased, of 2" in notes.run("erased", "replay", str(carried))
+    forged = receipt_text(sign(parse_receipt(first.read_text()), Ed25519PrivateKey.generate()))
+    carried.write_text(f"{forged}\n")
+    assert "another key" in notes.run("erased", "replay", str(carried), code=1)
 
 
 def test_receipt_without_the_data(notes, tmp_path):

@@ -6,9 +6,14 @@ import shutil
 from urllib.parse import urlsplit
 
 import pytest
+from coming_along import settle
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from undercroft.encryption.receipts import parse_receipt, sign, verify
+from undercroft.encryption.receipts import parse_receipt, receipt_text, sign, verify
+from undercroft.keys.changing import SetOf, destroy_key, disable_key
+from undercroft.keys.receipt_key import load_receipt_key
+from undercroft.keys.rotation import rotate_key
 from undercroft.keys.tombstones import FILE_NAME, BadTombstones, Tombstones
 from undercroft.testing import SUPERUSER, client
 
@@ -102,6 +107,21 @@ async def test_who_was_erased_stays_it(day):
     assert [bool(wrapped) for _, wrapped in rows] == [False, True]
 
 
+async def test_who_was_erased_after_keys_turned(day):
+    """A database from before the key of the system turned knows what was signed after that key was destroyed."""
+    async with opened(day) as server:
+        keys = SetOf(server.backend.engine, server.backend.keyring, "system", "")
+        turned = await rotate_key(keys)
+        await settle(server.backend)
+        await disable_key(keys, turned.old_id)
+        await destroy_key(keys, turned.old_id, is_early=True)
+        await erase(server)
+    day.put_back()
+
+    async with opened(day) as server:
+        assert await diaries(server) == ["", "day one"]
+
+
 @pytest.mark.sqlite_only("looks into the files of SQLite")
 async def test_no_byte_of_the_key_is_left(day):
     """The wrapped key is in no file of the data directory, the log of the database among them."""
@@ -147,14 +167,28 @@ async def test_a_line_that_was_cut(day):
     assert len(Tombstones(day.folder).load()) == 2
 
 
-@pytest.mark.parametrize("change", ["subject", "no JSON"])
+def _forge(content, subject="people100000000"):
+    """A line about somebody, signed, but not by this server."""
+    receipt = replace(parse_receipt(content.strip()), subject=subject)
+    return f"{receipt_text(sign(receipt, Ed25519PrivateKey.generate()))}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b'"people0', b'"people1'),
+        lambda content: b"x" + content,
+        _forge,
+        lambda content: content + _forge(content),
+    ],
+    ids=["subject", "no JSON", "signed by another", "one more"],
+)
 async def test_a_line_that_was_altered(day, change):
-    """Nothing starts while somebody who was erased could come back unnoticed."""
+    """Nothing starts while somebody who was erased could come back unnoticed, and nobody is erased by a stranger."""
     async with opened(day) as server:
         await erase(server)
     path = day.folder / FILE_NAME
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b'"people0', b'"people1') if change == "subject" else b"x" + content)
+    path.write_bytes(change(path.read_bytes()))
     day.put_back()
 
     with pytest.raises(BadTombstones):
@@ -166,10 +200,11 @@ async def test_a_file_of_another_app(day):
     """Receipts of another app are none of ours, whatever they name."""
     async with opened(day) as server:
         await erase(server)
-        system = server.backend.keyring.key_set("system", "").primary
+        engine = server.backend.engine
+        signer = await load_receipt_key(engine.read, engine.dialect, engine.texts)
     day.put_back()
     path = day.folder / FILE_NAME
-    other = sign(replace(parse_receipt(path.read_bytes().strip()), app="another"), system)
+    other = sign(replace(parse_receipt(path.read_bytes().strip()), app="another"), signer)
     path.unlink()
     Tombstones(day.folder).add([other])
 

@@ -1,8 +1,7 @@
 """Receipts of erasures: what was erased and when, signed so that whoever holds one can have it checked.
 
 A receipt is a JSON object. Its `signature` is that of Ed25519 over the JSON of all the rest, with sorted keys, without
-spaces, in UTF-8; `publicKey` is what verifies it. The key that signs is derived from a system key of the server, so a
-server knows its own receipts for as long as it has its system keys.
+spaces, in UTF-8; `publicKey` is what verifies it.
 """
 
 from __future__ import annotations
@@ -14,17 +13,11 @@ from typing import Any, Final
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
 
-from undercroft.encryption.keyset import KEY_BYTES, Key
-from undercroft.encryption.place import frame
 from undercroft.errors import BadRequest
 
 KIND: Final = "undercroft erasure 1"
-_PURPOSE: Final = b"uc1 receipt"
 
 
 class BadReceipt(BadRequest):
@@ -48,7 +41,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     values: Mapping[str, int]
     at: str
     by: str
-    key_id: int = 0
     public_key: str = ""
     signature: str = ""
 
@@ -58,32 +50,26 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
         return f"{self.collection}/{self.subject}"
 
 
-def signing_key(system: Key, app_id: str) -> Ed25519PrivateKey:
-    """The key that signs receipts of an app, by one of its system keys."""
-    info = frame(_PURPOSE, app_id.encode())
-    return Ed25519PrivateKey.from_private_bytes(HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(system.material))
+def public_key_text(signer: Ed25519PrivateKey) -> str:
+    """What verifies the receipts that a key signs."""
+    return b64encode(signer.public_key().public_bytes_raw()).decode()
 
 
-def public_key_text(system: Key, app_id: str) -> str:
-    """What verifies receipts that are signed by way of a system key."""
-    public = signing_key(system, app_id).public_key()
-    return b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
-
-
-def sign(receipt: Receipt, system: Key) -> Receipt:
+def sign(receipt: Receipt, signer: Ed25519PrivateKey) -> Receipt:
     """The receipt with the key that verifies it, and its signature."""
-    named = replace(receipt, key_id=system.id, public_key=public_key_text(system, receipt.app), signature="")
-    signature = signing_key(system, receipt.app).sign(_signed_bytes(named))
-    return replace(named, signature=b64encode(signature).decode())
+    named = replace(receipt, public_key=public_key_text(signer), signature="")
+    return replace(named, signature=b64encode(signer.sign(_signed_bytes(named))).decode())
 
 
-def verify(receipt: Receipt) -> None:
-    """Nothing, if a receipt is as it was signed with the key that it names. Raises `BadReceipt`."""
+def verify(receipt: Receipt, public_key: str = "") -> None:
+    """Nothing, if a receipt is as it was signed, with this key if one is given. Raises `BadReceipt`."""
     try:
         public = Ed25519PublicKey.from_public_bytes(b64decode(receipt.public_key, validate=True))
         public.verify(b64decode(receipt.signature, validate=True), _signed_bytes(receipt))
     except (InvalidSignature, ValueError):
         raise BadReceipt("The receipt is not as it was signed.") from None
+    if public_key and receipt.public_key != public_key:
+        raise BadReceipt(f"The receipt was signed with another key, {receipt.public_key}, and not with {public_key}.")
 
 
 def receipt_text(receipt: Receipt) -> str:

@@ -18,6 +18,7 @@ from undercroft.encryption.wrapping import RootKey
 from undercroft.ids import record_id
 from undercroft.keys.audit import Entry, append_entry
 from undercroft.keys.making import make_key_set
+from undercroft.keys.receipt_key import ensure_receipt_key
 from undercroft.keys.ring import STALE, Keyring
 from undercroft.keys.root import SHOWN, MadeRoot, Root, StoredRoot, load_root, save_root
 
@@ -79,6 +80,7 @@ async def open_locked(engine: Engine, keyring: Keyring, unlocked: Unlocked | Non
     if not keyring.has("system", ""):
         await engine.write(lambda tx: make_key_set(tx, engine.dialect, keyring, "system", ""), alone=True)
         await keyring.refresh()
+    await ensure_receipt_key(engine)
 
 
 async def load_warning(engine: Engine, root: Root) -> str:

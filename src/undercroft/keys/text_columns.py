@@ -1,6 +1,6 @@
 """Where secrets stand in the house's own tables, each sealed for its row under the keys of the system.
 
-Those within other values - settings, options of collections, the key of forms - are sealed by those who keep them.
+Those within other values - settings, options of collections, keys that sign - are sealed by those who keep them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ TEXT_COLUMNS: Final = (
     TextColumn("_wishes", "id", "wish"),
 )
 FORM_KEY: Final = "formKey"
-"""The parameter that is a secret as a whole: what signs tokens of forms."""
+"""What signs tokens of forms."""
+RECEIPT_KEY: Final = "receiptKey"
+"""What signs receipts of erasures."""
+SECRET_PARAMS: Final = (FORM_KEY, RECEIPT_KEY)
+"""The parameters that are secrets as a whole."""
 _DOCUMENTS: Final = (("_params", "value"), ("_collections", "options"))
 _SEALED: Final = re.compile(f"{MARK}[A-Za-z0-9_-]{{{BEGINNING - len(MARK)}}}")
 

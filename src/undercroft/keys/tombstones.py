@@ -23,6 +23,7 @@ from undercroft.encryption.receipts import BadReceipt, Receipt, parse_receipt, r
 from undercroft.errors import Problem
 from undercroft.keys.erasures import destroy_subject, insert_erasure, list_erasures, tell_erased
 from undercroft.keys.opening import APP_ID
+from undercroft.keys.receipt_key import load_public_key
 from undercroft.keys.ring import Keyring
 
 FILE_NAME: Final = "erased.jsonl"
@@ -32,7 +33,7 @@ _log = logging.getLogger("undercroft.keys")
 
 
 class BadTombstones(StartRefused):
-    """A line of the file is no receipt, or not as it was signed: whoever was erased could come back unnoticed."""
+    """A line of the file is no receipt, or not as this server signed it: who was erased could come back unnoticed."""
 
     code = "bad_tombstones"
 
@@ -122,15 +123,18 @@ async def replay_tombstones(engine: Engine, tombstones: Tombstones) -> int:
 async def replay_receipts(engine: Engine, receipts: Sequence[Receipt], path: Path, actor: str = REPLAY) -> int:
     """Erase whom receipts of this app name and who is not known to be erased; how many they were.
 
+    They are as this server signed them; where the data are older than its key for that, as anybody did.
+
     What is left of their values is emptied by `records.erasing.finish_erasures`. Raises `BadTombstones`.
     """
     app_id = await load_param(engine.read, engine.dialect, APP_ID)
+    public_key = await load_public_key(engine.read, engine.dialect)
     known = {each.scope for each in await list_erasures(engine.read)}
     fresh: dict[str, Receipt] = {}
     for number, receipt in enumerate(receipts, 1):
         if receipt.app == app_id and receipt.scope not in known:
             try:
-                verify(receipt)
+                verify(receipt, public_key)
             except BadReceipt as bad:
                 raise BadTombstones(path, number, bad.message()) from bad
             fresh[receipt.scope] = receipt

@@ -35,6 +35,7 @@ from undercroft.keys.erasures import (
     subject_key_ids,
     tell_erased,
 )
+from undercroft.keys.receipt_key import load_receipt_key
 from undercroft.keys.rows import SUBJECT_KEYS
 from undercroft.records.reseal_course import Host
 
@@ -113,7 +114,7 @@ async def _erase(tx: Transaction, host: Host, scope: str, by: str) -> Receipt:
         at=now(),
         by=by,
     )
-    receipt = sign(told, keyring.key_set("system", "").primary)
+    receipt = sign(told, await load_receipt_key(tx.run, dialect, keyring))
     await insert_erasure(tx, dialect, receipt, is_done=True)
     await tell_erased(tx, dialect, receipt, by)
     return receipt

@@ -23,7 +23,7 @@ from undercroft.keys.audit import AuditEvent, Entry, append_entry
 from undercroft.keys.holders import Holder
 from undercroft.keys.rotation import wait_for_holders
 from undercroft.keys.text_columns import (
-    FORM_KEY,
+    SECRET_PARAMS,
     TEXT_COLUMNS,
     SealedText,
     TextColumn,
@@ -150,14 +150,15 @@ class TextCourse:
             await reseal_collections(tx, dialect)
             await self._advance(tx, 0)
 
-        async def form_key(tx: Transaction) -> None:
-            kept, place = await load_param(tx.run, dialect, FORM_KEY), param_place(FORM_KEY)
-            if kept is not None and is_sealed_text(str(kept)):
-                fresh = tx.texts.seal_text(place, tx.texts.open_text(place, str(kept)))
-                await save_param(tx, dialect, FORM_KEY, fresh)
+        async def params(tx: Transaction) -> None:
+            for name in SECRET_PARAMS:
+                kept, place = await load_param(tx.run, dialect, name), param_place(name)
+                if kept is not None and is_sealed_text(str(kept)):
+                    fresh = tx.texts.seal_text(place, tx.texts.open_text(place, str(kept)))
+                    await save_param(tx, dialect, name, fresh)
             await self._advance(tx, 0)
 
-        for operation in (settings, collections, form_key):
+        for operation in (settings, collections, params):
             await self._engine.write(operation, alone=True, is_waited_for=False)
 
     async def _advance(self, tx: Transaction, done: int) -> None:
