@@ -185,3 +185,16 @@ def test_bound_to():
     """What a value is bound to is all of it, each part behind its length, and begins with the format."""
     assert PLACE.associated_data("r1") == frame(b"uc1", b"app", b"posts", b"title", b"r1")
     assert frame(b"uc1", b"") == b"\0\0\0\3uc1\0\0\0\0"
+
+
+def test_another_field_with_the_same_keys():
+    """Prepared ciphers that are lent to another field seal for that one alone."""
+    keys = new_set("subject", "people/ann", "AES256_GCM")
+    other = FieldPlace(PLACE.app_id, PLACE.collection_id, "other")
+    first = FieldCipher(keys, PLACE)
+
+    sealed = first.at(other).seal(b"x", "r1")
+
+    assert FieldCipher(keys, other).open(sealed, "r1") == b"x"
+    with pytest.raises(DecryptionFailed):
+        first.open(sealed, "r1")

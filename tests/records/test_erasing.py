@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from undercroft.app import App
+from undercroft.collections.cipher import cipher_of
 from undercroft.testing import TestClient
 
 pytestmark = pytest.mark.anyio
@@ -167,6 +168,21 @@ async def test_who_listens_hears_of_it(shop):
 
     assert {event["action"] for event in events} == {"update"}
     assert {event["record"]["card"] for event in events} == {""}
+
+
+async def test_nothing_is_held_of_the_erased(shop):
+    """What was opened lately is held, of everybody, and let go of as soon as somebody is erased."""
+    assert await orders(shop) == [("4111", "to Ann", 1), ("4112", "again", 2), ("4222", "to Ben", 3)]
+    collection = shop.client.backend.catalog.collection("orders")
+    fields = [cipher_of(collection).by_name[name] for name in ("card", "note")]
+    held = [sorted(field.opened().values()) for field in fields]
+
+    await erase(shop, shop.ann_id)
+
+    assert held == [["4111", "4112", "4222"], ["again", "to Ann", "to Ben"]]
+    assert [field.opened() for field in fields] == [{}, {}]
+    assert await orders(shop) == [("", "", 1), ("", "", 2), ("4222", "to Ben", 3)]
+    assert [sorted(field.opened().values()) for field in fields] == [["4222"], ["to Ben"]]
 
 
 async def test_a_process_that_has_not_heard(tmp_path, database):

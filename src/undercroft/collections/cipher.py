@@ -6,7 +6,7 @@ The empty value of a field is never sealed: its cell is NULL, so that every key 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from undercroft.collections.collection import Collection
@@ -67,6 +67,10 @@ class Keys(Texts, Protocol):
         """A key of a person or tenant, by its id, which no two of them share. Raises `UnknownKey`."""
         ...
 
+    def opened(self, scope: str) -> dict[Cell, Value]:
+        """Values of a field that were opened with keys of people and tenants; for no longer than these are here."""
+        ...
+
     async def know_subjects(self, read: Read, key_ids: Iterable[int]) -> None:
         """Have these keys of people and tenants here, as far as they are known anywhere."""
         ...
@@ -108,7 +112,7 @@ class SealedField:
             self._opened = {}
         return ready
 
-    def opened(self) -> Mapping[Cell, Value]:
+    def opened(self) -> dict[Cell, Value]:
         """Values that were opened lately with the keys there are now; for no longer than that."""
         self.cipher()
         return self._opened
@@ -132,9 +136,10 @@ class SealedField:
         """
         value = self.open_once(cell, record_id)
         if isinstance(cell, bytes) and 0 < len(cell) <= _LONGEST:
-            if len(self._opened) >= _HELD:
-                del self._opened[next(iter(self._opened))]
-            self._opened[cell, record_id] = value
+            opened = self.opened()
+            if len(opened) >= _HELD:
+                del opened[next(iter(opened))]
+            opened[cell, record_id] = value
         return value
 
     def open_once(self, cell: Value, record_id: str) -> Value:
@@ -177,16 +182,15 @@ class SubjectField(SealedField):
     value is the empty one, in this field alone: everywhere else a key that is gone is an error.
     """
 
-    def opened(self) -> Mapping[Cell, Value]:
-        """Nothing: no value is held for longer than its key."""
-        return {}
-
-    def open(self, cell: Value, record_id: str) -> Value:
-        """The column value of a cell, the empty one where its key was erased."""
-        return self.open_once(cell, record_id)
+    def opened(self) -> dict[Cell, Value]:
+        """Values that were opened lately; they go with the first key that was erased since."""
+        return self._keys.opened(self.scope)
 
     def open_once(self, cell: Value, record_id: str) -> Value:
-        """The same. Raises `UnknownKey` for a key that is not here, see `Keys.know_subjects`."""
+        """The column value of a cell, the empty one where its key was erased.
+
+        Raises `UnknownKey` for a key that is not here, see `Keys.know_subjects`.
+        """
         if not cell:
             return self._zero
         key_id = key_id_of(cell) if isinstance(cell, bytes) else None

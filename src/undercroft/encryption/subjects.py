@@ -29,6 +29,10 @@ class SubjectKey:
             raise KeyDisabled(self.key.id)
         found = self._ciphers.get(place)
         if found is None:
-            keys = KeySet("subject", "", (self.key,), self.key.id)
-            found = self._ciphers[place] = FieldCipher(keys, place)
+            found = self._ciphers[place] = self._prepare(place)
         return found
+
+    def _prepare(self, place: FieldPlace) -> FieldCipher:
+        for known in self._ciphers.values():
+            return known.at(place)
+        return FieldCipher(KeySet("subject", "", (self.key,), self.key.id), place)

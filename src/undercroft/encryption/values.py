@@ -8,6 +8,7 @@ cell does not open there. Putting an older value of the same cell back is not no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from secrets import token_bytes
 from typing import Final
 
@@ -37,17 +38,23 @@ class FieldCipher:
     def __init__(self, keys: KeySet, place: FieldPlace) -> None:
         self.keys = keys
         self.place = place
-        self._associated_data = place.associated_data
         self._prefix = key_prefix(keys.primary_id)
-        self._encrypt = _cipher(keys, keys.primary).encrypt
+        ciphers = {key.id: _cipher(keys, key) for key in keys.keys if key.opens}
+        self._encrypt = ciphers[keys.primary_id].encrypt
         self._decrypts: dict[bytes, _Decrypt] = {
-            key_prefix(key.id): _cipher(keys, key).decrypt for key in keys.keys if key.opens
+            key_prefix(key_id): cipher.decrypt for key_id, cipher in ciphers.items()
         }
+
+    def at(self, place: FieldPlace) -> FieldCipher:
+        """The same prepared ciphers for the values of another field."""
+        other = copy(self)
+        other.place = place
+        return other
 
     def seal(self, value: bytes, record_id: str) -> bytes:
         """The value as it is stored in the record of that id, under the primary key."""
         nonce = token_bytes(_NONCE)
-        return self._prefix + nonce + self._encrypt(nonce, value, self._associated_data(record_id))
+        return self._prefix + nonce + self._encrypt(nonce, value, self.place.associated_data(record_id))
 
     def open(self, sealed: bytes, record_id: str) -> bytes:
         """The value that was sealed for this record.
@@ -58,7 +65,7 @@ class FieldCipher:
         if decrypt is None or len(sealed) < OVERHEAD:
             raise self._failure(sealed, record_id)
         try:
-            return decrypt(sealed[PREFIX_BYTES:_BODY], sealed[_BODY:], self._associated_data(record_id))
+            return decrypt(sealed[PREFIX_BYTES:_BODY], sealed[_BODY:], self.place.associated_data(record_id))
         except InvalidTag:
             raise self._failed("The tag does not match.", record_id) from None
 

@@ -37,18 +37,21 @@ _MOST_PASSES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class RootKey:
-    """What wraps keys: 32 bytes, and the number of its version, from 1 on. Raises `ValueError` for others."""
+    """What wraps keys: 32 bytes, and the number of its version, from 1 on. Raises `ValueError` for others.
+
+    `check` is a check value, which tells root keys apart and tells nothing of them: 32 hexadecimal digits.
+    """
 
     version: int
     material: bytes = field(repr=False)
+    check: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.material) != KEY_BYTES or not 0 < self.version < 2**32:
             raise ValueError(self.version)
+        object.__setattr__(self, "check", self._check_value())
 
-    @property
-    def check(self) -> str:
-        """A check value, which tells root keys apart and tells nothing of them: 32 hexadecimal digits."""
+    def _check_value(self) -> str:
         derive = HKDF(SHA256(), CHECK_BYTES, salt=None, info=frame(_CHECK, self.version.to_bytes(4, "big")))
         return derive.derive(self.material).hex()
 

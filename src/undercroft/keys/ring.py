@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Final
 
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, Transaction, Value
 from undercroft.database.positions import Read, load_positions
 from undercroft.database.wakeup import Ear
 from undercroft.encryption.failures import DecryptionFailed, KeysUnavailable, UnknownKey, WrongRootKey
@@ -224,6 +224,10 @@ class Keyring:
             raise self._unavailable()
         self._wanted_ids.add(key_id)
         raise UnknownKey(key_id)
+
+    def opened(self, scope: str) -> dict[tuple[bytes, str], Value]:
+        """Values of a field that were opened with keys of people and tenants; for no longer than these are here."""
+        return self._subjects.opened(scope)
 
     async def know_subjects(self, read: Read, key_ids: Iterable[int]) -> None:
         """Have these keys of people and tenants here, as far as there are any. Raises `KeysUnavailable`."""

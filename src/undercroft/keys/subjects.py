@@ -8,8 +8,10 @@ values are empty is known, and not an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
+from undercroft.database.engine import Value
 from undercroft.encryption.keyset import KeySet
 from undercroft.encryption.subjects import SubjectKey
 from undercroft.encryption.wrapping import RootKey
@@ -38,6 +40,11 @@ class SubjectKeys:
     def __init__(self) -> None:
         self._sets: dict[str, KeySet] = {}
         self._keys: dict[int, SubjectKey] = {}
+        self._opened: dict[str, dict[tuple[bytes, str], Value]] = {}
+
+    def opened(self, scope: str) -> dict[tuple[bytes, str], Value]:
+        """Values of a field, by scope, that were opened with keys from here: gone with all of these, when one goes."""
+        return self._opened.setdefault(scope, {})
 
     def key_set(self, scope: str) -> KeySet | None:
         """The keys of somebody, if they are here."""
@@ -79,7 +86,7 @@ class SubjectKeys:
         self._let_go(MOST)
 
     def _let_go(self, most: int) -> None:
-        for key_id in list(self._keys)[:-most]:
+        for key_id in list(islice(self._keys, max(0, len(self._keys) - most))):
             del self._keys[key_id]
-        for scope in list(self._sets)[:-most]:
+        for scope in list(islice(self._sets, max(0, len(self._sets) - most))):
             del self._sets[scope]

@@ -45,10 +45,12 @@ async def open_row(run: Run, collection: Collection, row: Row) -> Row:
 
 
 async def _know_subjects(run: Run, collection: Collection, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Have all keys of people and tenants here that rows take."""
-    places = [at for at, name in enumerate(columns) if name in collection.owners]
-    if places:
-        await know_cells(run, collection, [row[at] for row in rows for at in places])
+    """Have all keys of people and tenants here that rows take, but for values that were opened lately."""
+    cipher, names = cipher_of(collection), [name for name in columns if name in collection.owners]
+    if names:
+        key, fields = columns.index("id"), [(columns.index(name), cipher.by_name[name].opened()) for name in names]
+        cells = [row[at] for row in rows for at, opened in fields if row[at] and (row[at], row[key]) not in opened]
+        await know_cells(run, collection, cells)
 
 
 async def know_cells(run: Run, collection: Collection, cells: Iterable[Value]) -> None:
