@@ -20,7 +20,7 @@ from undercroft.middleware.errors import respond, status_of
     ("problem", "status", "code"),
     [
         (DecryptionFailed(), 500, "decryption_failed"),
-        (UnknownKey(7), 500, "unknown_key"),
+        (UnknownKey(7), 500, "decryption_failed"),
         (KeyDisabled(7), 500, "key_disabled"),
         (KeyDestroyed(7), 500, "key_destroyed"),
         (BadKeySet("posts/title", "has no keys"), 500, "bad_key_set"),

@@ -41,7 +41,7 @@ def test_keys_that_open_nothing(state, problem):
         key_set(key(1), key(2, state)).opening(3 if problem is UnknownKey else 2)
 
     assert caught.value.key_id == (3 if problem is UnknownKey else 2)
-    assert str(caught.value.key_id) in caught.value.message()
+    assert str(caught.value.key_id) in caught.value.message() + caught.value.detail
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tus import TUS, begin, file_field, look, send, upload
 
+from undercroft.files.tus_parts import Part
 from undercroft.files.tus_state import forget_old_uploads
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(40)
@@ -314,3 +315,20 @@ async def test_more_references_than_files_of_a_form(client, root):
     assert (
         fault(await client.post(RECORDS, {"docs": [f"@upload:{'x' * 32}"] * 3}), "docs") == "validation_unknown_upload"
     )
+
+
+async def test_used_up_at_the_last_moment(client, root, monkeypatch):
+    """Who locked an upload that another record has just used up is told so, as anyone who came later."""
+    upload_id = await upload(client, b"hello")
+    uploads, sync = client.backend.uploads, Part.sync
+
+    def used_up(part):
+        sync(part)
+        monkeypatch.setattr(Part, "sync", sync)
+        uploads.parts.remove([upload_id])
+
+    monkeypatch.setattr(Part, "sync", used_up)
+    answer = await client.post(RECORDS, {"doc": f"@upload:{upload_id}"})
+
+    assert fault(answer, "doc") in ("validation_unfinished_upload", "validation_unknown_upload")
+    assert (await client.get(RECORDS)).json["totalItems"] == 0

@@ -106,8 +106,11 @@ class Parts:
             return
         with self._whole(upload_id, size) as part:
             part.sync()
-            os.utime(self.path(upload_id))  # it is new where it goes to
-            _link(self.path(upload_id), target)
+            try:
+                os.utime(self.path(upload_id))  # it is new where it goes to
+                _link(self.path(upload_id), target)
+            except FileNotFoundError:
+                raise Unfinished(0, size) from None  # it was used up, and removed, since it was locked
 
     def pieces(self, upload_id: str, size: int, frames: Frames) -> Iterator[bytes]:
         """The content of a whole upload that is sealed. Raises `Unfinished`, `UploadLocked` and `DecryptionFailed`."""
