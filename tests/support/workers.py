@@ -36,6 +36,17 @@ class Line:
         content = answer.read()
         return answer.status, json.loads(content) if content else None
 
+    def status(self, path: str, **headers: str) -> int:
+        """The status of a page or a file; underscores in names of headers are hyphens."""
+        with self.open(path, **headers) as answer:
+            answer.read()
+            return answer.status
+
+    def open(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        """An answer to read as it comes."""
+        self._connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        return self._connection.getresponse()
+
     def close(self) -> None:
         self._connection.close()
 

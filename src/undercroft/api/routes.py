@@ -26,6 +26,7 @@ from undercroft.api import (
     uploads,
 )
 from undercroft.api.auth import (
+    blocks,
     email_change,
     impersonate,
     invitations,
@@ -72,6 +73,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/oauth2-redirect", oauth2_redirect.come_back),
     Route("POST", f"{_C}/auth-refresh", refresh.handler, "auth", actions=("authRefresh",)),
     Route("POST", f"{_C}/impersonate/{{id}}", impersonate.handler, "superuser"),
+    Route("GET", f"{_C}/blocked", blocks.list_, "superuser"),
+    Route("POST", f"{_C}/block/{{id}}", blocks.block, "auth"),
+    Route("DELETE", f"{_C}/block/{{id}}", blocks.unblock, "auth"),
     Route("POST", f"{_C}/request-otp", otp.request, actions=("requestOTP",)),
     Route("POST", f"{_C}/auth-with-otp", otp.log_in, actions=("authWithOTP", "auth")),
     Route("POST", f"{_C}/request-verification", verification.request, actions=("requestVerification",)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from undercroft.app import close_backend, open_backend
+from undercroft.auth.blocks import unblock_superuser
 from undercroft.auth.superusers import create_superuser, delete_superuser, update_superuser, upsert_superuser
 from undercroft.auth.totp import forget_totp
 from undercroft.backend import Backend
@@ -27,6 +28,7 @@ def command() -> None:
       undercroft superuser update me@example.com a-better-password --dir /srv/data
       undercroft superuser delete me@example.com
       undercroft superuser reset-totp me@example.com
+      undercroft superuser unblock me@example.com
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
 
 
@@ -76,6 +78,15 @@ def reset_totp(email: str, place: Place) -> None:
     """Let in a superuser who has lost app and recovery codes."""
     _run(place, lambda backend: forget_totp(backend, email))
     click.echo(f"{email} is not asked for codes any more.")
+
+
+@command.command()
+@click.argument("email")
+@place_options
+def unblock(email: str, place: Place) -> None:
+    """Let in a superuser whom another one has blocked."""
+    _run(place, lambda backend: unblock_superuser(backend, email))
+    click.echo(f"{email} may log in again.")
 
 
 def _run(place: Place, work: Callable[[Backend], Awaitable[object]]) -> None:

@@ -44,3 +44,10 @@ async def keep_totp(tx: Transaction, dialect: Dialect) -> None:
     await create_table(tx, dialect, "_totp", seed)
     await create_table(tx, dialect, "_recovery_codes", {"id": _NAME_TYPE, **owner, "created": number})
     await tx.run('CREATE INDEX "_recovery_codes_owner" ON "_recovery_codes" ("collection", "record")')
+
+
+async def keep_blocks(tx: Transaction, dialect: Dialect) -> None:
+    """Accounts that nobody may come in with."""
+    texts = dict.fromkeys(("collection", "record", "reason", "by"), dialect.column_type("text"))
+    columns = {"id": _NAME_TYPE, **texts, "created": dialect.column_type("number")}
+    await create_table(tx, dialect, "_blocks", columns)

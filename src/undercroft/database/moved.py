@@ -153,6 +153,11 @@ HOUSE_TABLES: Final = (
     ),
     MovedTable("_recovery_codes", _columns(id="id", collection="text", record="text", created="number"), key="id"),
     MovedTable(
+        "_blocks",
+        _columns(id="id", collection="text", record="text", reason="text", created="number", by="text"),
+        key="id",
+    ),
+    MovedTable(
         "_invitations",
         (
             *_columns(id="id", collection="text", email="text", hash="text", offer="text", inviter="text"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undercroft.api.auth.context import device_of, judge_session
+from undercroft.api.auth.context import check_not_blocked, device_of, judge_session
 from undercroft.auth.password_guesses import remember_device
 from undercroft.auth.sessions import SECONDS, begin_session, end_session
 from undercroft.http.cookies import cookie_header
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 async def begin(visit: PageRequest, identity: Identity) -> None:
     """Go on as somebody, with a new session; for scripts that let visitors in by themselves."""
     engine = visit.http.backend.engine
+    await check_not_blocked(visit.http, identity)
     await judge_session(visit.http, identity)
     await _end_session(visit)
     device = device_of(visit.http)

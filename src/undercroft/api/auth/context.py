@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from undercroft.auth import tokens
+from undercroft.auth.blocks import is_blocked
 from undercroft.auth.events import RecordAuth
 from undercroft.auth.sessions import Device
 from undercroft.collections.catalog import UnknownCollection
@@ -47,6 +48,12 @@ class AuthRuleNotMet(Forbidden):
     default = "The request doesn't satisfy the collection requirements to authenticate."
 
 
+class AccountBlocked(AuthRuleNotMet):
+    """The account was blocked. Who is told has proven to be its owner, and hears what the rule would say."""
+
+    code = "account_blocked"
+
+
 def auth_collection(request: Request) -> Collection:
     """The auth collection that the path names. Raises `UnknownCollection` and `NotAuthCollection`."""
     collection = request.backend.catalog.find(request.params["collection"])
@@ -71,10 +78,17 @@ async def read_form(request: Request, shape: type[Shape]) -> Shape:
 
 
 async def check_auth_rule(request: Request, identity: Identity, context: Context) -> None:
-    """Raise `AuthRuleNotMet` unless the collection lets this account in."""
+    """Raise `AuthRuleNotMet` unless the collection lets this account in, and `AccountBlocked` if it is blocked."""
     auth = identity.collection.auth
     if auth is None or not await holds(request, identity, auth.auth_rule, context):
         raise AuthRuleNotMet
+    await check_not_blocked(request, identity)
+
+
+async def check_not_blocked(request: Request, identity: Identity) -> None:
+    """Raise `AccountBlocked` if nobody may come in with this account."""
+    if await is_blocked(request.backend.engine, identity):
+        raise AccountBlocked
 
 
 async def holds(request: Request, identity: Identity, rule: str | None, context: Context) -> bool:
