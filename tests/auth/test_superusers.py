@@ -10,6 +10,8 @@ import pytest
 from undercroft.app import close_backend, open_backend
 from undercroft.auth.identify import identify
 from undercroft.auth.password import Credentials, LoginFailed, log_in
+from undercroft.auth.password_guesses import Guesser
+from undercroft.auth.sessions import Device
 from undercroft.auth.superusers import (
     UnknownSuperuser,
     create_superuser,
@@ -40,7 +42,7 @@ async def backend(tmp_path: Path) -> AsyncIterator[Backend]:
 
 async def can_log_in(backend: Backend, email: str, password: str) -> bool:
     try:
-        await log_in(backend, backend.catalog.superusers, Credentials(email, password))
+        await log_in(backend, backend.catalog.superusers, Credentials(email, password), Guesser(Device()))
     except LoginFailed:
         return False
     return True
@@ -50,7 +52,7 @@ async def test_create(backend: Backend):
     """A superuser can log in, is verified, and the change log knows."""
     record_id = await create_superuser(backend, ROOT, PASSWORD)
 
-    record = await log_in(backend, backend.catalog.superusers, Credentials(ROOT, PASSWORD))
+    record = await log_in(backend, backend.catalog.superusers, Credentials(ROOT, PASSWORD), Guesser(Device()))
     assert (record["id"], record["verified"]) == (record_id, True)
     assert record["created"] == record["updated"] != ""
     assert len(record["tokenKey"]) == 50
@@ -90,7 +92,7 @@ async def test_update(backend: Backend):
     """A new password takes the place of the old one and ends every session."""
     await create_superuser(backend, ROOT, PASSWORD)
     collection = backend.catalog.superusers
-    record = await log_in(backend, collection, Credentials(ROOT, PASSWORD))
+    record = await log_in(backend, collection, Credentials(ROOT, PASSWORD), Guesser(Device()))
     token = issue("auth", collection, record, refreshable=True)
     assert await identify(backend, token) is not None
 
@@ -148,7 +150,7 @@ async def test_beside_a_server(tmp_path: Path):
     server, tool = await open_backend(tmp_path / "data"), await open_backend(tmp_path / "data")
     await create_superuser(tool, ROOT, PASSWORD)
     collection = server.catalog.superusers
-    record = await log_in(server, collection, Credentials(ROOT, PASSWORD))
+    record = await log_in(server, collection, Credentials(ROOT, PASSWORD), Guesser(Device()))
     token = issue("auth", collection, record, refreshable=True)
     assert await identify(server, token) is not None
 
