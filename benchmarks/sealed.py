@@ -40,7 +40,7 @@ def serving(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     run = [sys.executable, "-m", "undercroft"]
     subprocess.run([*run, "superuser", "upsert", *ROOT, "--dir", str(folder)], check=True, stdout=subprocess.DEVNULL)
-    command = [*run, "serve", "--dir", str(folder), "--http", f"127.0.0.1:{port}"]
+    command = [*run, "serve", "--dir", str(folder), "--http", f"127.0.0.1:{port}", "--no-rate-limits"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
