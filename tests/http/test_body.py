@@ -44,7 +44,7 @@ class Sent:
     def header(self, name):
         return dict(self.headers).get(name)
 
-    async def receive(self):
+    async def hear(self):
         if self.is_cut_off and self.at >= len(self.body):
             return {"type": "http.disconnect"}
         chunk = self.body[self.at : self.at + self.piece]
