@@ -191,15 +191,15 @@ async def test_a_bad_body_leaves_no_file(after, size, staging):
 async def test_who_goes_away_leaves_no_file(staging):
     """A request that is cancelled in the middle of a file takes along what has come."""
     request = sent(MULTIPART, part(b'name="f"; filename="x"', b"x" * 1_000_000))
-    request.body, whole, arrived = request.body[:700_000], request.receive, asyncio.Event()
+    request.body, whole, arrived = request.body[:700_000], request.hear, asyncio.Event()
 
-    async def receive():
+    async def hear():
         if request.at >= len(request.body):
             arrived.set()
             await asyncio.sleep(60)
         return await whole() | {"more_body": True}
 
-    request.receive = receive
+    request.hear = hear
     reading = asyncio.create_task(read_body(request, 2_000_000, staging.intake({"f": Wanted(2_000_000)}.get)))
     await arrived.wait()
     assert left_in(staging) != []
@@ -288,10 +288,10 @@ async def test_too_slow(monkeypatch):
     monkeypatch.setattr(body, "READ_SECONDS", 0.05)
     request = sent("application/json", b'{"a": 1}')
 
-    async def receive():
+    async def hear():
         await asyncio.sleep(60)
 
-    request.receive = receive
+    request.hear = hear
     with pytest.raises(body.BodyTooSlow):
         await read_body(request, 100)
 
@@ -306,13 +306,13 @@ async def test_a_large_body_may_take_longer(monkeypatch):
     monkeypatch.setattr(body, "READ_SECONDS", 0.3)
     request = sent(MULTIPART, part(b'name="t"', b"x" * 600) + b"--b--\r\n", piece=100)
     monkeypatch.setattr(body, "SLOWEST", 1000)
-    whole = request.receive
+    whole = request.hear
 
-    async def receive():
+    async def hear():
         await asyncio.sleep(0.08)
         return await whole()
 
-    request.receive = receive
+    request.hear = hear
     assert (await read_body(request, 2000)).data == {"t": "x" * 600}
 
 
