@@ -196,8 +196,8 @@ async def test_what_the_server_leaves_is_done_by_the_next(notes):
         began.set()
         await asyncio.sleep(0.01 if run.is_repeated else 60)
 
-    crew = notes.app._company._crew[1]
-    crew._pace = replace(crew._pace, farewell=0.05)
+    runner = notes.app._company._crew.worker
+    runner._pace = replace(runner._pace, farewell=0.05)
     await put(notes.backend.engine, order(endless, {}))
     await began.wait()
     await notes.app.stop()
