@@ -184,9 +184,9 @@ def test_the_first_collections_have_the_ids_that_sdks_know():
 
 
 @pytest.mark.parametrize("made", initial_collections(), ids=lambda made: made.name)
-def test_what_is_stored_is_what_was_saved(made):
+async def test_what_is_stored_is_what_was_saved(made, engine):
     """A definition survives its row, secrets included."""
-    assert from_row(tuple(to_row(made))) == made
+    assert from_row(tuple(to_row(made, engine.texts)), engine.texts) == made
 
 
 @pytest.mark.parametrize("kind", ["base", "auth", "view"])
