@@ -1,5 +1,6 @@
 """Ten thousand jobs, four processes that do them, kill -9 at random: none is lost, and what is done twice is told."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from roots import environment
 
 from undercroft.database.queue_keeping import count_states
 from undercroft.jobs.job import Job, order
@@ -27,7 +29,7 @@ def start(engine, database, tmp_path):
 
     def one():
         command = [sys.executable, str(PROGRAM), str(tmp_path), database, str(len(started))]
-        started.append(subprocess.Popen(command))
+        started.append(subprocess.Popen(command, env=os.environ | environment()))
         return started[-1]
 
     yield one

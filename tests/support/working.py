@@ -1,20 +1,25 @@
-"""A process that does jobs: each leaves a row behind. Arguments: the database, a name."""
+"""A process that does jobs: each leaves a row behind. Arguments: the database, a name; the root key is in the environment."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
+
+from roots import open_ring
 
 from undercroft.database.opening import open_engine
 from undercroft.jobs.job import Claimed
 from undercroft.jobs.worker import Pace, Worker
+from undercroft.keys.options import KEY, RootOptions
 
 PACE = Pace(at_once=16, look_every=0.2, claim=3.0, first_delay=0.1)
 
 
 async def main(directory: str, database: str, name: str) -> None:
     engine = await open_engine(Path(directory), database)
+    await open_ring(engine, RootOptions(key=os.environ[KEY]))
     mark = engine.dialect.placeholder
 
     async def leave_a_row(job: Claimed) -> None:
