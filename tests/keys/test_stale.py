@@ -55,7 +55,7 @@ class Pair:
 async def pair(tmp_path, database):
     """Two processes that share a collection with an encrypted field."""
     root = RootOptions(key=new_root_text())
-    apps = [App(tmp_path / "data", database=database, shared=True, root=root) for _ in range(2)]
+    apps = [App(tmp_path / "data", database=database, shared=True, root=root, rate_limits=False) for _ in range(2)]
     for app in apps:
         await app.start()
     await upsert_superuser(apps[0].backend, *SUPERUSER)
