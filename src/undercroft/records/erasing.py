@@ -37,7 +37,7 @@ from undercroft.keys.erasures import (
 )
 from undercroft.keys.receipt_key import load_receipt_key
 from undercroft.keys.rows import SUBJECT_KEYS
-from undercroft.records.reseal_course import Host
+from undercroft.records.reseal_labour import Host
 
 _SECONDS: Final = 3600.0
 

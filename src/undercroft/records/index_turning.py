@@ -17,7 +17,7 @@ from undercroft.collections.store import Store, change_seals
 from undercroft.database.engine import Transaction
 from undercroft.errors import Conflict
 from undercroft.keys.audit import SERVER, Entry, append_entry
-from undercroft.records.reseal_course import Host
+from undercroft.records.reseal_labour import Host
 from undercroft.records.resealings import begin_resealing
 
 

@@ -6,42 +6,29 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final
 
-from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.collection import Collection
 from undercroft.collections.encrypting import turned, with_seal
 from undercroft.collections.pieces import pieces_within
 from undercroft.collections.store import Store, change_seals, load_catalog
 from undercroft.database.changes import forget_rows_of
-from undercroft.database.engine import Engine, SqlError, Transaction, Value
-from undercroft.database.leader import Claim
-from undercroft.dates import now
+from undercroft.database.engine import SqlError, Transaction, Value
 from undercroft.errors import Conflict, Invalid, Unreadable
-from undercroft.keys.audit import AuditEvent, Entry, append_entry
-from undercroft.keys.ring import Keyring
 from undercroft.records.reseal_clashes import find_clashes
-from undercroft.records.reseal_pace import Pace
+from undercroft.records.reseal_labour import BATCH, SHOWN, Halted, Labour, RowsKeepChanging, ValuesShut
 from undercroft.records.reseal_rows import SHUT, Batch, Follower, ReadRow, SampledRow
-from undercroft.records.resealings import Advance, Resealing, Trouble, advance_resealing, change_resealing, error_text
+from undercroft.records.resealings import Trouble, error_text
 from undercroft.records.subjects import NOBODY, Held
 
-BATCH: Final = 250
-"""Rows at a time: their statement takes two milliseconds, and the commit several, however many they are."""
-_SMALLEST: Final = 10
 _MOST_PASSES: Final = 50
 _SAMPLED: Final = 100  # one of so many rows is opened in the end
 _FEW: Final = 10_000  # of fewer rows a hundred are
-_SHOWN: Final = 10
 NOT_SCRUBBED: Final = Trouble(
     "not_scrubbed",
     "The disk may still hold earlier values, in places that nobody can read through the database, which is too large "
     "to be written anew while it is in use. At a quiet hour run `undercroft keys scrub`.",
 )
-
-
-class Halted(Exception):
-    """A piece is not to be gone on with: it was paused or given up, or it is done."""
 
 
 class ValuesClash(Conflict):
@@ -57,16 +44,6 @@ class ValuesClash(Conflict):
         self.records = records
 
 
-class ValuesShut(Unreadable):
-    """Values of a field cannot be opened, and so cannot be sealed anew."""
-
-    code = "values_shut"
-
-    def __init__(self, records: Sequence[str]) -> None:
-        super().__init__(f"Values cannot be opened in {len(records)} of the rows that are left.")
-        self.records = [records[:_SHOWN]]
-
-
 class ValuesOfNobody(Conflict):
     """Values are to be sealed for somebody, and are nobody's, or are of somebody who was erased."""
 
@@ -77,7 +54,7 @@ class ValuesOfNobody(Conflict):
             f"In {len(records)} of the rows that are left values are of nobody, or of somebody who was erased. "
             "Say whose they are, or empty them, and resume. Until then all is as it was."
         )
-        self.records = [records[:_SHOWN]]
+        self.records = [records[:SHOWN]]
 
 
 class ValuesDiffer(Unreadable):
@@ -90,26 +67,6 @@ class ValuesDiffer(Unreadable):
         self.records = [records]
 
 
-class RowsKeepChanging(Conflict):
-    """Rows were left after many passes: they change all the time, or do not take what is put there."""
-
-    code = "rows_keep_changing"
-    default = "Rows are left that change whenever they are to come along. Resume to try again."
-
-
-class Host(Protocol):
-    """The database and what this process knows of it: `backend.Backend` is one."""
-
-    @property
-    def engine(self) -> Engine: ...
-
-    @property
-    def catalogs(self) -> CatalogHolder: ...
-
-    @property
-    def keyring(self) -> Keyring: ...
-
-
 @dataclass(slots=True)
 class _Pass:
     """What one pass through the rows came upon."""
@@ -119,37 +76,15 @@ class _Pass:
     shut: tuple[str, ...] = ()
 
 
-class Course:
-    """What one process does of a piece."""
-
-    def __init__(self, host: Host, claim: Claim, row: Resealing, pace: Pace) -> None:
-        self._host = host
-        self._engine = host.engine
-        self._claim = claim
-        self._row = row
-        self._pace = pace
-        self._most = row.most
-        self._total = row.total
+class Course(Labour):
+    """What one process does of a piece of a field."""
 
     async def run(self) -> None:
         """Go on to the end. Raises `Halted` where there is to be none for now, and what stands against it."""
         if self._row.step == "fill":
-            await self._begin()
+            await self._begin(await (await self._follower()).count(self._engine.read))
             await self._fill()
         await self._scrub()
-
-    async def _begin(self) -> None:
-        self._total = self._row.done + await (await self._follower()).count(self._engine.read)
-        changes: dict[str, Value] = {"state": "running", "total": self._total, "error": ""}
-
-        async def operation(tx: Transaction) -> None:
-            await self._claim.check(tx)
-            if not self._row.started:
-                changes["started"] = now()
-                await self._tell(tx, "resealing_started")
-            await self._note(tx, changes)
-
-        await self._engine.write(operation, is_waited_for=False)
 
     async def _fill(self) -> None:
         """Bring values along until none is left, and have the field turn."""
@@ -190,11 +125,6 @@ class Course:
             await asyncio.sleep(rest)
         return rows
 
-    @property
-    def _size(self) -> int:
-        """How many rows to take at a time; fewer where few are to be taken in a second."""
-        return max(_SMALLEST, min(BATCH, int(self._most / 4))) if self._most else BATCH
-
     async def _hold(self, follower: Follower, rows: Sequence[ReadRow]) -> Held:
         """The keys for whoever rows are of, if values are sealed for people or tenants."""
         if follower.owner is None or not rows:
@@ -203,12 +133,7 @@ class Course:
 
     async def _put(self, follower: Follower, batch: Batch, rows: Sequence[ReadRow]) -> int:
         async def operation(tx: Transaction) -> int:
-            await self._claim.check(tx)
-            by = Advance(len(rows) - len(batch.shut), rows[-1].place, self._pace.rate)
-            most = await advance_resealing(tx, self._engine.dialect, self._row.id, by)
-            if most is None:
-                raise Halted
-            self._most = most
+            await self._advance(tx, len(rows) - len(batch.shut), rows[-1].place)
             return await follower.put(tx, batch)
 
         return await self._engine.write(operation, is_waited_for=False)
@@ -264,7 +189,7 @@ class Course:
             place = rows[-1].row.place
             wrong = [sampled.row.id for sampled in rows if not _is_right(follower, sampled)]
             if wrong:
-                raise ValuesDiffer(wrong[:_SHOWN])
+                raise ValuesDiffer(wrong[:SHOWN])
             await asyncio.sleep(0)
 
     async def _refuse_clashes(self, collection: Collection) -> None:
@@ -300,14 +225,6 @@ class Course:
 
     def _store(self) -> Store:
         return Store(self._engine, self._host.catalogs, lambda *_: None)
-
-    async def _note(self, tx: Transaction, changes: dict[str, Value]) -> None:
-        if not await change_resealing(tx, self._engine.dialect, self._row.id, changes):
-            raise Halted
-
-    async def _tell(self, tx: Transaction, event: AuditEvent) -> None:
-        entry = Entry(event, "value", self._row.piece.scope, detail={"kind": self._row.piece.kind})
-        await append_entry(tx, self._engine.dialect, entry)
 
 
 def _is_right(follower: Follower, sampled: SampledRow) -> bool:

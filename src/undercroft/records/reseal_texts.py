@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Final
 
-from undercroft.collections.pieces import Piece, pieces_of
+from undercroft.collections.pieces import pieces_of
 from undercroft.collections.store import reseal_collections
-from undercroft.database.engine import Transaction, Value
+from undercroft.database.engine import Transaction
 from undercroft.database.leader import Claim
 from undercroft.database.params import load_param, save_param
-from undercroft.dates import now
 from undercroft.encryption.texts import is_sealed_text
 from undercroft.errors import Unavailable
-from undercroft.keys.audit import AuditEvent, Entry, append_entry
 from undercroft.keys.holders import Holder
 from undercroft.keys.rotation import wait_for_holders
 from undercroft.keys.text_columns import (
@@ -32,13 +30,12 @@ from undercroft.keys.text_columns import (
     param_place,
     put_text,
 )
-from undercroft.records.reseal_course import BATCH, Halted, Host, RowsKeepChanging, ValuesShut
+from undercroft.records.reseal_labour import Halted, Host, Labour, RowsKeepChanging, ValuesShut
 from undercroft.records.reseal_pace import Pace
 from undercroft.records.reseal_rows import SHUT
-from undercroft.records.resealings import Advance, Resealing, advance_resealing, change_resealing
+from undercroft.records.resealings import Resealing
 from undercroft.settings.store import reseal_settings
 
-_SMALLEST: Final = 10
 _MOST_PASSES: Final = 20
 _WAIT_SECONDS: Final = 2.0  # at once; whoever works here asks again
 
@@ -53,22 +50,16 @@ class OthersLate(Unavailable):
         super().__init__(f"The new key has not reached {names} yet. The work goes on as soon as it has.")
 
 
-class TextCourse:
+class TextCourse(Labour):
     """What one process does of it."""
 
     def __init__(self, host: Host, claim: Claim, row: Resealing, pace: Pace) -> None:
-        self._host = host
-        self._engine = host.engine
-        self._claim = claim
-        self._row = row
-        self._pace = pace
-        self._most = row.most
-        self._total = row.total
+        super().__init__(host, claim, row, pace)
         self._key_id = row.piece.number
 
     async def run(self) -> None:
         """Go on to the end. Raises `Halted` where there is to be none for now, and what stands against it."""
-        await self._begin()
+        await self._begin(await self._count())
         for _ in range(_MOST_PASSES):
             self._refuse_given_up()
             await self._wait_for_all()
@@ -79,19 +70,6 @@ class TextCourse:
             if shut:
                 raise ValuesShut(shut)
         raise RowsKeepChanging
-
-    async def _begin(self) -> None:
-        self._total = self._row.done + await self._count()
-        changes: dict[str, Value] = {"state": "running", "total": self._total, "error": ""}
-
-        async def operation(tx: Transaction) -> None:
-            await self._claim.check(tx)
-            if not self._row.started:
-                changes["started"] = now()
-                await self._tell(tx, "resealing_started")
-            await self._note(tx, changes)
-
-        await self._engine.write(operation, is_waited_for=False)
 
     def _refuse_given_up(self) -> None:
         """Raise `Halted` when another key has taken the place of this one."""
@@ -116,11 +94,6 @@ class TextCourse:
             took = perf_counter() - began
             await asyncio.sleep(self._pace.rest_after(len(found), took, self._engine.waits.p99(), self._most))
         return shut
-
-    @property
-    def _size(self) -> int:
-        """How many texts to take at a time; fewer where few are to be taken in a second."""
-        return max(_SMALLEST, min(BATCH, int(self._most / 4))) if self._most else BATCH
 
     async def _put(self, column: TextColumn, found: Sequence[SealedText]) -> list[str]:
         async def operation(tx: Transaction) -> list[str]:
@@ -161,15 +134,6 @@ class TextCourse:
         for operation in (settings, collections, params):
             await self._engine.write(operation, alone=True, is_waited_for=False)
 
-    async def _advance(self, tx: Transaction, done: int) -> None:
-        """Write down that so many more are done. Raises `Halted` when the work is to stop."""
-        await self._claim.check(tx)
-        by = Advance(done, 0, self._pace.rate)
-        most = await advance_resealing(tx, self._engine.dialect, self._row.id, by)
-        if most is None:
-            raise Halted
-        self._most = most
-
     async def _count(self) -> int:
         return await count_older_texts(self._engine.read, self._engine.dialect, self._key_id)
 
@@ -185,13 +149,3 @@ class TextCourse:
             return True
 
         return await self._engine.write(operation, is_waited_for=False)
-
-    async def _note(self, tx: Transaction, changes: dict[str, Value]) -> None:
-        if not await change_resealing(tx, self._engine.dialect, self._row.id, changes):
-            raise Halted
-
-    async def _tell(self, tx: Transaction, event: AuditEvent) -> None:
-        piece: Piece = self._row.piece
-        await append_entry(
-            tx, self._engine.dialect, Entry(event, piece.purpose, piece.scope, detail={"kind": piece.kind})
-        )

@@ -29,7 +29,8 @@ from undercroft.errors import Problem, Unavailable
 from undercroft.keys.changing import SetOf
 from undercroft.keys.ring import Promotion
 from undercroft.keys.rotation import rotate_key
-from undercroft.records.reseal_course import Course, Halted, Host
+from undercroft.records.reseal_course import Course
+from undercroft.records.reseal_labour import Halted, Host
 from undercroft.records.reseal_pace import Pace
 from undercroft.records.reseal_texts import TextCourse
 from undercroft.records.resealings import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from undercroft.collections.collection import Collection
-from undercroft.records.reseal_course import NOT_SCRUBBED, Host
+from undercroft.records.reseal_course import NOT_SCRUBBED
+from undercroft.records.reseal_labour import Host
 from undercroft.records.resealings import error_text, forget_error
 
 
