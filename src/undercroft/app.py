@@ -363,8 +363,9 @@ class App:
                     opened = await _open_at(self._place, self._posting, may_be_locked=self._place.root.serves_locked)
                     self._backend, position = replace(opened[0], hooks=self.code.hooks, jobs=self.code.jobs), opened[1]
                     carrier = CarrierWithHooks(self._backend.carrier, self._backend)
-                    self._backend = replace(self._backend, carrier=carrier, outgoing_networks=self._networks)
-                    self._backend = replace(self._backend, limiter=self._limiter)
+                    self._backend = replace(
+                        self._backend, carrier=carrier, outgoing_networks=self._networks, limiter=self._limiter
+                    )
                     self._backend.live.broadcaster.judge.work = Work(self._backend)
                     site = _open_site(self._site)
                     self.code.load()

@@ -24,8 +24,8 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
 
 def check_rate(request: Request, route: Route | None = None) -> None:
     """Count a request for a route, or for what none leads to. Raises `RateLimited`."""
-    limits = request.backend.settings.rate_limits
-    if not limits.enabled:
+    limits, limiter = request.backend.settings.rate_limits, request.backend.limiter
+    if not limiter.counts(limits):
         return
     path = escaped_path(request.asgi)
     path = unquote(path) if "%" in path else path
@@ -36,7 +36,7 @@ def check_rate(request: Request, route: Route | None = None) -> None:
         name = f"{route.method} {route.pattern}"
         asked = Asked(request.method, path, collection.id, collection.name, name, route.actions)
     try:
-        request.backend.limiter.check(limits, _caller_of(request), asked)
+        limiter.check(limits, _caller_of(request), asked)
     except RateLimited:
         _tell_of_proxy(request)
         raise
@@ -44,12 +44,12 @@ def check_rate(request: Request, route: Route | None = None) -> None:
 
 def check_rate_of_item(request: Request, collection: Collection, action: str, record_id: str) -> None:
     """Count one of the writes in a batch, as if it had come alone. Raises `RateLimited`."""
-    limits = request.backend.settings.rate_limits
-    if limits.enabled:
+    limits, limiter = request.backend.settings.rate_limits, request.backend.limiter
+    if limiter.counts(limits):
         method, pattern = _ITEMS[action]
         path = pattern.replace("{collection}", collection.name).replace("{id}", record_id)
         asked = Asked(method, path, collection.id, collection.name, f"{method} {pattern}", (action,))
-        request.backend.limiter.check(limits, _caller_of(request), asked)
+        limiter.check(limits, _caller_of(request), asked)
 
 
 def _tell_of_proxy(request: Request) -> None:

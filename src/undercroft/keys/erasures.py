@@ -32,18 +32,23 @@ class Erasure:
 
     scope: str
     receipt: Receipt
-    is_done: bool
 
 
 async def list_erasures(read: Read) -> list[Erasure]:
     """All of them, the oldest first."""
-    sql = f'SELECT "scope", "receipt", "state" FROM "{TABLE}" ORDER BY "at", "id"'
+    sql = f'SELECT "scope", "receipt" FROM "{TABLE}" ORDER BY "at", "id"'
     return [_erasure(row) for row in await read(sql, ())]
+
+
+async def list_begun(read: Read) -> list[str]:
+    """The scopes of those erasures that are not done, the oldest first."""
+    sql = f"""SELECT "scope" FROM "{TABLE}" WHERE "state" <> 'done' ORDER BY "at", "id\""""
+    return [str(scope) for (scope,) in await read(sql, ())]
 
 
 async def find_erasure(read: Read, dialect: Dialect, scope: str) -> Erasure | None:
     """The erasure of somebody, if there was one."""
-    sql = f'SELECT "scope", "receipt", "state" FROM "{TABLE}" WHERE "scope" = {dialect.placeholder(1)}'
+    sql = f'SELECT "scope", "receipt" FROM "{TABLE}" WHERE "scope" = {dialect.placeholder(1)}'
     return next((_erasure(row) for row in await read(sql, (scope,))), None)
 
 
@@ -100,5 +105,5 @@ async def end_erasure(tx: Transaction, dialect: Dialect, scope: str) -> None:
 
 
 def _erasure(row: Row) -> Erasure:
-    scope, receipt, state = row
-    return Erasure(str(scope), parse_receipt(str(receipt)), state == "done")
+    scope, receipt = row
+    return Erasure(str(scope), parse_receipt(str(receipt)))

@@ -8,7 +8,7 @@ from typing import Final
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.params import load_param, save_param
 from undercroft.encryption.texts import MARK
-from undercroft.keys.text_columns import TEXT_COLUMNS, TextColumn
+from undercroft.keys.text_columns import TEXT_COLUMNS, StoredText, TextColumn, put_text
 
 _PARAM: Final = "sealedTexts"
 _REVISION: Final = 2  # of the columns; programs that knew the first ones wrote `true`
@@ -26,12 +26,10 @@ async def seal_leftovers(engine: Engine) -> None:
 
 
 async def _seal_some(tx: Transaction, engine: Engine, column: TextColumn) -> int:
-    mark = engine.dialect.placeholder
     sql = f"""SELECT "{column.key}", "{column.name}" FROM "{column.table}"
         WHERE "{column.name}" <> '' AND "{column.name}" NOT LIKE '{MARK}%' {column.only} LIMIT {_AT_ONCE}"""
     rows = await tx.run(sql)
-    update = f'UPDATE "{column.table}" SET "{column.name}" = {mark(1)} WHERE "{column.key}" = {mark(2)}'
-    for row in rows:
-        row_key, text = map(str, row)
-        await tx.run(update, (tx.texts.seal_text(column.place(row_key), text), row_key))
+    for key, text in rows:
+        was = StoredText(str(key), str(text))
+        await put_text(tx, engine.dialect, column, was, tx.texts.seal_text(column.place(was.key), was.text))
     return len(rows)

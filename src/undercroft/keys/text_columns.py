@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
@@ -48,16 +48,17 @@ RECEIPT_KEY: Final = "receiptKey"
 """What signs receipts of erasures."""
 SECRET_PARAMS: Final = (FORM_KEY, RECEIPT_KEY)
 """The parameters that are secrets as a whole."""
+_Test = Literal["IN", "NOT IN"]
 _DOCUMENTS: Final = (("_params", "value"), ("_collections", "options"))
 _SEALED: Final = re.compile(f"{MARK}[A-Za-z0-9_-]{{{BEGINNING - len(MARK)}}}")
 
 
 @dataclass(frozen=True, slots=True)
-class SealedText:
+class StoredText:
     """A text as it stands in a row of a column."""
 
     key: str
-    sealed: str
+    text: str
 
 
 def param_place(name: str) -> str:
@@ -67,47 +68,47 @@ def param_place(name: str) -> str:
 
 async def count_texts(read: Read, dialect: Dialect, key_id: int) -> int:
     """How many texts a key has sealed that still stand somewhere."""
-    marks = ", ".join(dialect.placeholder(number) for number in range(1, 5))
-    beginnings, count = text_beginnings(key_id), 0
-    for column in TEXT_COLUMNS:
-        sql = f"""SELECT count(*) FROM "{column.table}" WHERE substr("{column.name}", 1, {BEGINNING}) IN ({marks})"""
-        rows = await read(f"{sql} {column.only}", beginnings)
-        count += int(rows[0][0] or 0)
-    return count + sum(found in beginnings for found in await _within_documents(read))
+    return await _count(read, dialect, key_id, "IN")
 
 
 async def count_older_texts(read: Read, dialect: Dialect, key_id: int) -> int:
     """How many texts stand somewhere that other keys have sealed."""
-    beginnings, count = text_beginnings(key_id), 0
-    for column in TEXT_COLUMNS:
-        rows = await read(f"SELECT count(*) {_older(column, dialect, 1)}", beginnings)
-        count += int(rows[0][0] or 0)
-    return count + sum(found not in beginnings for found in await _within_documents(read))
+    return await _count(read, dialect, key_id, "NOT IN")
 
 
 async def find_older_texts(
     read: Read, dialect: Dialect, column: TextColumn, key_id: int, *, after: str, limit: int
-) -> list[SealedText]:
+) -> list[StoredText]:
     """The next texts of a column that another key has sealed, by the names of their rows."""
     mark = dialect.placeholder(5)
-    sql = f"""SELECT "{column.key}", "{column.name}" {_older(column, dialect, 1)}
+    sql = f"""SELECT "{column.key}", "{column.name}" {_those(column, dialect, "NOT IN")}
         AND "{column.key}" > {mark} ORDER BY "{column.key}" LIMIT {limit}"""
     rows = await read(sql, (*text_beginnings(key_id), after))
-    return [SealedText(str(key), str(text)) for key, text in rows]
+    return [StoredText(str(key), str(text)) for key, text in rows]
 
 
-async def put_text(tx: Transaction, dialect: Dialect, column: TextColumn, was: SealedText, sealed: str) -> bool:
+async def put_text(tx: Transaction, dialect: Dialect, column: TextColumn, was: StoredText, sealed: str) -> bool:
     """Put a text in place of one, if nobody else has changed that; whether it was there."""
     mark = dialect.placeholder
     sql = f"""UPDATE "{column.table}" SET "{column.name}" = {mark(1)}
         WHERE "{column.key}" = {mark(2)} AND "{column.name}" = {mark(3)} RETURNING 1"""
-    return bool(await tx.run(sql, (sealed, was.key, was.sealed)))
+    return bool(await tx.run(sql, (sealed, was.key, was.text)))
 
 
-def _older(column: TextColumn, dialect: Dialect, first: int) -> str:
-    marks = ", ".join(dialect.placeholder(number) for number in range(first, first + 4))
+async def _count(read: Read, dialect: Dialect, key_id: int, test: _Test) -> int:
+    beginnings, is_under = text_beginnings(key_id), test == "IN"
+    count = sum((found in beginnings) is is_under for found in await _within_documents(read))
+    for column in TEXT_COLUMNS:
+        rows = await read(f"SELECT count(*) {_those(column, dialect, test)}", beginnings)
+        count += int(rows[0][0] or 0)
+    return count
+
+
+def _those(column: TextColumn, dialect: Dialect, test: _Test) -> str:
+    """The rows of a column whose text begins, or does not begin, in one of four ways."""
+    marks = ", ".join(dialect.placeholder(number) for number in range(1, 5))
     return f"""FROM "{column.table}" WHERE "{column.name}" <> '' {column.only}
-        AND substr("{column.name}", 1, {BEGINNING}) NOT IN ({marks})"""
+        AND substr("{column.name}", 1, {BEGINNING}) {test} ({marks})"""
 
 
 async def _within_documents(read: Read) -> Sequence[str]:

@@ -47,9 +47,13 @@ class RateLimiter:
         self._limits = RateLimits()
         self._rules = RateRules(self._limits)
 
+    def counts(self, limits: RateLimits) -> bool:
+        """Whether there is anything to check."""
+        return limits.enabled and self.is_on
+
     def check(self, limits: RateLimits, caller: Caller, asked: Asked) -> None:
-        """Count a request. Raises `RateLimited`, which is not counted."""
-        if caller.is_superuser or not (limits.enabled and self.is_on):
+        """Count a request, where requests are counted. Raises `RateLimited`, which is not counted."""
+        if caller.is_superuser:
             return
         if limits is not self._limits:
             self._obey(limits)

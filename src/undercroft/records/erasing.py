@@ -31,7 +31,7 @@ from undercroft.keys.erasures import (
     find_erasure,
     insert_erasure,
     known_scopes,
-    list_erasures,
+    list_begun,
     subject_key_ids,
     tell_erased,
 )
@@ -92,11 +92,10 @@ async def erase_subject(host: Host, scope: str, by: str) -> Receipt:
 
 async def finish_erasures(host: Host) -> None:
     """Empty the values of those whose keys are gone, where that is left to be done."""
-    for each in await list_erasures(host.engine.read):
-        if not each.is_done:
-            async with host.engine.transaction(_SECONDS) as tx:
-                await _empty_values(tx, host, each.scope)
-                await end_erasure(tx, host.engine.dialect, each.scope)
+    for scope in await list_begun(host.engine.read):
+        async with host.engine.transaction(_SECONDS) as tx:
+            await _empty_values(tx, host, scope)
+            await end_erasure(tx, host.engine.dialect, scope)
 
 
 async def _erase(tx: Transaction, host: Host, scope: str, by: str) -> Receipt:

@@ -46,7 +46,7 @@ async def turn_index(host: Host, collection_id: str, field_id: str, actor: str =
 
     It returns before that is done: the row of the work says how far it is. Raises `NoIndexToTurn` and `FieldUnderWay`.
     """
-    turned = TurnedIndex(0, 0)
+    turned: TurnedIndex | None = None
 
     async def change(tx: Transaction, collection: Collection) -> Collection:
         nonlocal turned
@@ -59,6 +59,8 @@ async def turn_index(host: Host, collection_id: str, field_id: str, actor: str =
         return with_seal(collection, field_id, after)
 
     await change_seals(Store(host.engine, host.catalogs, lambda *_: None), collection_id, change)
+    if turned is None:
+        raise NoIndexToTurn("The collection is not there any more.")
     return turned
 
 

@@ -23,7 +23,7 @@ from undercroft.keys.rotation import wait_for_holders
 from undercroft.keys.text_columns import (
     SECRET_PARAMS,
     TEXT_COLUMNS,
-    SealedText,
+    StoredText,
     TextColumn,
     count_older_texts,
     find_older_texts,
@@ -95,13 +95,13 @@ class TextCourse(Labour):
             await asyncio.sleep(self._pace.rest_after(len(found), took, self._engine.waits.p99(), self._most))
         return shut
 
-    async def _put(self, column: TextColumn, found: Sequence[SealedText]) -> list[str]:
+    async def _put(self, column: TextColumn, found: Sequence[StoredText]) -> list[str]:
         async def operation(tx: Transaction) -> list[str]:
             shut, done = list[str](), 0
             for text in found:
                 place = column.place(text.key)
                 try:
-                    fresh = tx.texts.seal_text(place, tx.texts.open_text(place, text.sealed))
+                    fresh = tx.texts.seal_text(place, tx.texts.open_text(place, text.text))
                 except SHUT:
                     shut.append(f"{column.table} {text.key}")
                 else:
