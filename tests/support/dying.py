@@ -176,9 +176,6 @@ async def turn_nothing(turner):
     await asyncio.Event().wait()
 
 
-FileTurner.run = turn_nothing
-
-
 DEEDS = {
     each.__name__: each for each in (create, refuse, replace, delete, delete_collection, drop_field, empty, batch, turn)
 }
@@ -260,6 +257,7 @@ def in_process(work) -> int:
 def main(directory: str, database: str, deed: str) -> None:
     place, found = Path(directory) / "place", Path(directory) / "found"
     data = str(Path(directory) / "data")
+    FileTurner.run = turn_nothing  # in this program alone: tests import this module for its deeds
 
     async def begin() -> None:
         async with testing.client(data, database) as client:
