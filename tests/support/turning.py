@@ -419,9 +419,10 @@ class Drill:
         elif found != ([] if mail is None else [key]):
             self.seen.wrong.append(f"find {mail!r}: {found}, not {key}")
 
-    async def _list(self, _: str, __: Known) -> None:
-        page, began = self.chance.randint(1, max(1, len(self.ids) // 40)), self._moment
-        status, answer = await self.call("GET", f"{PEOPLE}?page={page}&skipTotal=1&sort=id")
+    async def _list(self, key: str, _: Known) -> None:
+        """A page from anywhere, as those ask who go on from what they saw last."""
+        text, began = quote(f"id > '{key}'"), self._moment
+        status, answer = await self.call("GET", f"{PEOPLE}?filter={text}&skipTotal=1&sort=id")
         if status != 200:
             self._fail("list", status, answer)
             return
