@@ -1,11 +1,13 @@
 """Take the pictures of the demo that the documentation shows: `python tools/screenshots.py` (needs Chromium).
 
-Each page as a telephone and a desk show it, light and dark, in docs/images/demo.
+Each page as a telephone and a desk show it, light and dark, in docs/images/demo; those about
+accounts, with every way in, in docs/images/accounts.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -14,29 +16,36 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from undercroft.cli.demo import SUPERUSER
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-TARGET = Path(__file__).parent.parent / "docs" / "images" / "demo"
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+TARGET = IMAGES / "demo"
+ACCOUNTS = IMAGES / "accounts"
 SIZES = {"phone": (390, 844), "desk": (1280, 860)}
 PORT = 8517
+STAFF = "mara@fathom.example"
 URL = f"http://127.0.0.1:{PORT}"
 MESSAGE = "We would like a shop for lamps, with a search that knows what “warm” means."
 
 
 def main() -> None:
-    TARGET.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    for folder in (TARGET, ACCOUNTS):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
         program = str(Path(sys.executable).parent / "undercroft")
-        command = [program, "demo", "--dir", f"{folder}/demo", "--http", f"127.0.0.1:{PORT}"]
+        command = [program, "demo", "--dir", f"{place}/demo", "--http", f"127.0.0.1:{PORT}"]
         demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
         try:
             password = wait_for_password(demo)
+            open_every_way(password)
             take_all(password)
         finally:
             demo.terminate()
@@ -71,6 +80,21 @@ def take_all(password: str) -> None:
         browser.close()
 
 
+def open_every_way(password: str) -> None:
+    """Have the accounts of the demo know every way in."""
+    login = {"identity": SUPERUSER, "password": password}
+    token = call("POST", "/api/collections/_superusers/auth-with-password", login)["token"]
+    ways = {name: {"enabled": True} for name in ("otp", "passkeys", "magicLink", "invitations")}
+    call("PATCH", "/api/collections/staff", {**ways, "createRule": ""}, token)
+
+
+def call(method: str, path: str, body: object, token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": token}
+    request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        return json.load(answer)
+
+
 def take(page: Page, kind: str, password: str) -> None:
     """The pictures of one visit."""
     page.goto(URL)
@@ -91,22 +115,52 @@ def take(page: Page, kind: str, password: str) -> None:
     page.fill("[name=name]", "Ann Ekström")
     page.fill("[name=email]", "ann@example.com")
     page.fill("[name=message]", MESSAGE)
-    page.wait_for_timeout(1_500)
+    page.wait_for_timeout(2_200)  # nobody is that quick
     page.get_by_role("button", name="Send the brief").click()
     page.get_by_role("heading", name="Thank you").wait_for()
     keep(page, f"thanks-{kind}")
     page.goto(f"{URL}/desk")
-    page.fill("[name=identity]", "mara@fathom.example")
+    page.fill("[name=identity]", STAFF)
     page.fill("[name=password]", password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Briefs").wait_for()
     keep(page, f"desk-{kind}")
 
+    take_accounts(page, kind)
 
-def keep(page: Page, name: str) -> None:
+
+def take_accounts(page: Page, kind: str) -> None:
+    """The pages of one who is signed in, and then those of a guest."""
+    for name in ("index", "password", "new-address", "passkeys"):
+        page.goto(f"{URL}/account/{name.removeprefix('index')}")
+        keep(page, f"{name}-{kind}", ACCOUNTS)
+    page.goto(f"{URL}/account")
+    page.locator("main").get_by_role("button", name="Sign out").click()
+    for name in (
+        "sign-in",
+        "sign-up",
+        "code",
+        "reset",
+        "new-password",
+        "verify",
+        "confirm-address",
+        "link",
+        "come-in",
+        "invitation",
+    ):
+        page.goto(f"{URL}/account/{name}")
+        keep(page, f"{name}-{kind}", ACCOUNTS)
+    page.goto(f"{URL}/account/code")
+    page.fill("[name=email]", STAFF)
+    page.get_by_role("button", name="Send me a code").click()
+    page.locator("[name=code]").wait_for()
+    keep(page, f"enter-code-{kind}", ACCOUNTS)
+
+
+def keep(page: Page, name: str, folder: Path = TARGET) -> None:
     """Store what the page shows."""
     picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.save(TARGET / f"{name}.webp", quality=70, method=6)
+    picture.save(folder / f"{name}.webp", quality=70, method=6)
     print(name)
 
 

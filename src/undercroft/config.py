@@ -39,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     the place of the usual headers of pages. `index_fallback` answers unknown paths of a site
     without pages with its `index.html`. `hooks` is the folder of its hooks, and `hook_seconds`
     what they may take within a change. `server_timing` shows what a page costs in a header.
+    `accounts` is the collection that the ready pages to sign in and up are for; empty for no such pages.
 
     `database` is the URL of a PostgreSQL database for the records; without one they
     are in SQLite, in `dir`. `files` is the URL of a bucket for uploaded files, or `local`
@@ -70,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     index_fallback: bool = True
     server_timing: bool = False
     headers: dict[str, str] = {}
+    accounts: str = "users"
     outgoing_networks: tuple[str, ...] = ()
     root_key_file: str = ""
     root_passphrase_file: str = ""

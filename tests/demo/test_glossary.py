@@ -22,8 +22,14 @@ from undercroft.demo.glossary_data import SITE, STAFF_LOGIN, plant_glossary
 MESSAGE = "We would like a shop for lamps, with a search that knows what “warm” means."
 PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 860}}
-PAGES = ("/", "/?text=cache", "/?text=nothing+fits", "/terms/acid", "/briefs", "/briefs/thanks", "/desk", "/nowhere")
-STAFF_PAGES = ("/desk", "/desk/terms", "/desk/terms/new", "/terms/acid")
+PAGES = (
+    *("/", "/?text=cache", "/?text=nothing+fits", "/terms/acid", "/briefs", "/briefs/thanks", "/desk", "/nowhere"),
+    *("/account/sign-in", "/account/code", "/account/reset", "/account/new-password", "/account/verify"),
+)
+STAFF_PAGES = (
+    *("/desk", "/desk/terms", "/desk/terms/new", "/terms/acid"),
+    *("/account", "/account/password", "/account/new-address", "/account/passkeys"),
+)
 
 
 async def plant(data: Path) -> None:

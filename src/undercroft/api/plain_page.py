@@ -22,19 +22,24 @@ _HEADERS: Final[tuple[Header, ...]] = (
 )
 
 
-def plain_page(title: str, content: str, status: int = 200, script: str = "") -> Response:
-    """A page with a heading and HTML below it; the script runs at its end, and no other does."""
+def plain_page(title: str, content: str, status: int = 200, script: str = "", *, can_ask: bool = False) -> Response:
+    """A page with a heading and HTML below it; the script runs at its end, and no other does.
+
+    With `can_ask` it may ask this server, and nobody else.
+    """
     code = f"<script>{script}</script>" if script else ""
     html = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title} - Undercroft</title><style>{_STYLE}</style><main><h1>{title}</h1>{content}</main>{code}</html>"
     )
-    return Response(status, html.encode(), (*_HEADERS, (b"content-security-policy", _policy(script).encode())))
+    return Response(
+        status, html.encode(), (*_HEADERS, (b"content-security-policy", _policy(script, can_ask=can_ask).encode()))
+    )
 
 
-def _policy(script: str) -> str:
-    allowed = f"{_POLICY}; style-src {_hash(_STYLE)}"
+def _policy(script: str, *, can_ask: bool) -> str:
+    allowed = f"{_POLICY}; style-src {_hash(_STYLE)}" + ("; connect-src 'self'" if can_ask else "")
     return f"{allowed}; script-src {_hash(script)}" if script else allowed
 
 

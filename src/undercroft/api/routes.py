@@ -136,6 +136,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/_/mail/{name}/html", dev_mail.html),
     Route("GET", "/_/mail/{name}/files/{number}", dev_mail.file),
     Route("GET", "/_/undercroft.js", assets.script),
+    Route("GET", "/_/account.js", assets.account_script),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
 )

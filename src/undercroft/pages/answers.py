@@ -42,10 +42,15 @@ def redirect(target: str, status: int = SEE_OTHER) -> Response:
     A path that a browser would take for another site (`//evil.example`) is refused, so
     that a target taken from the request leads nowhere else.
     """
-    is_path = target.startswith("/") and target[1:2] not in ("/", "\\")
-    if not (is_path or target.startswith(("https://", "http://"))) or any(ord(letter) < 32 for letter in target):
+    is_whole = target.startswith(("https://", "http://")) and not any(ord(letter) < 32 for letter in target)
+    if not is_whole and not is_local(target):
         raise BadRedirect(target)
     return Response(status, b"", [(b"location", _ascii(target))])
+
+
+def is_local(target: str) -> bool:
+    """Whether a browser takes this for a path of the same site."""
+    return target.startswith("/") and target[1:2] not in ("/", "\\") and all(letter >= " " for letter in target)
 
 
 def not_found(text: str = "") -> NoReturn:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest
 
 _MOST_OPTIONS: Final = 200
+_SCRIPTED: Final = {"class": "form", "data-undercroft-form": ""}  # see assets/undercroft.js
 _LABELS: Final = ("name", "title", "label", "email", "username")
 
 
@@ -85,6 +86,8 @@ class Form:
     done: str = ""
     is_guarded: bool = False
     trap: str = TRAP
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _SCRIPTED)
 
     @property
     def has_files(self) -> bool:
@@ -120,7 +123,7 @@ async def make_form(visit: PageRequest, target: CollectionRecords | PageRecord, 
     return Form(
         id=form_id,
         action=f"{visit.path}?{query}",
-        controls=[_after(failure, control) for control in controls],
+        controls=[after_failure(failure, control) for control in controls],
         descriptor=descriptor,
         token=_token(visit, descriptor, failure),
         submit=options.submit,
@@ -182,7 +185,7 @@ async def _related(visit: PageRequest, given: RelationField) -> Sequence[Option]
     return [Option(record.id, str(record[label] or record.id)) for record in found]
 
 
-def _after(failure: Failure | None, control: Control) -> Control:
+def after_failure(failure: Failure | None, control: Control) -> Control:
     """A control with what was typed into it, and what is wrong with that."""
     if failure is None:
         return control

@@ -16,7 +16,8 @@ class SiteOptions:
     `is_dev` has changed files loaded again and errors shown. `headers` take the place of
     the usual headers of pages, by name; an empty value leaves one out. `has_fallback`
     answers paths that nothing else answers with `index.html` of the static files, for
-    applications that do their own routing; only a site without pages does it.
+    applications that do their own routing; only a site without pages does it. `accounts` is
+    the collection whose accounts the ready pages are for; without one there are none.
     """
 
     pages: Path
@@ -25,6 +26,7 @@ class SiteOptions:
     has_timing: bool = False
     has_fallback: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    accounts: str = "users"
 
     @classmethod
     def of(cls, config: Config) -> SiteOptions:
@@ -36,6 +38,7 @@ class SiteOptions:
             has_timing=config.server_timing,
             has_fallback=config.index_fallback,
             headers=config.headers,
+            accounts=config.accounts,
         )
 
     @property

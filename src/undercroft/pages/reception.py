@@ -10,9 +10,9 @@ from undercroft.errors import Problem
 from undercroft.http.response import Response, json_response
 from undercroft.middleware.errors import error_body, wait_headers
 from undercroft.middleware.same_origin import check_same_origin
-from undercroft.pages.accounts import SIGN_IN, SIGN_OUT, draw_sign_in, draw_sign_out, sign_in, sign_out
 from undercroft.pages.answers import redirect
 from undercroft.pages.context import PageRequest
+from undercroft.pages.entry.drawing import ENTRIES, names_of, take
 from undercroft.pages.forms import draw_form
 from undercroft.pages.submissions import QUERY, Failure, Sent, Submissions
 from undercroft.pages.templates import Templates
@@ -26,14 +26,13 @@ class Reception:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._submissions = Submissions()
-        self._special: Mapping[str, _Taker] = {SIGN_IN: sign_in, SIGN_OUT: sign_out}
+        self._special: Mapping[str, _Taker] = {f"@{name}": partial(take, each) for name, each in ENTRIES.items()}
 
     def names(self, visit: PageRequest) -> Mapping[str, Any]:
         """What templates draw forms with."""
         return {
             "form": partial(draw_form, visit, self._templates),
-            "sign_in_form": partial(draw_sign_in, visit, self._templates),
-            "sign_out_form": partial(draw_sign_out, visit, self._templates),
+            **names_of(visit, self._templates),
         }
 
     def expects(self, visit: PageRequest) -> bool:

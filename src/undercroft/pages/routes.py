@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, str]] = {
     ".webmanifest": "application/manifest+json",
 }
 ERROR_PAGE: Final = re.compile(r"[45]\d\d")
+READY: Final = Path(__file__).parent / "templates" / "ready"
 _SCRIPT: Final = ".py"
 _NAMED: Final = re.compile(r"\[([A-Za-z_]\w*)\](\.\w+)?", re.ASCII)
 _REST: Final = re.compile(r"\[\.\.\.([A-Za-z_]\w*)\]", re.ASCII)
@@ -62,6 +63,8 @@ class Page:
     suffix: str = ""
     template: Path | None = None
     script: Path | None = None
+    is_ready: bool = False
+    """Whether it comes with the program, and so is not the site's own."""
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -148,6 +151,16 @@ def scan(folder: Path) -> PageTree:
         page = pages.get(name, Page(name, PurePosixPath(name).suffix))
         pages[name] = Page(name, page.suffix, page.template, script)
     return PageTree(pages)
+
+
+def with_ready(tree: PageTree) -> PageTree:
+    """A site's pages, and those that come with the program wherever the site has none of that name or URL."""
+    taken = {page.segments for page in tree.by_name.values() if not page.is_for_errors}
+    ready = (
+        Page(path.relative_to(READY).with_suffix("").as_posix(), path.suffix, path, is_ready=True)
+        for path in sorted(_files(READY))
+    )
+    return PageTree({**tree.by_name, **{page.name: page for page in ready if page.segments not in taken}})
 
 
 def split_path(path: str) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from undercroft.api.auth.context import check_not_blocked, device_of, judge_session
+from undercroft.auth.origins import Origin, note_origin
 from undercroft.auth.password_guesses import remember_device
 from undercroft.auth.sessions import SECONDS, begin_session, end_session
 from undercroft.http.cookies import cookie_header
@@ -23,6 +24,7 @@ async def begin(visit: PageRequest, identity: Identity) -> None:
     await _end_session(visit)
     device = device_of(visit.http)
     await remember_device(visit.http.backend, identity, device)
+    await note_origin(visit.http.backend, identity, Origin(device.address, device.agent))
     value = await begin_session(engine, identity, device)
     visit.headers_to_send.append(_cookie(visit, value, SECONDS))
     visit.become(identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import create_task, shield
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from undercroft.api.rates import check_rate
@@ -16,12 +17,13 @@ from undercroft.http.response import Response
 from undercroft.middleware.authenticate import authenticate
 from undercroft.middleware.same_origin import CrossOrigin, is_same_origin
 from undercroft.pages.context import PageRequest
+from undercroft.pages.entry.offered import offered_names
 from undercroft.pages.failures import show_failure
 from undercroft.pages.options import SiteOptions
 from undercroft.pages.public import PublicFolder
 from undercroft.pages.reception import Reception
 from undercroft.pages.response import Finisher, PageResponse, Shown
-from undercroft.pages.routes import Page, scan, split_path
+from undercroft.pages.routes import Page, PageTree, scan, split_path, with_ready
 from undercroft.pages.scripts import Scripts
 from undercroft.pages.sitemap import robots, sitemap
 from undercroft.pages.templates import Templates
@@ -48,11 +50,12 @@ class Site:
         self.options = options
         self.public = PublicFolder(options.public)
         self._finisher = Finisher.of(options)
-        tree = scan(options.pages)
+        tree = self._scan()
         templates = Templates(options.pages, is_dev=options.is_dev)
         scripts = Scripts(options.pages, is_dev=options.is_dev)
         urls = Urls(tree, self.public.url_of)
-        self._views = Views(tree, templates, scripts, urls, Reception(templates), tuple(names))
+        offer = partial(offered_names, options.accounts)
+        self._views = Views(tree, templates, scripts, urls, Reception(templates), (offer, *names))
         self._views.prepare()
 
     async def answer(self, request: Request) -> Response:
@@ -79,10 +82,14 @@ class Site:
         shown = await show_failure(self._views, visit, error, is_dev=self.options.is_dev)
         return await self._finisher.finish(visit, shown)
 
+    def _scan(self) -> PageTree:
+        tree = scan(self.options.pages)
+        return with_ready(tree) if self.options.has_pages and self.options.accounts else tree
+
     def _current(self) -> Views:
         """The pages; in development, as they are at this moment."""
         if self.options.is_dev:
-            tree = scan(self.options.pages)
+            tree = self._scan()
             self._views = replace(self._views, tree=tree, urls=Urls(tree, self.public.url_of))
         return self._views
 

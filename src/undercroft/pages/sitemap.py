@@ -40,7 +40,7 @@ async def sitemap(views: Views, visit: PageRequest) -> Shown:
 
 async def _entries(views: Views, visit: PageRequest) -> AsyncIterator[tuple[str, date | None]]:
     for page in views.tree.by_name.values():
-        if page.is_for_errors or page.kind != KINDS[".html"]:
+        if page.is_for_errors or page.is_ready or page.kind != KINDS[".html"]:
             continue
         hook = views.scripts.of(page.script).sitemap if page.script is not None else None
         if hook is not None:

@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from undercroft.errors import Forbidden, NotFound, Problem, Unauthenticated
-from undercroft.pages.routes import KINDS, Page
+from undercroft.pages.routes import KINDS, READY, Page
 from undercroft.templating.environment import make_environment
 from undercroft.templating.front_matter import Document, read_document
 from undercroft.templating.markdown import render_own_markdown
@@ -97,6 +97,8 @@ class Templates:
     def _load(self, page: Page) -> PageTemplate:
         if page.template is None:
             return PageTemplate({}, None, Markup(), ())
+        if page.is_ready:
+            return self._load_ready(page.template)
         name = page.template.relative_to(self._folder).as_posix()
         document = _read(page.template, name)
         if page.suffix == ".md":
@@ -105,6 +107,13 @@ class Templates:
         is_wrapped = page.kind == KINDS[".html"] and not self._extends(name)
         layouts = self._layouts(name, document.front) if is_wrapped else ()
         return PageTemplate(document.front, self.environment.get_template(name), Markup(), layouts)
+
+    def _load_ready(self, file: Path) -> PageTemplate:
+        """A page that comes with the program stands in the layouts of the site, if it has any."""
+        name = file.relative_to(READY).as_posix()
+        plain = self.environment.get_template(f"{OWN}/ready/{_LAYOUT}")
+        layouts = self._layouts(name, {}) or (plain,)
+        return PageTemplate({}, self.environment.get_template(f"{OWN}/ready/{name}"), Markup(), layouts)
 
     def _extends(self, name: str) -> bool:
         """Whether a template says itself what stands around it."""

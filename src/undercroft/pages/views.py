@@ -48,7 +48,7 @@ class Views:
         """Put what does not change from visit to visit into the template engine."""
         environment = self.templates.environment
         environment.filters.update(FILTERS)
-        environment.globals.update(not_found=not_found, undercroft_js=assets.URL)
+        environment.globals.update(not_found=not_found, undercroft_js=assets.URL, account_js=assets.ACCOUNT_URL)
 
     async def run(self, visit: PageRequest) -> Shown | Response:
         """What a page comes to: something to show, or the response that its script made.

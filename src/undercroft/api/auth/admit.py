@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,25 +26,45 @@ class Way:
     is_strong: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FirstHalf:
+    """What to come back with; `methods` may be the second half, for accounts with more ways than PocketBase knows."""
+
+    id: str
+    methods: Sequence[str]
+
+
 async def admit(
     request: Request, identity: Identity, way: Way | Method, mfa_id: str = "", meta: Mapping[str, Any] | None = None
 ) -> Response:
     """The answer to who has proven who they are: the account and its token, or 401 and what to come back with.
 
-    `meta` is told along with the token. Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
+    `meta` is told along with the token. Raises what `complete` raises.
     """
     backend = request.backend
-    way = way if isinstance(way, Way) else Way(way)
-    if await needs_second_factor(request, identity, way):
-        first_half = mfa_id or request.query.get("mfaId", "")
-        if not first_half:
-            return await _ask_for_more(request, identity, way.method)
-        is_strict = await has_totp(backend.engine, identity)
-        await finish_mfa(backend, identity, way.method, first_half, asks_for_strong=is_strict)
+    missing = await complete(request, identity, way, mfa_id or request.query.get("mfaId", ""))
+    if missing is not None:
+        return json_response({"mfaId": missing.id} | ({"methods": missing.methods} if missing.methods else {}), 401)
     device = device_of(request)
     await remember_device(backend, identity, device)
     await note_origin(backend, identity, Origin(device.address, device.agent))
     return await answer(request, identity, sign_in_token(identity), meta)
+
+
+async def complete(request: Request, identity: Identity, way: Way | Method, mfa_id: str = "") -> FirstHalf | None:
+    """None when what somebody has proven is enough, the first half of a log-in by now if it is not.
+
+    Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
+    """
+    backend, way = request.backend, way if isinstance(way, Way) else Way(way)
+    if not await needs_second_factor(request, identity, way):
+        return None
+    if not mfa_id:
+        begun = await begin_mfa(backend, identity, way.method)
+        return FirstHalf(begun, await _second_ways(request, identity, way.method))
+    is_strict = await has_totp(backend.engine, identity)
+    await finish_mfa(backend, identity, way.method, mfa_id, asks_for_strong=is_strict)
+    return None
 
 
 async def needs_second_factor(request: Request, identity: Identity, way: Way | Method) -> bool:
@@ -54,13 +74,6 @@ async def needs_second_factor(request: Request, identity: Identity, way: Way | M
     if mfa is not None and mfa.enabled and (not mfa.rule or await holds(request, identity, mfa.rule, way.method)):
         return True
     return not way.is_strong and await has_totp(request.backend.engine, identity)
-
-
-async def _ask_for_more(request: Request, identity: Identity, method: Method) -> Response:
-    """401 with the first half, and, for accounts with more ways than PocketBase knows, what may be the second."""
-    body: dict[str, Any] = {"mfaId": await begin_mfa(request.backend, identity, method)}
-    methods = await _second_ways(request, identity, method)
-    return json_response(body | ({"methods": methods} if methods else {}), 401)
 
 
 async def _second_ways(request: Request, identity: Identity, method: Method) -> list[str]:

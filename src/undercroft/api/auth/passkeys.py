@@ -81,8 +81,17 @@ async def request(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST confirm-passkey: the passkey that was made, which opens the account from now on."""
     collection = auth_collection(request)
+    passkey_options(collection)
+    own_account(request, collection)  # who may not is told before the form is looked at
+    return json_response(render_passkey(await add_made(request, collection, await read_form(request, NewPasskeyForm))))
+
+
+async def add_made(request: Request, collection: Collection, form: NewPasskeyForm) -> Passkey:
+    """Have a passkey that the caller's browser made open their account.
+
+    Raises `PasskeysOff`, `Unauthenticated`, `WrongCollection`, `Invalid` and `PasskeyRefused`.
+    """
     options, account = passkey_options(collection), own_account(request, collection)
-    form = await read_form(request, NewPasskeyForm)
     refuse({"name": text_error(form.name or UNNAMED, LONGEST_NAME)})
     backend = request.backend
     challenge = read_brought(form.credential).client_data.challenge
@@ -98,7 +107,7 @@ async def confirm(request: Request) -> Response:
         await tell_of_change(backend, tx, account, f"The passkey “{passkey.name}” was added: it opens your account.")
 
     await backend.engine.write(add)
-    return json_response(render_passkey(passkey))
+    return passkey
 
 
 async def list_(request: Request) -> Response:

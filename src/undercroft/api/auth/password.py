@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from undercroft.api.auth.admit import admit, needs_second_factor
+from undercroft.api.auth.admit import admit
 from undercroft.api.auth.context import auth_collection, check_auth_rule, device_of, read_form
 from undercroft.auth.password import Credentials, log_in
 from undercroft.auth.password_guesses import Guesser
@@ -55,17 +55,6 @@ async def handler(request: Request) -> Response:
     _identity_fields(collection)  # an answer to who may not try comes before that to a bad form
     form = await read_form(request, PasswordForm)
     return await admit(request, await prove(request, collection, form), "password", form.mfa_id)
-
-
-async def let_in(request: Request, collection: Collection, form: PasswordForm) -> Identity:
-    """Who proves by a password alone who they are, and may come in.
-
-    Raises what `prove` raises, and `SecondFactorMissing`.
-    """
-    identity = await prove(request, collection, form)
-    if await needs_second_factor(request, identity, "password"):
-        raise SecondFactorMissing
-    return identity
 
 
 async def prove(request: Request, collection: Collection, form: PasswordForm) -> Identity:

@@ -7,7 +7,7 @@ import msgspec
 from undercroft.api.auth.checks import email_error, refuse, text_error
 from undercroft.api.auth.context import auth_collection, read_form
 from undercroft.api.auth.verification import AddressForm
-from undercroft.auth.letters_asked_for import send_to_whom_it_concerns
+from undercroft.auth.letters_asked_for import WithLetters, send_to_whom_it_concerns
 from undercroft.auth.password_reset import LETTER, find_who_resets, reset_password
 from undercroft.auth.proofs import TokenRefused
 from undercroft.collections.collection import Collection
@@ -48,17 +48,21 @@ async def request(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """204 once the account has its new password."""
     collection = auth_collection(request)
-    form = await read_form(request, NewPasswordForm)
+    await set_password(request.backend, collection, await read_form(request, NewPasswordForm))
+    return no_content()
+
+
+async def set_password(backend: WithLetters, collection: Collection, form: NewPasswordForm) -> None:
+    """Give an account the password that its owner, who has the letter, has chosen. Raises `Invalid`."""
     account, refused = None, REQUIRED
     if form.token:
         try:
-            account = await find_who_resets(request.backend, collection, form.token)
+            account = await find_who_resets(backend, collection, form.token)
         except TokenRefused as problem:
             refused = problem.error
     refuse({"token": None if account else refused} | _password_errors(collection, form))
     if account is not None:
-        await reset_password(request.backend, account, form.token, form.password)
-    return no_content()
+        await reset_password(backend, account, form.token, form.password)
 
 
 def _password_errors(collection: Collection, form: NewPasswordForm) -> dict[str, FieldError | None]:
