@@ -18,6 +18,7 @@ from undercroft.api.routes import ROUTES
 from undercroft.auth.form_token import load_form_key
 from undercroft.auth.passwords import PasswordPool
 from undercroft.backend import Backend
+from undercroft.breached import open_breached
 from undercroft.collections.catalog import CatalogHolder
 from undercroft.collections.store import ensure_system_collections, load_catalog
 from undercroft.company import Company
@@ -72,15 +73,16 @@ _OWN_MACHINE: Final = ("127.0.0.0/8", "::1/128")
 
 
 async def open_backend(
-    directory: Path, database: str = "", files: str = "", root: RootOptions | None = None
+    directory: Path, database: str = "", files: str = "", root: RootOptions | None = None, *, breached: str = ""
 ) -> Backend:
     """Everything a data directory and its database hold, ready for use, brought up to this program's format.
 
     `database` is the URL of a PostgreSQL database; without one it is SQLite in the directory.
     `files` is the URL of a bucket, or `local`; without either the settings say where files are.
     `root` says where the root key is, instead of the environment; while it cannot be had, the key ring is locked.
+    `breached` is a file of passwords that nobody may set.
     """
-    place = _Place(directory, database, files, root or root_of_environment())
+    place = _Place(directory, database, files, root or root_of_environment(), breached)
     backend, _ = await _open_at(place, _Posting(), may_be_locked=True)
     return backend
 
@@ -92,12 +94,13 @@ def root_of_environment() -> RootOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the data are, and the root key."""
+    """Where the data are, the root key, and breached passwords."""
 
     directory: Path
     database: str
     files: str
     root: RootOptions
+    breached: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
 
     Raises `KeysUnavailable` when the root key cannot be had, unless the key ring may be locked.
     """
+    passwords = PasswordPool(breached=open_breached(place.breached))
     directory, root = place.directory, choose_root(place.root, place.directory, post)
     _make_directory(directory)
     engine = await open_engine(directory, place.database)
@@ -149,7 +153,7 @@ async def _open_at(place: _Place, posting: _Posting, *, may_be_locked: bool) -> 
             keyring=keyring,
             catalogs=catalogs,
             settings_holder=settings,
-            passwords=PasswordPool(),
+            passwords=passwords,
             files=sealed,
             thumbs=Thumbs(directory / "storage" / STAGING),
             staging=staging,
@@ -227,7 +231,7 @@ class App:
     `mail` carries letters away, whatever the settings say.
     `outgoing_networks` are private ones that it may call into where what it calls is set over HTTP;
     in development its own machine is one.
-    Without `rate_limits` those of the settings do not count.
+    Without `rate_limits` those of the settings do not count. `breached_passwords` is a file of those nobody may set.
     `root` says where the root key of encryption is; without it the environment does, or it is in the directory.
     """
 
@@ -247,9 +251,10 @@ class App:
         outgoing_networks: Sequence[str] = (),
         rate_limits: bool = True,
         root: RootOptions | None = None,
+        breached_passwords: str = "",
     ) -> None:
         self.directory = Path(directory)
-        self._place = _Place(self.directory, database, files, root or root_of_environment())
+        self._place = _Place(self.directory, database, files, root or root_of_environment(), breached_passwords)
         self._cors = Cors(origins)
         self._is_shared = shared
         self._posting = _Posting(mail, dev_url)

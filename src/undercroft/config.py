@@ -16,7 +16,13 @@ from undercroft.errors import Problem, did_you_mean
 FILE_NAME: Final = "undercroft.toml"
 PREFIX: Final = "UNDERCROFT_"
 _FOLDERS: Final = ("dir", "pages", "public", "hooks")
-_FILES: Final = ("root_key_file", "root_passphrase_file", "root_age_identity", "root_transit_token_file")
+_FILES: Final = (
+    "root_key_file",
+    "root_passphrase_file",
+    "root_age_identity",
+    "root_transit_token_file",
+    "breached_passwords",
+)
 LOCAL_FILES: Final = "local"
 _LISTS: Final = ("origins", "outgoing_networks")
 _SECRETS: Final = (  # only in the environment, and read where they are needed
@@ -53,6 +59,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     opened is used for `root_cache_seconds` while a transit service is away. With `serve_locked` what is
     not encrypted is served while that is away at start.
 
+    `breached_passwords` is a file of passwords that nobody may set.
+
     Without `rate_limits` those of the settings do not count, for tests and measurements.
     """
 
@@ -84,6 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     root_transit_token_file: str = ""
     root_cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)] = 3600.0
     serve_locked: bool = False
+    breached_passwords: str = ""
     rate_limits: bool = True
 
 

@@ -300,6 +300,7 @@ async def client(
     outgoing_networks: Sequence[str] = (),
     rate_limits: bool = False,
     root: RootOptions | None = None,
+    breached_passwords: Path | str = "",
 ) -> AsyncIterator[TestClient]:
     """A client of a backend on a data directory, or on a new one that is gone afterwards.
 
@@ -309,6 +310,7 @@ async def client(
     really `sends_mail`, as the settings say. `hooks` is the folder of its hooks, that of
     the site if it has one. `outgoing_networks` are private ones that providers of OAuth2 may be in.
     `rate_limits` of the settings count only if asked for, `root` says where the root key is, if not in the directory.
+    `breached_passwords` is a file of passwords that nobody may set.
     """
     if isinstance(site, Path | str):
         hooks = Path(site) / "hooks" if hooks is None else hooks
@@ -326,6 +328,7 @@ async def client(
             outgoing_networks=outgoing_networks,
             rate_limits=rate_limits,
             root=root,
+            breached_passwords=str(breached_passwords),
         )
         await app.start()
         try:

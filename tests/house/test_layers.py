@@ -33,7 +33,7 @@ LAYERS = {
     3: ("database", "keys", "files", "mail"),
     2: ("hooks", "encryption", "templating", "http"),
     1: ("telemetry",),
-    0: ("errors", "ids", "dates", "config", "passwords", "priority", "errands", "domains"),
+    0: ("errors", "ids", "dates", "config", "passwords", "breached", "priority", "errands", "domains"),
 }
 ROOMS = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 

@@ -24,6 +24,7 @@ from undercroft.records.write import Writer
 T = TypeVar("T")
 _LENGTH: Final = 30
 _LONGEST: Final = 71
+_ATTEMPTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,15 @@ def new_password(text: str) -> dict[str, str]:
     return {"password": text, "passwordConfirm": text}
 
 
-def nobodys_password(collection: Collection) -> dict[str, str]:
-    """The values that put in place of a password one that nobody knows, as long as the collection wants it."""
+def nobodys_password(collection: Collection, record: Mapping[str, Any]) -> dict[str, str]:
+    """The values that put in place of a record's password one that nobody knows, such as the collection wants it."""
     field = collection.by_name["password"]
-    least, most = (field.min, field.max or _LONGEST) if isinstance(field, PasswordField) else (0, _LONGEST)
-    return new_password(random_text(min(max(_LENGTH, least), most)))
+    if not isinstance(field, PasswordField):
+        return new_password(random_text(_LENGTH))
+    length = min(max(_LENGTH, field.min), field.max or _LONGEST)
+    # Chance may put a short name of somebody into it, which a policy may refuse.
+    made = (random_text(length) for _ in range(_ATTEMPTS))
+    return new_password(next(text for text in made if field.check_personal(text, record) is None))
 
 
 def _access(backend: WithRecords, run: Run) -> Access:

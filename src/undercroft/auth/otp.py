@@ -22,6 +22,7 @@ from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
 from undercroft.auth.password import ignores_case
 from undercroft.auth.proven_address import prove_address
 from undercroft.collections.collection import Collection
+from undercroft.collections.fields.password import PasswordField
 from undercroft.collections.options import Otp
 from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest, Forbidden, TooMany
@@ -29,6 +30,7 @@ from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.mail.outbox import enqueue
 from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity
+from undercroft.records.draft import Draft
 from undercroft.records.record import find_record
 from undercroft.records.unit import Unit
 
@@ -70,6 +72,9 @@ class Seal:
         """The hash of a code."""
         told = f"{self.otp_id} {text}".encode("utf-8", "surrogatepass")
         return hmac.new(f"otp {self.secret}".encode(), told, "sha256").hexdigest()
+
+    async def judge(self, draft: Draft, field: PasswordField) -> None:
+        """No code is refused: it is as easy to guess as its length says, and was made by chance."""
 
     async def verify(self, text: str, stored: str) -> Verdict:
         """Whether the text is the code behind a hash."""

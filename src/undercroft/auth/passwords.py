@@ -14,9 +14,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from undercroft.errors import Unavailable
+from msgspec import UNSET
+
+from undercroft.breached import BreachedPasswords
+from undercroft.collections.fields.password import BREACHED, PasswordField
+from undercroft.errors import FieldError, Unavailable
 from undercroft.passwords import DUMMY_HASH, Verdict, encode_password, hash_password, verify_password
 from undercroft.priority import spare_cores, step_back
+from undercroft.records.draft import Draft
 
 T = TypeVar("T")
 
@@ -37,10 +42,14 @@ class _Turn:
 
 
 class PasswordPool:
-    """Threads that hash and verify: `workers` at a time, `waiting` more in line."""
+    """Threads that hash and verify: `workers` at a time, `waiting` more in line.
 
-    def __init__(self, workers: int = 0, waiting: int = 32) -> None:
+    They also look passwords up among `breached` ones, where such a list is.
+    """
+
+    def __init__(self, workers: int = 0, waiting: int = 32, breached: BreachedPasswords | None = None) -> None:
         count = workers or spare_cores()
+        self._breached = breached
         self._limit = count + waiting
         self._taken = 0
         self._waiting = 0
@@ -64,6 +73,19 @@ class PasswordPool:
     async def verify_dummy(self, text: str) -> Verdict:
         """Take as long as `verify` does, for an account that does not exist; never right."""
         return await self.verify(text, DUMMY_HASH)
+
+    async def judge(self, draft: Draft, field: PasswordField) -> FieldError | None:
+        """Why the password that a draft would set is refused by the policy of its field.
+
+        Raises `UnusablePassword`, `LoginsBusy` and `BadPasswordList`.
+        """
+        text, breached = draft.values[field.name], self._breached
+        if error := field.check_personal(text, draft.values):
+            return error
+        is_looked_up = draft.collection.is_auth if field.not_breached is UNSET else field.not_breached
+        if breached is None or not is_looked_up:
+            return None
+        return BREACHED if await self._run(lambda: breached.holds(text)) else None
 
     @asynccontextmanager
     async def turn(self, whose: str) -> AsyncIterator[None]:

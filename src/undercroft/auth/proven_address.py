@@ -54,7 +54,7 @@ async def prove_address(backend: WithRecords, account: Identity, address: str) -
     auth, record = account.collection.auth, account.record
     if auth is None or record["verified"] or not address or address != record["email"]:
         return AddressProof(backend, account, None)
-    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password(account.collection))
+    values = {"verified": True} | ({} if auth.mfa.enabled else nobodys_password(account.collection, record))
     return AddressProof(backend, account, await prepare_change(backend, account, values))
 
 
@@ -62,6 +62,6 @@ async def prove_owner(
     backend: WithRecords, account: Identity, values: Mapping[str, Any], *, shuts_out: bool
 ) -> AddressProof:
     """Get ready to change what a provider's word changes; if it `shuts_out` who came before, their password too."""
-    wanted = {**values, **(nobodys_password(account.collection) if shuts_out else {})}
+    wanted = {**values, **(nobodys_password(account.collection, {**account.record, **values}) if shuts_out else {})}
     change = await prepare_change(backend, account, wanted) if wanted else None
     return AddressProof(backend, account, change, shuts_out)

@@ -30,7 +30,7 @@ async def confirm_verification(backend: WithRecords, collection: Collection, tok
     if account.record["verified"]:
         return
     has_passwords = collection.auth is not None and collection.auth.password_auth.enabled
-    values = {"verified": True} | ({} if has_passwords else nobodys_password(collection))
+    values = {"verified": True} | ({} if has_passwords else nobodys_password(collection, account.record))
     change = await prepare_change(backend, account, values)
 
     async def confirm(tx: Transaction, unit: Unit | None) -> None:

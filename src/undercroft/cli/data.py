@@ -62,7 +62,9 @@ async def open_data(place: Place) -> AsyncIterator[Backend]:
     folder = Path(config.dir)
     if not config.database and not (folder / FILE_NAME).exists():
         raise NoData(f"There is no data in {folder}: start a server there first, or name another folder with --dir.")
-    backend = await open_backend(folder, config.database, config.files, root_of(config))
+    backend = await open_backend(
+        folder, config.database, config.files, root_of(config), breached=config.breached_passwords
+    )
     try:
         yield backend
     finally:

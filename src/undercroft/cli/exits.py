@@ -1,4 +1,4 @@
-"""Exit codes: one for each reason not to start, so that a script can tell them apart."""
+"""How a command ends that cannot do its work: an exit code for each reason not to start, and a sentence."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ CODES: Final[Mapping[str, int]] = {
     "move_unfinished": 12,
     "database_in_use": 13,
     "bad_bucket": 2,
+    "bad_password_list": 2,
     "missing_age": 11,
     "wrong_root": 78,
     "root_missing": 78,
@@ -34,3 +35,8 @@ CODES: Final[Mapping[str, int]] = {
 def exit_code(problem: Problem) -> int:
     """The exit code for a problem; 1 for those that have none of their own."""
     return CODES.get(problem.code, FAILED)
+
+
+def told_of(problem: Problem) -> str:
+    """What is said of a problem to whoever runs the program, who is told all."""
+    return getattr(problem, "detail", "") or problem.message()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import click
 
-from undercroft.cli.exits import exit_code
+from undercroft.cli.exits import exit_code, told_of
 from undercroft.errors import Problem
 
 _FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -49,5 +49,5 @@ def _run(work: Callable[[], int]) -> int:
     try:
         return work()
     except Problem as problem:
-        click.echo(f"undercroft: {problem.message()}", err=True)
+        click.echo(f"undercroft: {told_of(problem)}", err=True)
         return exit_code(problem)

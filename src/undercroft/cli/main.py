@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from undercroft import __version__
-from undercroft.cli.exits import exit_code
+from undercroft.cli.exits import exit_code, told_of
 from undercroft.errors import Problem
 
 COMMANDS: Final = {
@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "mail": "undercroft.cli.mail",
     "jobs": "undercroft.cli.jobs",
     "keys": "undercroft.cli.keys",
+    "passwords": "undercroft.cli.passwords",
 }
 
 
@@ -76,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=arguments, prog_name="undercroft")
     except Problem as problem:
-        told = getattr(problem, "detail", "") or problem.message()  # whoever runs the program is told all
-        click.echo(f"undercroft: {told}", err=True)
+        click.echo(f"undercroft: {told_of(problem)}", err=True)
         sys.exit(exit_code(problem))
 
 

@@ -92,6 +92,7 @@ async def _serve(config: Config, address: Address, listener: socket.socket, pare
         outgoing_networks=config.outgoing_networks,
         rate_limits=config.rate_limits,
         root=root_of(config),
+        breached_passwords=config.breached_passwords,
     )
     await app.start()
     try:

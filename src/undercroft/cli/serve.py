@@ -34,6 +34,12 @@ def _split(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option(
     "--rate-limits/--no-rate-limits", default=None, help="Obey the rate limits of the settings [default: yes]."
 )
+@click.option(
+    "--breached-passwords",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Passwords that nobody may set, as `undercroft passwords prepare` makes such a file.",
+)
 @root_flags
 @click.option("--root-cache-seconds", type=float, help="How long keys are good while that is away [default: 3600].")
 @click.option("--serve-locked/--no-serve-locked", default=None, help="Serve what is not encrypted without it, too.")

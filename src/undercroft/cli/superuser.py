@@ -93,7 +93,9 @@ def _run(place: Place, work: Callable[[Backend], Awaitable[object]]) -> None:
     config = place.config()
 
     async def run() -> None:
-        backend = await open_backend(Path(config.dir), config.database, root=root_of(config))
+        backend = await open_backend(
+            Path(config.dir), config.database, root=root_of(config), breached=config.breached_passwords
+        )
         try:
             await work(backend)
         finally:

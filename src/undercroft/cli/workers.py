@@ -52,7 +52,9 @@ def run_workers(config: Config, address: Address) -> int:
 
 async def _open_once(config: Config, address: Address) -> int:
     """Bring the data to this program's format, and say where the server is."""
-    backend = await open_backend(Path(config.dir), config.database, root=root_of(config))
+    backend = await open_backend(
+        Path(config.dir), config.database, root=root_of(config), breached=config.breached_passwords
+    )
     try:
         if not backend.engine.is_networked:
             await backend.filing.recover()

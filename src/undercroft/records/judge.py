@@ -7,7 +7,7 @@ that nothing is put into the store for a write that will be refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from undercroft.collections.collection import Collection
@@ -75,7 +75,7 @@ async def begin_create(access: Access, collection: Collection, prepared: Prepare
     """What a create would store, unchecked. Raises `SuperusersOnly` and `CreateRefused`; `Invalid` for an account."""
     refuse_view(collection)
     rule = guard("create", collection, access.scope)
-    draft = make_draft(collection, None, prepared.submission, is_superuser=access.scope.is_superuser)
+    draft = _make_draft(access, collection, None, prepared)
     plains = _hide_passwords(draft, prepared)
     if rule is not None and not await _may_create(access, draft, rule):
         raise CreateRefused
@@ -94,7 +94,7 @@ async def begin_update(access: Access, collection: Collection, record_id: str, p
     before = await find_record(access.run, access.dialect, collection, {"id": record_id})
     if before is None:
         raise NotFound
-    draft = make_draft(collection, before, prepared.submission, is_superuser=access.scope.is_superuser)
+    draft = _make_draft(access, collection, before, prepared)
     plains = _hide_passwords(draft, prepared)
     if rule is not None and not await _may_update(access, draft, rule, record_id):
         raise NotFound
@@ -111,6 +111,11 @@ async def find_errors(access: Access, begun: Begun) -> dict[str, FieldError]:
     if draft.before is None and collection.is_auth and "id" not in errors:
         errors |= await find_taken_id(access.run, access.dialect, access.catalog, collection, draft.values["id"])
     return errors
+
+
+def _make_draft(access: Access, collection: Collection, before: Mapping[str, Any] | None, prepared: Prepared) -> Draft:
+    draft = make_draft(collection, before, prepared.submission, is_superuser=access.scope.is_superuser)
+    return replace(draft, errors={**draft.errors, **prepared.refused}) if prepared.refused else draft
 
 
 async def _may_create(access: Access, draft: Draft, rule: str) -> bool:

@@ -27,9 +27,10 @@ from undercroft.records.rules import draft_satisfies, satisfies
 
 
 class Hasher(Passwords, Protocol):
-    """What hashes passwords; `auth.passwords.PasswordPool` is one."""
+    """What hashes passwords and judges new ones; `auth.passwords.PasswordPool` is one."""
 
     async def hash(self, text: str) -> str: ...
+    async def judge(self, draft: Draft, field: PasswordField) -> FieldError | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,14 @@ class Account:
 class Prepared:
     """A submission with its slow parts done; with `was_missing` they were not, for want of the record.
 
+    Passwords that are too easy to guess for their fields are `refused`, and have no hash.
     `placed` are the files to put into the store, which `records.filing` holds there while
     the record is written. With them comes the `new_id` of a record that is given one.
     """
 
     submission: Submission
     hashes: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, FieldError] = field(default_factory=dict)
     account: Account | None = None
     was_missing: bool = False
     new_id: str = ""
@@ -102,8 +105,10 @@ async def _prepare(desk: Desk, collection: Collection, record_id: str | None, su
         return Prepared(submission, was_missing=True)
     draft = make_draft(collection, before, submission, is_superuser=desk.access.scope.is_superuser)
     account = await _judge(desk, draft, submission.body) if collection.is_auth else None
-    hashes = {} if account and account.errors else await _hash(desk.hasher, draft)
-    return Prepared(submission, hashes, account)
+    if account and account.errors:
+        return Prepared(submission, account=account)
+    hashes, refused = await _hash(desk.hasher, draft)
+    return Prepared(submission, hashes, refused, account)
 
 
 def _place(collection: Collection, record_id: str | None, prepared: Prepared) -> Prepared:
@@ -173,15 +178,21 @@ async def is_manager(access: Access, draft: Draft) -> bool:
     return await satisfies(access, draft.collection, rule, draft.before["id"])
 
 
-async def _hash(hasher: Hasher, draft: Draft) -> dict[str, str]:
+async def _hash(hasher: Hasher, draft: Draft) -> tuple[dict[str, str], dict[str, FieldError]]:
+    """Hashes of the passwords that can be stored, and why others are refused, both by field."""
     hashes: dict[str, str] = {}
+    refused: dict[str, FieldError] = {}
     for candidate in draft.collection.fields:
         if not isinstance(candidate, PasswordField) or candidate.name not in draft.changed:
             continue
         plain = draft.values[candidate.name]
-        if plain and candidate.check_plain(plain) is None:
+        if not plain or candidate.check_plain(plain) is not None:
+            continue
+        if error := await hasher.judge(draft, candidate):
+            refused[candidate.name] = error
+        else:
             hashes[candidate.name] = await hasher.hash(plain)
-    return hashes
+    return hashes, refused
 
 
 def scope_with_body(access: Access, draft: Draft) -> Any:

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import Any, Final
 
 from undercroft.collections.collection import Collection
+from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, SqlError, Transaction
 from undercroft.errors import BadRequest, FieldError, Invalid
 from undercroft.files.ledger import abandon_files, hold_files
@@ -27,7 +28,7 @@ from undercroft.passwords import Verdict
 from undercroft.records.access import Access
 from undercroft.records.attachments import Placed
 from undercroft.records.cipher import looked_up
-from undercroft.records.draft import Submission
+from undercroft.records.draft import Draft, Submission
 from undercroft.records.filing import Filing
 from undercroft.records.import_files import ImportFiles
 from undercroft.records.import_row import ImportRow, RowReader
@@ -250,10 +251,17 @@ class _KeepHashes:
     hasher: Hasher
 
     async def hash(self, text: str) -> str:
-        return text if text.startswith(_BCRYPT) and len(text) == 60 else await self.hasher.hash(text)
+        return text if _is_hash(text) else await self.hasher.hash(text)
+
+    async def judge(self, draft: Draft, field: PasswordField) -> FieldError | None:
+        return None if _is_hash(draft.values[field.name]) else await self.hasher.judge(draft, field)
 
     async def verify(self, text: str, stored: str) -> Verdict:
         return await self.hasher.verify(text, stored)
+
+
+def _is_hash(text: str) -> bool:
+    return text.startswith(_BCRYPT) and len(text) == 60
 
 
 def _is_check(problem: BadRequest) -> bool:

@@ -79,7 +79,7 @@ async def _data(backend: WithRecords, comer: Comer, wanted: Wanted) -> dict[str,
         known[mapped.avatar_url] = person.avatar_url
     data = {name: value for name, value in known.items() if name} | given
     data["email"] = person.proven_email or given.get("email") or person.email
-    return data if data.get("password") else data | nobodys_password(comer.collection)
+    return data if data.get("password") else data | nobodys_password(comer.collection, data)
 
 
 async def _may_be_called(backend: WithRecords, collection: Collection, name: str, username: str) -> bool:

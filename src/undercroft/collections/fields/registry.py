@@ -90,4 +90,6 @@ def _normal(field: Field) -> Field:
         field = msgspec.structs.replace(field, min=parse_date(field.min), max=parse_date(field.max))
     if getattr(field, "encrypted", UNSET) is False:
         field = msgspec.structs.replace(field, encrypted=UNSET)
+    if getattr(field, "not_personal", UNSET) is False:
+        field = msgspec.structs.replace(field, not_personal=UNSET)
     return field
