@@ -103,6 +103,24 @@ def test_in_a_window(site):
     assert (meta["isNew"], meta["name"], meta["rawUser"]["iss"]) == (True, "Ada", told["issuer"])
 
 
+def test_on_the_ready_page(site):
+    """The page to sign in that comes with the program does the same, and its visitor has a session then."""
+    server, _ = site
+    with running_provider() as provider, running_chromium() as browser:
+        told = httpx.get(f"{provider}/.well-known/openid-configuration").json()
+        urls = {"authURL": told["authorization_endpoint"], "tokenURL": told["token_endpoint"]}
+        pinned = {"jwksURL": told["jwks_uri"], "issuers": [told["issuer"]]}
+        know(server, name="oidc", **urls, displayName="The club", extra=pinned)
+        page = browser.new_page()
+        page.goto(f"{server.url}/account/sign-in")
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Go on with The club").click()
+        opened.value.get_by_role("button", name="ada-1").click()
+        page.get_by_text("You are signed in as ada@example.com").wait_for()
+
+    assert page.url == f"{server.url}/account"
+
+
 def test_by_a_form(site):
     """A provider that comes back by a form, as Apple does, is heard as well, and the name that it tells once is kept."""
     server, origin = site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -17,12 +18,14 @@ from undercroft.auth.oauth2.exchange import Grant, Line, Ticket, exchange
 from undercroft.auth.oauth2.person import Person
 from undercroft.auth.oauth2.provider import Provider, find_provider, oauth2_options
 from undercroft.auth.oauth2.sign_in import SignIn, describe
+from undercroft.collections.collection import Collection
 from undercroft.collections.options import OAuth2
 from undercroft.errors import REQUIRED, FieldError
 from undercroft.http.calling import call
 from undercroft.http.forms import BadForm
 from undercroft.http.request import Request
 from undercroft.http.response import Response
+from undercroft.query.scope import Identity
 from undercroft.records.host import Work
 
 _LONGEST_NAME: Final = 100
@@ -39,11 +42,29 @@ class OAuth2Form(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     mfa_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who came from a provider, and what that says of them."""
+
+    identity: Identity
+    meta: dict[str, Any]
+
+
 async def handler(request: Request) -> Response:
     """Log in, or make an account and log in to it: the account, a token for it, and who the provider says it is."""
     collection = auth_collection(request)
-    options = oauth2_options(collection)
+    oauth2_options(collection)
     form = await read_form(request, OAuth2Form)
+    arrival = await prove(request, collection, form)
+    return await admit(request, arrival.identity, "oauth2", form.mfa_id, arrival.meta)
+
+
+async def prove(request: Request, collection: Collection, form: OAuth2Form) -> Arrival:
+    """Who brings back a code of a provider, as an account that may have been made just now.
+
+    Raises `OAuth2Off`, `Invalid`, `CodeRefused`, `PersonRefused`, `AuthRuleNotMet`, and what making an account raises.
+    """
+    options = oauth2_options(collection)
     line = Line(_check(form, options), call, request.backend.outgoing_networks)
     code, name = part_name(form.code)
     ticket = Ticket(code, form.code_verifier, form.redirect_url)
@@ -52,7 +73,7 @@ async def handler(request: Request) -> Response:
     signing_in = _sign_in(request, line, Comer(collection, form.provider, person, request.identity))
     identity = await signing_in.run(grant, form.create_data)
     await check_auth_rule(request, identity, "oauth2")
-    return await admit(request, identity, "oauth2", form.mfa_id, _meta(person, grant, is_new=signing_in.is_new))
+    return Arrival(identity, _meta(person, grant, is_new=signing_in.is_new))
 
 
 def _check(form: OAuth2Form, options: OAuth2) -> Provider:

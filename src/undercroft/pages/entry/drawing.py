@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from undercroft.auth.form_token import issue_form_token
 from undercroft.middleware.authenticate import session_value
-from undercroft.pages.entry import codes, entering, letters, passkeys, signing
+from undercroft.pages.entry import codes, entering, letters, passkeys, providers, signing
 from undercroft.pages.entry.entry import NEXT, Entry, OneMoreStep, receive
 from undercroft.pages.forms import Form, above, after_failure
 from undercroft.pages.submissions import QUERY, Descriptor, Failure
@@ -22,9 +22,10 @@ from undercroft.records.reach import CollectionRecords
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest
 
+_ONCE: Final = frozenset({"credential", "code"})  # a proof that was used goes along no second time
 ENTRIES: Final[Mapping[str, Entry]] = {
     each.name: each
-    for module in (signing, entering, codes, letters, passkeys)
+    for module in (signing, entering, codes, letters, passkeys, providers)
     for each in vars(module).values()
     if isinstance(each, Entry)
 }
@@ -101,8 +102,7 @@ def _due(visit: PageRequest, entry: Entry, given: Mapping[str, str]) -> tuple[En
 
 
 def _carrying(entry: Entry, values: Mapping[str, str]) -> tuple[Entry, Mapping[str, str]]:
-    # A proof counts once, and so none goes along a second time.
-    return entry, {name: "" if name == "credential" else values.get(name, "") for name in entry.carries}
+    return entry, {name: "" if name in _ONCE else values.get(name, "") for name in entry.carries}
 
 
 def _sent_back(failure: Failure) -> Mapping[str, str]:

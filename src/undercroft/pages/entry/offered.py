@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from undercroft.api.auth.methods import render_providers
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import AuthOptions
 from undercroft.pages.answers import is_local
@@ -55,6 +56,11 @@ class Accounts:
     def has_passkeys(self) -> bool:
         """Whether one signs in with a passkey."""
         return self._options.passkeys.enabled
+
+    @property
+    def providers(self) -> Sequence[Mapping[str, str]]:
+        """Where else one may have an account to sign in with: `name` and `displayName` of each."""
+        return render_providers(self._options.oauth2)
 
     @property
     def has_sign_up(self) -> bool:
