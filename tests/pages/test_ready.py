@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from post_office import PASSWORD, USERS, open_office, token_in
 from visitor import Sheet, Visitor
 
 from undercroft import testing
+from undercroft.auth.totp_codes import PERIOD, code_at
 from undercroft.pages import submissions
 
 NEW = "better-horse-10"
@@ -197,6 +199,34 @@ async def test_link(office, visitor):
 
     assert f"signed in as {EMAIL}" in (await visitor.follow(answer)).text
     assert (again.status, "used already" in again.text) == (400, True)
+
+
+async def test_authenticator(office, visitor):
+    """An app is set up with its recovery codes shown once, asked for at the next sign-in, and done away with."""
+    await office.join(verified=True)
+    await office.options(totp={"enabled": True})
+    await sign_in(visitor)
+    setup = await visitor.send(await visitor.open("/account/authenticator"), {})
+    secret = Sheet(setup.text).forms[0]["fields"]["secret"]
+    assert (setup.status, "<svg" in setup.text, secret in setup.text) == (200, True, True)
+
+    wrong = await visitor.send(setup, {"code": "000000"})
+    assert (wrong.status, Sheet(wrong.text).forms[0]["fields"]["secret"]) == (400, secret)
+    shown = await visitor.send(wrong, {"code": code_at(secret, int(time.time()) // PERIOD)})
+    codes = re.search(r'class="codes">([^<]*)', shown.text)[1].split()
+    assert (shown.status, len(codes)) == (200, 10)
+    kept = await visitor.follow(await visitor.send(shown, {}))
+    assert "Your account" in kept.text
+
+    stranger = Visitor(office.client)
+    half = await sign_in(stranger)
+    assert (half.status, await who(stranger)) == (401, "guest")
+    assert (await stranger.send(half, {"code": codes[0]})).status == 303
+    assert "9 recovery codes are left" in (await stranger.open("/account/authenticator")).text
+
+    ended = await stranger.send(await stranger.open("/account/authenticator"), {"code": codes[1]}, 1)
+    assert "is on" not in (await stranger.follow(ended)).text
+    assert (await sign_in(Visitor(office.client))).status == 303
 
 
 async def test_invitation(office, visitor):

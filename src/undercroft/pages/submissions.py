@@ -50,6 +50,22 @@ class TooQuick(Forbidden):
     default = "That was very quick. Please take a breath, and send it again."
 
 
+class OneMoreStep(Problem):
+    """What was sent was right, and the page is to come back with another form: that of the next step.
+
+    401 says that nobody is signed in yet. `values` are what that form carries along, or shows.
+    """
+
+    code = "one_more_step"
+    default = "One more step is needed."
+
+    def __init__(self, entry: str, values: Mapping[str, str], status: int = 401) -> None:
+        super().__init__()
+        self.entry = entry
+        self.values = values
+        self.status = status
+
+
 class Descriptor(msgspec.Struct, frozen=True):
     """What a form writes: a new record, or that with the id `record`; and where the visitor goes then.
 
@@ -90,6 +106,8 @@ class Failure:
     @property
     def status(self) -> int:
         """The status of the page that draws the form again (422 for values that were refused: RFC 9110, 15.5.21)."""
+        if isinstance(self.problem, OneMoreStep):
+            return self.problem.status
         return _UNPROCESSABLE if isinstance(self.problem, Invalid) else status_of(self.problem)
 
 

@@ -60,8 +60,13 @@ async def request(request: Request) -> Response:
     account = own_account(request, collection)
     await check_fresh(request)
     seed = await begin_totp(request.backend.engine, account)
+    return json_response(render_seed(request, account, seed))
+
+
+def render_seed(request: Request, account: Identity, seed: str) -> dict[str, str]:
+    """What an app is told, to type, to open and to scan."""
     uri = seed_uri(seed, request.backend.settings.meta.app_name, _name_of(account))
-    return json_response({"secret": seed, "uri": uri, "qr": _draw(uri)})
+    return {"secret": seed, "uri": uri, "qr": _draw(uri)}
 
 
 async def confirm(request: Request) -> Response:

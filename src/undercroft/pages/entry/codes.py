@@ -15,8 +15,8 @@ from undercroft.ids import record_id
 from undercroft.pages.controls import Control, make_control
 from undercroft.pages.entry.controls import EMAIL, code_control, new_password_controls
 from undercroft.pages.entry.entering import enter, enter_by_letter
-from undercroft.pages.entry.entry import Entry, OneMoreStep, Received, collection_of
-from undercroft.pages.submissions import done_url
+from undercroft.pages.entry.entry import Entry, Received, collection_of
+from undercroft.pages.submissions import OneMoreStep, done_url
 from undercroft.pages.typed import read_typed
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from undercroft.auth.form_token import issue_form_token
 from undercroft.middleware.authenticate import session_value
-from undercroft.pages.entry import codes, entering, letters, passkeys, providers, signing
-from undercroft.pages.entry.entry import NEXT, Entry, OneMoreStep, receive
+from undercroft.pages.entry import authenticator, codes, entering, letters, passkeys, providers, signing
+from undercroft.pages.entry.entry import NEXT, Entry, receive
 from undercroft.pages.forms import Form, above, after_failure
-from undercroft.pages.submissions import QUERY, Descriptor, Failure
+from undercroft.pages.submissions import QUERY, Descriptor, Failure, OneMoreStep
 from undercroft.pages.templates import Templates
 from undercroft.records.reach import CollectionRecords
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ONCE: Final = frozenset({"credential", "code"})  # a proof that was used goes along no second time
 ENTRIES: Final[Mapping[str, Entry]] = {
     each.name: each
-    for module in (signing, entering, codes, letters, passkeys, providers)
+    for module in (signing, entering, codes, letters, passkeys, providers, authenticator)
     for each in vars(module).values()
     if isinstance(each, Entry)
 }
@@ -34,7 +34,12 @@ ENTRIES: Final[Mapping[str, Entry]] = {
 def names_of(visit: PageRequest, templates: Templates) -> Mapping[str, Any]:
     """What templates draw such forms by: `sign_in_form` for `sign-in`, and so on."""
     drawn = {f"{name.replace('-', '_')}_form": partial(draw, visit, templates, each) for name, each in ENTRIES.items()}
-    return {**drawn, "passkeys": partial(passkeys.own_passkeys, visit)}
+    own = {
+        "passkeys": partial(passkeys.own_passkeys, visit),
+        "authenticator": partial(authenticator.own_authenticator, visit),
+        "seed": partial(authenticator.seed_for, visit),
+    }
+    return {**drawn, **own, "step": _step(visit)}
 
 
 async def take(entry: Entry, visit: PageRequest) -> str:
@@ -76,6 +81,14 @@ async def draw(
         attributes={"class": "form", **shown.attributes(name, values)},
     )
     return Markup(await templates.render_own(shown.look, {"form": form}))  # noqa: S704 - a template's output
+
+
+def _step(visit: PageRequest) -> Mapping[str, str]:
+    """What the step that is due has to show, such as a secret, or codes that are shown once."""
+    failure = visit.failure
+    if failure is None:
+        return {}
+    return failure.problem.values if isinstance(failure.problem, OneMoreStep) else _sent_back(failure)
 
 
 def _is_of(failure: Failure, entry: Entry, given: Mapping[str, str]) -> bool:

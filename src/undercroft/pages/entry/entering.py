@@ -24,8 +24,9 @@ from undercroft.errors import BadRequest
 from undercroft.ids import record_id
 from undercroft.pages.controls import Control
 from undercroft.pages.entry.controls import PASSWORD, code_control, identity_control
-from undercroft.pages.entry.entry import Entry, OneMoreStep, Received, Taker, collection_of
+from undercroft.pages.entry.entry import Entry, Received, Taker, collection_of
 from undercroft.pages.sessions import begin
+from undercroft.pages.submissions import OneMoreStep
 from undercroft.query.scope import Identity, Method
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from undercroft.auth.form_token import FormExpired
 from undercroft.collections.collection import Collection
-from undercroft.errors import Unauthenticated
 from undercroft.http.body import MIB
 from undercroft.pages.controls import Control
 from undercroft.pages.submissions import Failure, open_form, read_sent
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
 
 
 NEXT: Final = "next"  # the parameter of the URL that says where the visitor wanted to go
-
-
-class OneMoreStep(Unauthenticated):
-    """Nobody is signed in yet: what was sent was right, and something else is needed as well."""
-
-    code = "one_more_step"
-    default = "One more step is needed."
-
-    def __init__(self, entry: str, values: Mapping[str, str]) -> None:
-        super().__init__()
-        self.entry = entry
-        self.values = values
 
 
 @dataclass(frozen=True, slots=True)

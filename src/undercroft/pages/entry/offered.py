@@ -58,6 +58,11 @@ class Accounts:
         return self._options.passkeys.enabled
 
     @property
+    def has_authenticators(self) -> bool:
+        """Whether one may have an authenticator app."""
+        return self._options.totp.enabled
+
+    @property
     def providers(self) -> Sequence[Mapping[str, str]]:
         """Where else one may have an account to sign in with: `name` and `displayName` of each."""
         return render_providers(self._options.oauth2)
