@@ -27,6 +27,8 @@ nightly: $(VENV)/.test ## Run the long tests at their full size, with their figu
 	DRILL_DISCONNECTS=200 $(NIGHTLY) tests/realtime/test_killed.py
 	DRILL_LARGE_MIB=1024 DRILL_TIMED_ROUNDS=2000 $(NIGHTLY) tests/files/test_encrypted_large.py tests/records/test_encrypted_timing.py
 	DRILL_UPLOAD_MIB=1024 $(NIGHTLY) tests/files/test_tus_clients.py
+	DRILL_ORDERS=300 $(NIGHTLY) tests/auth/test_mfa_orders.py
+	DRILL_TIMED_ROUNDS=500 $(NIGHTLY) tests/auth/test_told_apart.py tests/auth/test_flood.py
 	$(NIGHTLY) tests/keys/test_rotation.py tests/keys/test_stale.py tests/keys/test_start.py
 
 quick: $(VENV)/.test ## Run the tests that take seconds

@@ -97,3 +97,14 @@ async def test_nobody_is_flooded(office):
     answers = [await office.ask("request-email-change", session, newEmail=NEW_ADDRESS) for _ in range(21)]
 
     assert [answer.status for answer in answers] == [204] * 20 + [429]
+
+
+async def test_few_addresses_are_asked_about(office):
+    """Who asks for addresses that others have learns it of so many, and of no more."""
+    await office.join("bob@example.com")
+    session = await signed_in(office)
+
+    answers = [await office.ask("request-email-change", session, newEmail="bob@example.com") for _ in range(21)]
+
+    assert [answer.status for answer in answers] == [400] * 20 + [429]
+    assert (await office.ask("request-email-change", session, newEmail=NEW_ADDRESS)).status == 429

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from everywhere import GUARDED, path_of
 from forgery import FORGERIES, Target
 from joserfc import jws
 
-from undercroft.api.routes import ROUTES
 from undercroft.records.record import find_record
 
 pytestmark = pytest.mark.anyio
-GUARDED = [route for route in ROUTES if route.auth != "any"]
 
 
 async def target_of(client, token):
@@ -21,12 +20,6 @@ async def target_of(client, token):
     engine, superusers = client.backend.engine, client.backend.catalog.superusers
     record = await find_record(engine.read, engine.dialect, superusers, {"id": claims["id"]})
     return Target(token, claims, record["tokenKey"], superusers.auth.auth_token.secret)
-
-
-def path_of(route):
-    """A path to a route, to what is there."""
-    parts = {"collection": "_superusers", "id": "x", "name": "x", "number": "0"}
-    return route.pattern.format_map(parts | dict.fromkeys(("token", "key"), "x"))
 
 
 async def test_on_every_route(client):

@@ -1,6 +1,7 @@
 """The set-up link: one superuser, once."""
 
 import asyncio
+import logging
 import re
 
 import pytest
@@ -119,3 +120,12 @@ async def test_guessing(client, token):
     """What is no token opens nothing."""
     assert (await client.get(f"/_/setup/{token}")).status == 404
     assert (await client.post(f"/_/setup/{token}", form=FORM)).status == 404
+
+
+async def test_not_in_the_log(client, path, caplog):
+    """A line about a request for the link does not have its token."""
+    with caplog.at_level(logging.INFO, "undercroft.access"):
+        assert (await client.get(path)).status == 200
+
+    assert "GET /_/setup/*** 200" in caplog.text
+    assert path.rpartition("/")[2] not in caplog.text

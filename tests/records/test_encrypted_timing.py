@@ -8,11 +8,11 @@ from random import Random
 from time import perf_counter
 
 import pytest
+from timing import MOST, trimmed, welch
 
 ROUNDS = int(os.environ.get("DRILL_TIMED_ROUNDS", "60"))
 """Look-ups of each kind; 2,000 in the long run of the tests, which alone looks at the figure."""
 IS_JUDGED = ROUNDS >= 2000
-MOST = 4.5
 RECORDS = "/api/collections/patients/records"
 PEOPLE = 500
 
@@ -51,14 +51,3 @@ async def test_there_or_not(patients, seed):
     medians = {kind: 1e6 * statistics.median(each) for kind, each in times.items()}
     print(f"{ROUNDS} look-ups each: there {medians[True]:.0f} µs, not there {medians[False]:.0f} µs, t = {t:.2f}")  # noqa: T201 - pytest shows it with -s
     assert not IS_JUDGED or abs(t) < MOST
-
-
-def trimmed(times):
-    """Without the slowest tenth, which others on the machine have made."""
-    return sorted(times)[: len(times) * 9 // 10]
-
-
-def welch(one, other):
-    """Welch's t: by how many standard errors two means are apart."""
-    error = statistics.variance(one) / len(one) + statistics.variance(other) / len(other)
-    return (statistics.mean(one) - statistics.mean(other)) / error**0.5

@@ -103,7 +103,12 @@ async def open_office(client: TestClient) -> AsyncIterator[PostOffice]:
 
 def token_in(letter: Caught) -> str:
     """The token of a letter's link."""
-    return re.search(r"/_/#/auth/[\w-]+/(\S+)", letter.body())[1]
+    return token_in_text(letter.body())
+
+
+def token_in_text(text: str) -> str:
+    """The token of the link in a text."""
+    return re.search(r"/_/#/auth/[\w-]+/(\S+)", text)[1]
 
 
 async def at_once(count: int, act: Callable[[], Awaitable[Answer]]) -> list[int]:

@@ -22,10 +22,11 @@ PROGRAMS = Path(sys.executable).parent
 
 @dataclass
 class Server:
-    """A running server and who is signed in to it, by name; `guest` is nobody."""
+    """A running server, its process and who is signed in to it, by name; `guest` is nobody."""
 
     url: str
     tokens: dict[str, str] = field(default_factory=lambda: {"guest": ""})
+    pid: int = 0
 
     def call(self, method: str, path: str, body: Any = None, caller: str = "root", **options: Any) -> httpx.Response:
         """One request as a caller; a body that is not text is sent as JSON."""
@@ -44,17 +45,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(program: str, folder: Path, database: str = "") -> Iterator[Server]:
+def running(program: str, folder: Path, database: str = "", *flags: str) -> Iterator[Server]:
     """A server on an empty folder with one superuser signed in as `root`; stopped at the end."""
     place, port = ["--dir", str(folder / "data"), *(["--database", database] if database else [])], free_port()
     command = str(PROGRAMS / program)
     made = [command, "superuser", "upsert", ROOT, PASSWORD, *place]
     subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=60)
     with (folder / "server.log").open("wb") as log:
-        served = [command, "serve", "--http", f"127.0.0.1:{port}", *place]
+        served = [command, "serve", "--http", f"127.0.0.1:{port}", *place, *flags]
         process = subprocess.Popen(served, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
     try:
-        server = Server(f"http://127.0.0.1:{port}")
+        server = Server(f"http://127.0.0.1:{port}", pid=process.pid)
         wait_until_up(server, process, folder / "server.log")
         server.sign_in("root", "_superusers", ROOT)
         yield server

@@ -13,6 +13,7 @@ from undercroft.auth.proofs import TokenRefused, find_proven, still_proven
 from undercroft.auth.rations import ration_key, take_ration
 from undercroft.auth.superusers import WithRecords
 from undercroft.collections.collection import Collection
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.errors import FieldError, Invalid, TooMany
 from undercroft.mail.outbox import enqueue
@@ -45,21 +46,27 @@ async def request_email_change(backend: WithLetters, account: Identity, new_emai
     if new_email == account.record["email"]:
         raise Invalid({"newEmail": SAME})
     collection, dialect = account.collection, backend.engine.dialect
+    key = ration_key("email-change", collection.id, account.id)
     if await find_by_email(backend, collection, new_email) is not None:
+        # It is counted, so that an account learns of few addresses whether somebody has them.
+        await backend.engine.write(lambda tx: _count(tx, dialect, key))
         raise Invalid({"newEmail": TAKEN})
     claims = {"email": account.record["email"], "new_email": new_email}
     token = tokens.issue("emailChange", collection, account.record, 0, **claims)
     seconds = tokens.token_options(collection, "emailChange").duration
     letter = await write_letter(backend, account, new_email, Occasion("email-change", {"TOKEN": token}, seconds))
-    key = ration_key("email-change", collection.id, account.id)
 
     async def put(tx: Transaction) -> None:
-        taken = await take_ration(tx, dialect, key, ASKED_SECONDS)
-        if taken.count > MOST_ASKED:
-            raise TooManyChanges(retry_after=taken.wait)
+        await _count(tx, dialect, key)
         await enqueue(tx, dialect, letter)
 
     await backend.engine.write(put)
+
+
+async def _count(tx: Transaction, dialect: Dialect, key: str) -> None:
+    taken = await take_ration(tx, dialect, key, ASKED_SECONDS)
+    if taken.count > MOST_ASKED:
+        raise TooManyChanges(retry_after=taken.wait)
 
 
 async def confirm_email_change(backend: WithRecords, collection: Collection, token: str, password: str) -> None:

@@ -38,5 +38,11 @@ class Tracer:
     def write(self, request: Request, response: Response, began: float) -> None:
         """One line: method, path, status, milliseconds, address, id. Never the query, which may hold secrets."""
         took = (perf_counter() - began) * 1000
-        path = request.path.encode("unicode_escape").decode("ascii")
+        path = _told(request).encode("unicode_escape").decode("ascii")
         _log.info("%s %s %d %.1fms %s %s", request.method, path, response.status, took, request.client_ip, request.id)
+
+
+def _told(request: Request) -> str:
+    """The path, but for what is secret in it."""
+    token = request.params.get("token")
+    return request.path.replace(f"/{token}", "/***") if token else request.path
