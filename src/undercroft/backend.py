@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from undercroft.auth.key_uses import KeyUses
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
@@ -56,6 +57,7 @@ class Backend:
     hooks: Hooks = field(default_factory=Hooks)
     jobs: Jobs = field(default_factory=Jobs)
     limiter: RateLimiter = field(default_factory=RateLimiter)
+    key_uses: KeyUses = field(default_factory=KeyUses)
 
     @property
     def catalog(self) -> Catalog:

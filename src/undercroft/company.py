@@ -85,6 +85,7 @@ class Company:
         self.freshness = freshness
         self._wakeup = wakeup
         self._live = backend.live
+        self._write_uses = partial(backend.key_uses.write, backend.engine, is_last=True)
         self._keeper = Keeper(backend.engine, backend.keyring, Presence(backend.engine, record_id()))
         self._leader = leader
         self._crew = crew
@@ -97,6 +98,7 @@ class Company:
             self._keeper.run(),
             backend.tombstones.follow(backend.engine, backend.keyring),
             turner.run(),
+            backend.key_uses.keep_writing(backend.engine),
         )
         self._tasks = [asyncio.create_task(each) for each in (*work, *files)]
 
@@ -107,7 +109,7 @@ class Company:
         has_others = is_shared or engine.is_networked
         wakeup = await _open_wakeup(engine) if has_others else Silence()
         backend.limiter.tallies.join(wakeup)
-        for kind in ("collection", "settings", "keys"):
+        for kind in ("collection", "settings", "keys", "credentials"):
             engine.listeners[kind] = wakeup.ring
         postman = Postman(engine, backend.carrier, is_alone=not has_others)
         worker = Worker(engine, performer(backend, HookThreads()), is_alone=not has_others)
@@ -130,6 +132,7 @@ class Company:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._write_uses()
         await self._keeper.leave()
         await self._leader.resign()
         await self._wakeup.close()

@@ -88,6 +88,9 @@ class Ears:
         self.is_over = True
 
 
+CREDENTIALS = ("token", "session", "file token", "API key", "key's file token")
+
+
 @dataclass
 class Credentials:
     """All that a member of the staff has in hand."""
@@ -99,7 +102,10 @@ class Credentials:
     token: str
     cookie: str
     file_token: str
+    key: str
+    key_file_token: str
     ears: list[Ears]
+    key_ears: list[Ears]
 
     def alive(self, line: Line) -> dict[str, bool]:
         """What still opens something at a process."""
@@ -108,6 +114,8 @@ class Credentials:
             "token": line.status(note, authorization=self.token) == 200,
             "session": line.status(note, cookie=self.cookie, sec_fetch_site="same-origin") == 200,
             "file token": line.status(f"{paper}?token={self.file_token}") == 200,
+            "API key": line.status(note, authorization=self.key) == 200,
+            "key's file token": line.status(f"{paper}?token={self.key_file_token}") == 200,
         }
 
 
@@ -119,11 +127,17 @@ def hand_out(place: Place, name: str, lines: list[Line], listening: list[Line]) 
     server.sign_in(name, "members", email)
     token = server.tokens[name]
     file_token = place.club.expect(200, "POST", "/api/files/token", caller=name)["token"]
-    ears = [Ears(line) for line in listening]
-    given = Credentials(place, lines, made["id"], email, token, sign_in_by_page(server, email), file_token, ears)
+    form = {"name": "a program", "scopes": ["notes:read", "news:read"]}
+    server.tokens[f"{name}'s key"] = key = place.club.expect(200, "POST", "/api/api-keys", form, name)["key"]
+    key_file_token = place.club.expect(200, "POST", "/api/files/token", caller=f"{name}'s key")["token"]
+    ears, key_ears = [Ears(line) for line in listening[:2]], [Ears(line) for line in listening[2:]]
+    cookie = sign_in_by_page(server, email)
+    given = Credentials(place, lines, made["id"], email, token, cookie, file_token, key, key_file_token, ears, key_ears)
     for each in ears:
         each.listen(token)
-    assert [given.alive(line) for line in lines] == [dict.fromkeys(("token", "session", "file token"), True)] * 2
+    for each in key_ears:
+        each.listen(key)
+    assert [given.alive(line) for line in lines] == [dict.fromkeys(CREDENTIALS, True)] * 2
     return given
 
 
@@ -162,38 +176,50 @@ def delete(given: Credentials) -> None:
     given.place.club.expect(204, "DELETE", f"{MEMBERS}/records/{given.id}")
 
 
+def revoke_key(given: Credentials) -> None:
+    given.place.club.expect(204, "DELETE", f"/api/api-keys/{given.key.split('_')[1]}")
+
+
 ENDS: dict[str, Callable[[Credentials], None]] = {
     "password change": change_password,
     "password reset": reset_password,
     "block": block,
     "role change": take_role,
     "deletion": delete,
+    "key revoked": revoke_key,
 }
+ALONE = {"key revoked": ("API key", "key's file token")}
+"""What ends by an event that leaves the rest as it is; else all does."""
 
 
-def watch(given: Credentials, began: float) -> dict[str, float]:
-    """Seconds until each credential was dead in all processes."""
+def watch(given: Credentials, event: str, began: float) -> dict[str, float]:
+    """Seconds until each credential that must end was dead in all processes."""
     dead: dict[str, float] = {}
-    deadline = began + PATIENCE
-    while len(dead) < 3:
+    deadline, ending = began + PATIENCE, ALONE.get(event, CREDENTIALS)
+    while len(dead) < len(ending):
         assert time.monotonic() < deadline, f"still alive: {[given.alive(line) for line in given.lines]}"
         alive = [given.alive(line) for line in given.lines]
         for name in alive[0]:
             if not any(each[name] for each in alive):
                 dead.setdefault(name, time.monotonic() - began)
+    assert set(dead) == set(ending)
     return dead
 
 
 def watch_ears(given: Credentials, event: str, began: float) -> float:
     """Seconds until live updates were closed; of who only lost a role, until the next news, with nothing of the notes."""
+    everybody = [*given.ears, *given.key_ears]
     if event != "role change":
-        wait_until(lambda: all(each.is_over for each in given.ears), "live updates are closed")
-        return time.monotonic() - began
+        ending = given.key_ears if event in ALONE else everybody
+        wait_until(lambda: all(each.is_over for each in ending), "live updates are closed")
+        took = time.monotonic() - began
+        assert not any(each.is_over for each in everybody if each not in ending)
+        return took
     club = given.place.club
     club.expect(200, "PATCH", f"{NOTES}/records/{given.place.note}", {"text": f"secret {given.id}"})
     club.expect(200, "POST", "/api/collections/news/records", {"text": f"news {given.id}"})
-    wait_until(lambda: all(any(f"news {given.id}" in text for text in each.heard) for each in given.ears), "news come")
-    assert not any(f"secret {given.id}" in text for each in given.ears for text in each.heard)
+    wait_until(lambda: all(any(f"news {given.id}" in text for text in each.heard) for each in everybody), "news come")
+    assert not any(f"secret {given.id}" in text for each in everybody for text in each.heard)
     return time.monotonic() - began
 
 
@@ -245,12 +271,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_ends_credentials(place: Place):
-    """Password change and reset, block, lost role and deletion, each for token, session, file token and live updates."""
+    """What ends all: tokens, sessions, tokens for files, API keys and live updates; and what ends one of them alone."""
     for number, (event, end) in enumerate(ENDS.items()):
-        with place.to_each() as lines, place.to_each() as listening:
-            given = hand_out(place, f"member{number}", lines, listening)
+        with place.to_each() as lines, place.to_each() as listening, place.to_each() as more:
+            given = hand_out(place, f"member{number}", lines, [*listening, *more])
             began = time.monotonic()
             end(given)
-            took = watch(given, began)
+            took = watch(given, event, began)
             took["live updates"] = watch_ears(given, event, began)
         print(f"{event}: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in took.items()))  # noqa: T201

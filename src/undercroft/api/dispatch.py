@@ -30,6 +30,7 @@ from undercroft.middleware.authenticate import authenticate, check_demand
 from undercroft.middleware.cors import Cors
 from undercroft.middleware.errors import respond, respond_unexpected
 from undercroft.middleware.freshness import Freshness
+from undercroft.middleware.key_reach import check_reach
 from undercroft.middleware.tracing import Tracer
 
 _SAFE: Final = ("GET", "HEAD")
@@ -169,6 +170,7 @@ class Edge:
         if self.mounts is not None and (mounted := self.mounts.find(request, path)) is not None:
             request.identity = await authenticate(request)
             check_rate(request)
+            check_reach(request.identity, method)
             return mounted
         found = self.router.find("GET" if method == "HEAD" else method, path)
         if found is None:
@@ -181,6 +183,7 @@ class Edge:
             await self._freshness.catch_up()
         if route.auth != "any":
             check_demand(identity, route.auth)
+        check_reach(identity, method, route.reach)
         has_fields = b"fields=" in request.asgi["query_string"]
         if has_fields and method not in _SAFE:
             parse_fields(request.query.get("fields", ""))  # refused before anything is written

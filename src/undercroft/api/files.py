@@ -27,7 +27,8 @@ async def token(request: Request) -> Response:
     identity = request.identity
     if identity is None:
         raise NotFound
-    return json_response({"token": tokens.issue("file", identity.collection, identity.record)})
+    key = identity.grant.key if identity.grant is not None else ""
+    return json_response({"token": tokens.issue("file", identity.collection, identity.record, key=key)})
 
 
 async def serve(request: Request) -> Response:

@@ -76,6 +76,8 @@ def read_mark(request: Request, body: Body) -> Mark:
         raise BadIdempotencyKey
     identity = request.identity
     owner = f"{identity.collection.id}/{identity.id}" if identity else ""
+    if identity is not None and identity.grant is not None:
+        owner = f"{owner} {' '.join(sorted(identity.grant.scopes))}"  # what one key was told is not for a narrower one
     return Mark(_digest(owner.encode(), key), _fingerprint(request, body))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from undercroft.http.request import Request
 from undercroft.http.response import Header, Response
 from undercroft.middleware.authenticate import Demand
+from undercroft.middleware.key_reach import Reach
 
 Handler = Callable[[Request], Awaitable[Response]]
 _UNCLEAN: Final = ("//", "/./", "/../")
@@ -22,7 +23,8 @@ class Route:
 
     `headers` go with every answer of it, those to bad requests included. One that `is_whole` changes
     things in a single transaction: nothing has happened when that was refused, and it may be tried again.
-    `actions` are what rate limits call what is done there to the collection of the path.
+    `actions` are what rate limits call what is done there to the collection of the path. `reach` says
+    which API keys lead there.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Route:
     headers: tuple[Header, ...] = ()
     is_whole: bool = False
     actions: tuple[str, ...] = ()
+    reach: Reach = "all"
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from undercroft.api import (
@@ -26,6 +27,7 @@ from undercroft.api import (
     uploads,
 )
 from undercroft.api.auth import (
+    api_keys,
     blocks,
     email_change,
     impersonate,
@@ -48,25 +50,7 @@ from undercroft.pages import assets
 
 _C: Final = "/api/collections/{collection}"
 
-ROUTES: Final[tuple[Route, ...]] = (
-    Route("GET", "/api/collections", collections.list_, "superuser"),
-    Route("POST", "/api/collections", collections.create, "superuser"),
-    Route("PUT", "/api/collections/import", collection_tools.import_, "superuser"),
-    Route("GET", "/api/collections/meta/scaffolds", collection_tools.scaffolds, "superuser"),
-    Route("GET", "/api/collections/meta/oauth2-providers", collection_tools.providers, "superuser"),
-    Route("POST", "/api/collections/meta/dry-run-view", collection_tools.dry_run, "superuser"),
-    Route("GET", _C, collections.view, "superuser"),
-    Route("PATCH", _C, collections.update, "superuser"),
-    Route("DELETE", _C, collections.delete, "superuser"),
-    Route("DELETE", f"{_C}/truncate", collections.empty, "superuser"),
-    Route("GET", f"{_C}/records", records.list_, actions=("list",)),
-    Route("GET", f"{_C}/aggregate", aggregate.aggregate, actions=("list",)),
-    Route("GET", f"{_C}/records/{{id}}", records.view, actions=("view",)),
-    Route("POST", f"{_C}/records", records.create, is_whole=True, actions=("create",)),
-    Route("PATCH", f"{_C}/records/{{id}}", records.update, is_whole=True, actions=("update",)),
-    Route("DELETE", f"{_C}/records/{{id}}", records.delete, is_whole=True, actions=("delete",)),
-    Route("POST", "/api/batch", batch.batch, is_whole=True),
-    Route("GET", f"{_C}/auth-methods", methods.handler, actions=("listAuthMethods",)),
+_ACCOUNTS: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/auth-with-password", password.handler, actions=("authWithPassword", "auth")),
     Route("POST", f"{_C}/auth-with-oauth2", oauth2.handler, actions=("authWithOAuth2", "auth")),
     Route("GET", "/api/oauth2-redirect", oauth2_redirect.come_back),
@@ -105,8 +89,33 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/renew-recovery-codes", totp.renew, "auth"),
     Route("POST", f"{_C}/disable-totp", totp.disable, "auth"),
     Route("POST", f"{_C}/auth-with-totp", totp.log_in, actions=("authWithTOTP", "auth")),
-    Route("POST", "/api/files/token", files.token, "auth"),
-    Route("GET", "/api/files/{collection}/{id}/{name}", files.serve, actions=("file",)),
+    Route("GET", "/api/api-keys", api_keys.list_, "auth"),
+    Route("POST", "/api/api-keys", api_keys.create, "auth"),
+    Route("DELETE", "/api/api-keys/{id}", api_keys.revoke, "auth"),
+)
+"""How accounts are reached: no API key leads to any of these."""
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/api/collections", collections.list_, "superuser"),
+    Route("POST", "/api/collections", collections.create, "superuser"),
+    Route("PUT", "/api/collections/import", collection_tools.import_, "superuser"),
+    Route("GET", "/api/collections/meta/scaffolds", collection_tools.scaffolds, "superuser"),
+    Route("GET", "/api/collections/meta/oauth2-providers", collection_tools.providers, "superuser"),
+    Route("POST", "/api/collections/meta/dry-run-view", collection_tools.dry_run, "superuser"),
+    Route("GET", _C, collections.view, "superuser"),
+    Route("PATCH", _C, collections.update, "superuser"),
+    Route("DELETE", _C, collections.delete, "superuser"),
+    Route("DELETE", f"{_C}/truncate", collections.empty, "superuser"),
+    Route("GET", f"{_C}/records", records.list_, actions=("list",), reach="parts"),
+    Route("GET", f"{_C}/aggregate", aggregate.aggregate, actions=("list",), reach="parts"),
+    Route("GET", f"{_C}/records/{{id}}", records.view, actions=("view",), reach="parts"),
+    Route("POST", f"{_C}/records", records.create, is_whole=True, actions=("create",), reach="parts"),
+    Route("PATCH", f"{_C}/records/{{id}}", records.update, is_whole=True, actions=("update",), reach="parts"),
+    Route("DELETE", f"{_C}/records/{{id}}", records.delete, is_whole=True, actions=("delete",), reach="parts"),
+    Route("POST", "/api/batch", batch.batch, is_whole=True, reach="parts"),
+    Route("GET", f"{_C}/auth-methods", methods.handler, actions=("listAuthMethods",), reach="parts"),
+    Route("POST", "/api/files/token", files.token, "auth", reach="parts"),
+    Route("GET", "/api/files/{collection}/{id}/{name}", files.serve, actions=("file",), reach="parts"),
     Route("GET", "/api/settings", settings.read, "superuser"),
     Route("PATCH", "/api/settings", settings.change, "superuser"),
     Route("POST", "/api/settings/test/s3", storage_test.run, "superuser"),
@@ -120,16 +129,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/encryption/work/{id}/resume", encryption.resume, "superuser"),
     Route("GET", "/api/encryption/subjects", erasures.list_, "superuser"),
     Route("DELETE", "/api/encryption/subjects/{id}", erasures.erase, "superuser"),
-    Route("GET", "/api/realtime", realtime.connect),
-    Route("POST", "/api/realtime", realtime.subscribe),
+    Route("GET", "/api/realtime", realtime.connect, reach="parts"),
+    Route("POST", "/api/realtime", realtime.subscribe, reach="parts"),
     Route("GET", "/api/health", health.health),
     Route("OPTIONS", uploads.PATH, uploads.discover, headers=uploads.COMMON),
     Route("OPTIONS", f"{uploads.PATH}/{{id}}", uploads.discover, headers=uploads.COMMON),
-    Route("POST", uploads.PATH, uploads.create, headers=uploads.COMMON),
-    Route("GET", f"{uploads.PATH}/{{id}}", uploads.look, headers=uploads.COMMON),
-    Route("PATCH", f"{uploads.PATH}/{{id}}", uploads.append, headers=uploads.COMMON),
-    Route("DELETE", f"{uploads.PATH}/{{id}}", uploads.terminate, headers=uploads.COMMON),
-    Route("POST", f"{uploads.PATH}/{{id}}", uploads.overridden, headers=uploads.COMMON),
+    Route("POST", uploads.PATH, uploads.create, headers=uploads.COMMON, reach="uploads"),
+    Route("GET", f"{uploads.PATH}/{{id}}", uploads.look, headers=uploads.COMMON, reach="uploads"),
+    Route("PATCH", f"{uploads.PATH}/{{id}}", uploads.append, headers=uploads.COMMON, reach="uploads"),
+    Route("DELETE", f"{uploads.PATH}/{{id}}", uploads.terminate, headers=uploads.COMMON, reach="uploads"),
+    Route("POST", f"{uploads.PATH}/{{id}}", uploads.overridden, headers=uploads.COMMON, reach="uploads"),
     Route("GET", "/_/", console_door.show),
     Route("GET", "/_/mail", dev_mail.index),
     Route("GET", "/_/mail/{name}", dev_mail.letter),
@@ -139,4 +148,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/_/account.js", assets.account_script),
     Route("GET", "/_/setup/{token}", setup_page.show),
     Route("POST", "/_/setup/{token}", setup_page.submit),
+    *(replace(route, reach="none") for route in _ACCOUNTS),
 )

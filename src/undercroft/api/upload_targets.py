@@ -84,7 +84,9 @@ def _refuse(collection: Collection, scope: Scope, metadata: Mapping[str, str]) -
 
 
 def _could_write(collection: Collection, scope: Scope) -> bool:
-    rules = (collection.create_rule, collection.update_rule)
+    rules, identity = (collection.create_rule, collection.update_rule), scope.identity
+    if identity is not None and identity.grant is not None and not identity.grant.writes(collection.id):
+        return False
     return not collection.is_view and (scope.is_superuser or any(rule is not None for rule in rules))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undercroft.auth.identify import Accounts
+from undercroft.auth.accounts import Accounts
 from undercroft.auth.rations import ration_key, take_ration
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Transaction

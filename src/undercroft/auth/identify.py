@@ -1,34 +1,26 @@
-"""From the Authorization header to the caller, with one point query."""
+"""From the Authorization header to the caller: with one point query for a token, with two for an API key."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import replace
 
 from undercroft.auth import tokens
+from undercroft.auth.accounts import Accounts, find_auth_collection
+from undercroft.auth.api_keys import PREFIX, find_by_key, find_grant
 from undercroft.auth.tokens import Kind
-from undercroft.collections.catalog import Catalog
-from undercroft.collections.collection import Collection
-from undercroft.database.engine import Engine
 from undercroft.query.scope import Identity
 from undercroft.records.record import find_record
-
-
-class Accounts(Protocol):
-    """Where accounts are found: what a backend has of one."""
-
-    @property
-    def engine(self) -> Engine: ...
-
-    @property
-    def catalog(self) -> Catalog: ...
 
 
 async def identify(accounts: Accounts, authorization: str) -> Identity | None:
     """Who the header speaks for, read anew on every request; None is a guest.
 
-    A token that does not verify makes a guest, whatever is wrong with it.
+    A token that does not verify, or a key that is none, makes a guest, whatever is wrong with it.
     """
-    return await identify_by(accounts, read_header(authorization), "auth")
+    value = read_header(authorization)
+    if value.startswith(PREFIX):
+        return await find_by_key(accounts, value)
+    return await identify_by(accounts, value, "auth")
 
 
 async def identify_by(accounts: Accounts, token: str, kind: Kind) -> Identity | None:
@@ -43,15 +35,16 @@ async def identify_by(accounts: Accounts, token: str, kind: Kind) -> Identity | 
     record = await find_record(engine.read, engine.dialect, collection, {"id": claims.id})
     if record is None or not tokens.verify(token, collection, record, kind):
         return None
-    return Identity(collection, record)
+    identity = Identity(collection, record)
+    return identity if not claims.key else await _narrowed(accounts, identity, claims.key)
+
+
+async def _narrowed(accounts: Accounts, identity: Identity, key_id: str) -> Identity | None:
+    """Who came with a token that was had with an API key: it is worth no more than the key, and no longer."""
+    grant = await find_grant(accounts.engine, identity, key_id)
+    return replace(identity, grant=grant) if grant is not None else None
 
 
 def read_header(authorization: str) -> str:
-    """The token in an Authorization header: as it is, or after `Bearer ` in any letter case."""
+    """The token or key in an Authorization header: as it is, or after `Bearer ` in any letter case."""
     return authorization[7:] if authorization[:7].lower() == "bearer " else authorization
-
-
-def find_auth_collection(catalog: Catalog, collection_id: str) -> Collection | None:
-    """The auth collection with that id; a name does not do."""
-    found = catalog.find(collection_id)
-    return found if found is not None and found.is_auth and found.id == collection_id else None

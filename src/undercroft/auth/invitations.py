@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from undercroft.auth.identify import find_auth_collection
+from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, invent
 from undercroft.collections.collection import Collection

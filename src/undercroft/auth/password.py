@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, column, literal_column, select, table
 from sqlalchemy.sql import ClauseElement
 
-from undercroft.auth.identify import Accounts
+from undercroft.auth.accounts import Accounts
 from undercroft.auth.password_guesses import Guess, Guesser, look_at
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.collection import Collection

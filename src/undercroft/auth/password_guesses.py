@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from undercroft.auth.identify import Accounts
+from undercroft.auth.accounts import Accounts
 from undercroft.auth.passwords import PasswordPool
 from undercroft.auth.rations import Ration, give_back_ration, load_rations, ration_key, remember, take_ration
 from undercroft.auth.sessions import Device

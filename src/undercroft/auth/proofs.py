@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from undercroft.auth import tokens
-from undercroft.auth.identify import Accounts, find_auth_collection
+from undercroft.auth.accounts import Accounts, find_auth_collection
 from undercroft.collections.collection import Collection
 from undercroft.errors import FieldError, Invalid
 from undercroft.query.scope import Identity

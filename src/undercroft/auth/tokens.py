@@ -48,6 +48,7 @@ class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a token says. Unless the token verifies, anyone may have written it.
 
     `iat` is when somebody signed in for it (seconds since 1970); tokens that were had for another one have none.
+    `key` is the id of the API key that a token for files was had with.
     """
 
     collection_id: str
@@ -58,6 +59,7 @@ class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     email: str = ""
     new_email: str = ""
     iat: int | None = None
+    key: str = ""
 
 
 _decode_claims = msgspec.json.Decoder(Claims).decode
@@ -69,7 +71,8 @@ def issue(
 ) -> str:
     """A new token about a record, for `duration` seconds or as long as its collection says.
 
-    `claims` are `refreshable` and `iat` for the kind `auth`, `email` and `new_email` for those sent by mail.
+    `claims` are `refreshable` and `iat` for the kind `auth`, `key` for the kind `file`, `email` and `new_email` for
+    those sent by mail.
     """
     seconds = duration or token_options(collection, kind).duration
     exp = int(time.time()) + seconds

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from undercroft.auth.accounts import Accounts
 from undercroft.auth.guesses import Bound, count_try
-from undercroft.auth.identify import Accounts
 from undercroft.auth.letters_asked_for import WithLetters
 from undercroft.auth.notices import tell_of_change
 from undercroft.auth.recovery_codes import new_recovery_codes, save_recovery_codes, use_recovery_code

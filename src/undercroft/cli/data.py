@@ -18,7 +18,7 @@ from undercroft.cli.roots import root_of
 from undercroft.collections.collection import Collection
 from undercroft.config import Config, load_config
 from undercroft.database.sqlite import FILE_NAME
-from undercroft.errors import Problem, did_you_mean
+from undercroft.errors import FieldError, Invalid, Problem, did_you_mean
 from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 
@@ -78,6 +78,12 @@ def find_collection(backend: Backend, name: str) -> Collection:
         names = [each.name for each in backend.catalog if not each.system]
         raise NoData(f"There is no collection {name!r}.{did_you_mean(name, names) or ' Known: ' + ', '.join(names)}")
     return found
+
+
+def explained(problem: Invalid) -> Problem:
+    """What is wrong with values, for whoever typed them."""
+    found = [(name, error) for name, error in problem.data.items() if isinstance(error, FieldError)]
+    return Problem(" ".join(f"{name}: {error.message}" for name, error in found) or problem.message())
 
 
 def system_access(backend: Backend) -> Access:

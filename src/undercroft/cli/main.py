@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "new": "undercroft.cli.new",
     "serve": "undercroft.cli.serve",
     "superuser": "undercroft.cli.superuser",
+    "apikeys": "undercroft.cli.apikeys",
     "import": "undercroft.cli.importing",
     "export": "undercroft.cli.exporting",
     "move": "undercroft.cli.move",

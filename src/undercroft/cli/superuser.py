@@ -13,9 +13,9 @@ from undercroft.auth.blocks import unblock_superuser
 from undercroft.auth.superusers import create_superuser, delete_superuser, update_superuser, upsert_superuser
 from undercroft.auth.totp import forget_totp
 from undercroft.backend import Backend
-from undercroft.cli.data import Place, place_options
+from undercroft.cli.data import Place, explained, place_options
 from undercroft.cli.roots import root_of
-from undercroft.errors import FieldError, Invalid, Problem
+from undercroft.errors import Invalid
 
 
 @click.group()
@@ -104,9 +104,4 @@ def _run(place: Place, work: Callable[[Backend], Awaitable[object]]) -> None:
     try:
         asyncio.run(run())
     except Invalid as problem:
-        raise Problem(_explain(problem)) from None
-
-
-def _explain(problem: Invalid) -> str:
-    found = [(name, error) for name, error in problem.data.items() if isinstance(error, FieldError)]
-    return " ".join(f"{name}: {error.message}" for name, error in found) or problem.message()
+        raise explained(problem) from None

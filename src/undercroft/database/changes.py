@@ -23,7 +23,7 @@ from undercroft.database.engine import Engine, Row, Transaction, Value
 from undercroft.database.positions import Read, hold_position, save_position
 from undercroft.dates import moment_ago, now
 
-ChangeKind = Literal["record", "collection", "settings", "keys"]
+ChangeKind = Literal["record", "collection", "settings", "keys", "credentials"]
 ChangeAction = Literal["create", "update", "delete"]
 
 KEPT = 100_000
@@ -36,7 +36,10 @@ _INSERT = 'INSERT INTO "_changes" ("at", "kind", "collection", "record", "action
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was changed: a record of a collection, a collection, or the settings or the keys (both names empty)."""
+    """What was changed: a record of a collection, a collection, or the settings or the keys (both names empty).
+
+    Where it is credentials, something that stood for the account of that record was ended.
+    """
 
     kind: ChangeKind
     collection: str

@@ -51,3 +51,13 @@ async def keep_blocks(tx: Transaction, dialect: Dialect) -> None:
     texts = dict.fromkeys(("collection", "record", "reason", "by"), dialect.column_type("text"))
     columns = {"id": _NAME_TYPE, **texts, "created": dialect.column_type("number")}
     await create_table(tx, dialect, "_blocks", columns)
+
+
+async def keep_api_keys(tx: Transaction, dialect: Dialect) -> None:
+    """Keys of programs; and where in the change log it says that something which stood for an account was ended."""
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    texts = dict.fromkeys(("collection", "record", "name", "hash", "fingerprint", "scopes", "address"), text)
+    numbers = dict.fromkeys(("created", "expires", "used"), number)
+    await create_table(tx, dialect, "_api_keys", {"id": _NAME_TYPE, **texts, **numbers})
+    await tx.run('CREATE INDEX "_api_keys_owner" ON "_api_keys" ("collection", "record")')
+    await tx.run("""INSERT INTO "_positions" ("kind", "position") VALUES ('credentials', 0)""")

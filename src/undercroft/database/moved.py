@@ -158,6 +158,14 @@ HOUSE_TABLES: Final = (
         key="id",
     ),
     MovedTable(
+        "_api_keys",
+        (
+            *_columns(id="id", collection="text", record="text", name="text", hash="text", fingerprint="text"),
+            *_columns(scopes="text", address="text", created="number", expires="number", used="number"),
+        ),
+        key="id",
+    ),
+    MovedTable(
         "_invitations",
         (
             *_columns(id="id", collection="text", email="text", hash="text", offer="text", inviter="text"),

@@ -1,4 +1,4 @@
-"""Where in the change log the newest entries about collections, settings and keys stand.
+"""Where in the change log the newest entries about collections, settings, keys and credentials stand.
 
 A row each, held from before the entry is written until the commit. So two who change
 collections at once go one after the other, whichever process they are in, and positions

@@ -10,7 +10,7 @@ from undercroft.database.engine import Row, Transaction, Value
 
 Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 """`Engine.read` or `Transaction.run`."""
-OF_ACCOUNTS: Final = ("_sessions", "_tickets", "_passkeys", "_totp", "_recovery_codes", "_blocks")
+OF_ACCOUNTS: Final = ("_sessions", "_tickets", "_passkeys", "_totp", "_recovery_codes", "_blocks", "_api_keys")
 """Tables that tell of accounts by the names `collection` and `record`."""
 
 

@@ -41,6 +41,8 @@ async def authenticate(request: Request) -> Identity | None:
         return None
     if identity is not None and identity.is_superuser:
         check_superuser_address(request)
+    if identity is not None and identity.grant is not None:
+        request.backend.key_uses.note(identity.grant.key, request.client_ip)
     return identity
 
 

@@ -1,4 +1,4 @@
-"""What other processes change: collections, settings and keys, followed in the change log.
+"""What other processes change: collections, settings, keys and credentials, followed in the change log.
 
 A process that changes them wakes the others at once; whoever misses the wake-up finds
 out by looking, a quarter of a second later at the most. Superusers, who make the
@@ -29,6 +29,7 @@ class Freshness:
         self._live = backend.live
         self._wakeup = wakeup
         self._settings_at = settings_at
+        self._credentials_at = -1
         self._was_locked = backend.keyring.is_locked
         self._has_failed = False
 
@@ -56,6 +57,9 @@ class Freshness:
             await self._reload_settings(positions["settings"])
         if positions["keys"] != keyring.revision and not keyring.is_locked:
             await keyring.refresh()
+        if positions["credentials"] > self._credentials_at:
+            await self._live.end_closed()
+            self._credentials_at = positions["credentials"]
 
     async def _reload_settings(self, position: int) -> None:
         holder = self._backend.settings_holder

@@ -15,6 +15,7 @@ from undercroft.http.body import is_form_with_files
 from undercroft.http.request import Request
 from undercroft.http.response import Response
 from undercroft.middleware.authenticate import authenticate
+from undercroft.middleware.key_reach import check_reach
 from undercroft.middleware.same_origin import CrossOrigin, is_same_origin
 from undercroft.pages.context import PageRequest
 from undercroft.pages.entry.offered import offered_names
@@ -103,6 +104,8 @@ class Site:
         visit.clock.turn_to("visitor")
         request.identity = await authenticate(request)
         check_rate(request)
+        # Forms are for people, and those for signing in and looking after an account are among them.
+        check_reach(request.identity, request.method, "all" if request.method in _SAFE else "none")
         visit.is_private = request.identity is not None
         work = self._run(views, visit)
         # Files that came with a form are put to their record beside the database: that is finished in any case.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import FromClause
@@ -13,6 +13,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.query.binds import Binds
+from undercroft.query.grant import ScopeMissing
 from undercroft.query.joins import Aliases, Joins
 from undercroft.query.request import State, request_value, state_of
 from undercroft.query.scope import Scope
@@ -36,7 +37,8 @@ class Build:
 
     `conditions` collects what must hold for the whole statement because of a path
     somewhere in it: the list rules of related collections, once for each joined
-    table; `ruled` has the names of those.
+    table; `ruled` has the names of those. `reach` has the ids of the collections
+    that the text may lead into, None for all.
     """
 
     catalog: Catalog
@@ -48,12 +50,20 @@ class Build:
     conditions: list[Expression] = field(default_factory=list)
     looks: set[Look] = field(default_factory=set)
     ruled: set[str] = field(default_factory=set)
+    reach: frozenset[str] | None = None
 
     def beside(self, root: FromClause) -> Build:
         """A build for a subquery: its own joins and conditions, everything else shared."""
-        return Build(
-            self.catalog, self.dialect, self.scope, Joins(root), self.binds, self.aliases, [], self.looks, self.ruled
-        )
+        return replace(self, joins=Joins(root), conditions=[])
+
+    def within(self, reach: frozenset[str] | None) -> Build:
+        """The same build, for a text that may lead into other collections than the rest."""
+        return self if reach == self.reach else replace(self, reach=reach)
+
+    def enter(self, collection: Collection) -> None:
+        """Raise `ScopeMissing` where the caller's text leads into a collection that their API key does not cover."""
+        if self.reach is not None and collection.id not in self.reach:
+            raise ScopeMissing(f"{collection.name}:read")
 
     def state(self, path: Sequence[str]) -> State:
         """What a request value is now; remembered as a dependency of the plan."""

@@ -27,7 +27,7 @@ def compile_rule(build: Build, place: Place, rule: str, key: str = "") -> Expres
     if not rule:
         return true()
     node, lexed = parse_filter(rule)
-    return compile_node(node, Resolver(build, place, key, lexed.literals))
+    return compile_node(node, Resolver(build.within(None), place, key, lexed.literals))
 
 
 def compile_filter(build: Build, place: Place, shape: str, *, is_trusted: bool) -> Expression:
@@ -36,12 +36,14 @@ def compile_filter(build: Build, place: Place, shape: str, *, is_trusted: bool) 
 
 
 def filter_resolver(build: Build, place: Place, *, is_trusted: bool) -> Resolver:
-    """A resolver for what the caller wrote: a filter or a sort."""
+    """A resolver for what the caller wrote: a filter or a sort, which leads no further than their API key."""
 
     def compile_at(at: Build, related: Place, rule: str) -> Expression:
         return compile_rule(at, related, rule, key=related.table.name)
 
-    return Resolver(build, place, "", None, None if is_trusted else relation_rule(compile_at))
+    identity = build.scope.identity
+    inside = build.within(identity.reach if identity is not None else None)
+    return Resolver(inside, place, "", None, None if is_trusted else relation_rule(compile_at))
 
 
 def compile_apart(build: Build, place: Place, rule: str) -> Expression:

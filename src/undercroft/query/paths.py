@@ -165,6 +165,8 @@ class Walk:
     def _join(
         self, key: str, collection: Collection, on: Callable[[FromClause], Expression], *, is_multiple: bool
     ) -> Place:
+        self.build.enter(collection)
+
         def make() -> tuple[NamedFromClause[Any], Expression | None]:
             table = self.build.aliases.of(collection)
             return table, on(table)

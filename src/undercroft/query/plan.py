@@ -3,7 +3,7 @@
 A plan holds SQL text, where each of its bound values comes from, and which columns
 come out. It is cached under everything that its text depends on: the catalog's
 version, the collection, the question, the rule, the filter's shape, the sort,
-the kind of caller, and what it looked at in the request (whether a value was
+the kind of caller, what an API key narrows it to, and what it looked at in the request (whether a value was
 null, empty, a number or a text). Values themselves are bound at every run.
 """
 
@@ -46,7 +46,9 @@ class Plan:
 
 def _key(catalog: Catalog, question: Hashable, scope: Scope) -> Hashable:
     identity = scope.identity
-    return catalog.version, question, identity.collection.id if identity else None
+    if identity is None:
+        return catalog.version, question, None
+    return catalog.version, question, identity.collection.id, identity.reach
 
 
 class Plans:

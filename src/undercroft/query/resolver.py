@@ -129,6 +129,8 @@ class Resolver:
     def _joined_start(
         self, collection: Collection, key: str, on: Callable[[Place], Expression | None], *, is_many: bool
     ) -> Start:
+        self.build.enter(collection)
+
         def make() -> tuple[Place, Expression | None]:
             place = Place(collection, self.build.aliases.of(collection))
             return place, on(place)

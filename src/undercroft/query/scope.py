@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
+from undercroft.query.grant import Grant
 
 Ordinary = Literal["default", "expand", "realtime", "protectedFile", "batch"]
 Method = Literal["password", "oauth2", "otp", "magicLink", "passkey", "totp", "invitation"]
@@ -17,10 +18,14 @@ Context = Ordinary | Method
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller who is known: an auth record with all its stored values, hidden ones included."""
+    """A caller who is known: an auth record with all its stored values, hidden ones included.
+
+    Who comes with an API key may do no more than its `grant` covers.
+    """
 
     collection: Collection
     record: Mapping[str, Any]
+    grant: Grant | None = None
 
     @property
     def id(self) -> str:
@@ -30,6 +35,11 @@ class Identity:
     @property
     def is_superuser(self) -> bool:
         return self.collection.is_superusers
+
+    @property
+    def reach(self) -> frozenset[str] | None:
+        """The ids of the collections whose records a key lets the caller read; None where none narrows that."""
+        return self.grant.reach if self.grant is not None else None
 
 
 @dataclass(frozen=True, slots=True)

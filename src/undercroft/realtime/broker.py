@@ -51,18 +51,20 @@ class Account:
         if collection is None or not collection.is_auth:
             return False
         record = await find_record(engine.read, engine.dialect, collection, {"id": self.key[1]})
-        if record is None or key_of(Identity(collection, record)) != self.key:
+        identity = Identity(collection, record, self.identity.grant) if record is not None else None
+        if identity is None or key_of(identity) != self.key:
             return False
         if turn == self.turn:  # else somebody began later, and has it as new or newer
-            self.identity = Identity(collection, record)
+            self.identity = identity
         return True
 
 
 def key_of(identity: Identity) -> AccountKey:
-    """What an account is known by for as long as its tokens are good."""
+    """What an account is known by for as long as its tokens are good; with an API key apart from without."""
     auth = identity.collection.auth
     secret = auth.auth_token.secret if auth else ""
-    return identity.collection.id, identity.id, f"{identity.record['tokenKey']}{secret}"
+    key = identity.grant.key if identity.grant is not None else ""
+    return identity.collection.id, identity.id, f"{identity.record['tokenKey']}{secret}{key}"
 
 
 @dataclass(slots=True, eq=False)

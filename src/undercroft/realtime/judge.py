@@ -115,7 +115,7 @@ class Judge:
         expand, fields = topic.query.get("expand", ""), topic.query.get("fields", "")
         is_its_own = bool(expand) or (self.work is not None and is_enriched(self.work, happening.collection))
         identity = access.scope.identity if is_its_own else None
-        who = (identity.collection.id, identity.id) if identity else ()
+        who = (identity.collection.id, identity.id, identity.reach) if identity else ()
         key = (access.scope.is_superuser, shows_address, expand, fields, who)
         if key not in happening.bodies:
             happening.bodies[key] = await self._render(access, happening, topic, shows_address=shows_address)

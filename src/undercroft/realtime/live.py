@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from undercroft.auth.sessions import is_session_open
+from undercroft.auth.standing import still_stands
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine, Transaction
 from undercroft.database.wakeup import Wakeup
@@ -179,6 +179,8 @@ class Live:
         # Who asks may have changed since the request was read; from now on the log tells.
         if account is not None and not await account.renew(self._engine, catalog.find(account.key[0])):
             client.end("signed out")
+        if client.session and not await still_stands(self._engine, client.session):
+            client.end("signed out")
         await self._keep_hearers(catalog, [group for groups in client.groups.values() for group in groups])
         self._begin(client)
 
@@ -262,7 +264,7 @@ class Live:
             try:
                 if moment >= sessions_at + _SESSION_SECONDS:
                     sessions_at = moment
-                    await self._end_closed_sessions()
+                    await self.end_closed()
                 if moment >= hearers_at + _HEARER_SECONDS:
                     hearers_at = moment
                     await self._keep_all_hearers()
@@ -281,9 +283,10 @@ class Live:
                 client.end("expired")
             client.beat(moment)
 
-    async def _end_closed_sessions(self) -> None:
+    async def end_closed(self) -> None:
+        """End the connections of sessions and API keys that were ended, or are over."""
         for client in tuple(self.broker.clients.values()):
-            if client.session and not await is_session_open(self._engine, client.session):
+            if client.session and not await still_stands(self._engine, client.session):
                 client.end("signed out")
 
     async def _rest_if_alone(self, moment: float) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
+from undercroft.auth.standing import grant_of
 from undercroft.collections.catalog import Catalog
 from undercroft.database.engine import Engine
 from undercroft.errors import BadRequest, Forbidden, NotFound, Problem
@@ -44,7 +45,7 @@ class Wish:
     """What a client wants to hear: texts of topics, as somebody who is signed in, or as a guest.
 
     `address` is where the wish comes from. `expires` is when the token does that came with
-    it (seconds since 1970, 0 for never), `session` what its session is kept under.
+    it (seconds since 1970, 0 for never), `session` what its session is kept under, or how its API key begins.
     """
 
     topics: Sequence[str]
@@ -84,6 +85,8 @@ async def _find(engine: Engine, catalog: Catalog, asked: Asked) -> Identity | No
         return None
     record = await find_record(engine.read, engine.dialect, collection, {"id": asked.account})
     identity = Identity(collection, record) if record is not None else None
+    if identity is not None and (grant := await grant_of(engine, identity, asked.session)):
+        identity = replace(identity, grant=grant)
     return identity if identity is not None and _proof(identity) == asked.proof else None
 
 

@@ -89,12 +89,19 @@ def _possible(access: Access, collection: Collection, tree: Tree) -> Tree:
     found: dict[str, Tree] = {}
     for segment, below in tree.items():
         hop = find_hop(access, collection, segment)
-        if hop is None or (hop.collection.view_rule is None and not access.scope.is_superuser):
+        if hop is None or not _may_see(access, hop.collection):
             continue
         left = _possible(access, hop.collection, below)
         if left or not below:
             found[segment] = left
     return found
+
+
+def _may_see(access: Access, collection: Collection) -> bool:
+    """Whether the caller may see any record of a collection, with the API key they may have come with."""
+    reach = access.scope.identity.reach if access.scope.identity is not None else None
+    is_covered = reach is None or collection.id in reach
+    return is_covered and (collection.view_rule is not None or access.scope.is_superuser)
 
 
 async def _expand_level(access: Access, loaded: Loaded, tree: Tree) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
@@ -18,12 +18,16 @@ from undercroft.collections.fields.text import TextField
 from undercroft.errors import FieldError
 from undercroft.files.keys import file_key, is_safe_part
 from undercroft.http.upload import Upload
+from undercroft.query.grant import NotWithKey
 from undercroft.records.access import Access
 from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
 from undercroft.records.attachments import Placed, name_files, wanted_files
 from undercroft.records.draft import Draft, Submission, field_name, make_draft
 from undercroft.records.record import find_record
 from undercroft.records.rules import draft_satisfies, satisfies
+
+CREDENTIALS: Final = frozenset({"email", "password", "passwordConfirm", "oldPassword", "tokenKey"})
+"""What of an account says how it is reached."""
 
 
 class Hasher(Passwords, Protocol):
@@ -84,9 +88,20 @@ async def prepare_write(
     body: Mapping[str, Any],
     uploads: Mapping[str, Sequence[Upload]],
 ) -> Prepared:
-    """Prepare a create (`record_id` None) or an update; `uploads` are by key (`docs`, `docs+`, `+docs`)."""
+    """Prepare a create (`record_id` None) or an update; `uploads` are by key (`docs`, `docs+`, `+docs`).
+
+    Raises `NotWithKey` when an API key would change how an account is reached.
+    """
+    identity = desk.access.scope.identity
+    if identity is not None and identity.grant is not None and collection.is_auth and record_id is not None:
+        _keep_credentials(body)
     prepared = await _prepare(desk, collection, record_id, Submission(body, name_files(collection, uploads)))
     return _place(collection, record_id, prepared) if uploads else prepared
+
+
+def _keep_credentials(body: Mapping[str, Any]) -> None:
+    if not CREDENTIALS.isdisjoint(map(field_name, body)):
+        raise NotWithKey
 
 
 def vouch(prepared: Prepared, values: Mapping[str, Any]) -> Prepared:

@@ -27,6 +27,7 @@ from undercroft.records.loaded import Loaded, Reader
 
 T = TypeVar("T")
 _PRIVATE = ("@request.", "@collection.")
+_READING = ("list", "view")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,16 @@ async def _show_account(access: Access, collection: Collection, record_id: str, 
 
 
 def guard(action: Action, collection: Collection, scope: Scope) -> str | None:
-    """The rule that applies to a caller: None for superusers. Raises `SuperusersOnly` for a null rule."""
-    if scope.is_superuser:
-        return None
+    """The rule that applies to a caller: None for superusers.
+
+    Raises `SuperusersOnly` for a null rule, and `ScopeMissing` and `NotWithKey` for what an API key does not cover.
+    """
+    identity = scope.identity
+    if identity is not None:
+        if identity.grant is not None:
+            identity.grant.check(collection, "read" if action in _READING else "write")
+        if identity.is_superuser:
+            return None
     rule = collection.rule(action)
     if rule is None:
         raise SuperusersOnly

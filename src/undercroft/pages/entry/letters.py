@@ -8,8 +8,8 @@ from undercroft.api.auth.checks import email_error, refuse
 from undercroft.api.auth.own import own_account
 from undercroft.api.auth.password_reset import NewPasswordForm, NoPasswordsHere, set_password
 from undercroft.auth import password_reset, verification
+from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.email_change import confirm_email_change, request_email_change
-from undercroft.auth.identify import find_auth_collection
 from undercroft.auth.letters_asked_for import send_to_whom_it_concerns
 from undercroft.auth.proofs import TokenRefused
 from undercroft.auth.tokens import read_any_claims
