@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import msgspec
 
 from undercroft.api.auth.checks import email_error
 from undercroft.api.auth.context import read_form
-from undercroft.auth import tokens
-from undercroft.auth.letters import LetterKind, Occasion, write_to
+from undercroft.auth.letters import LetterKind
+from undercroft.auth.sample_letters import KINDS, SECONDS, sample_letter
 from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
-from undercroft.dates import now
 from undercroft.errors import REQUIRED, BadRequest, FieldError, Invalid
 from undercroft.http.request import Request
 from undercroft.http.response import Response, no_content
 from undercroft.mail.carrier import NotSent
-from undercroft.mail.outbox import Sealed
-from undercroft.query.scope import Identity
-from undercroft.records.accounts import new_token_key
+from undercroft.mail.message import Mailbox
+from undercroft.mail.outbox import Sealed, seal
 
 PATIENCE: Final = 15.0  # seconds
-_KINDS: Final = frozenset(get_args(LetterKind))
 _FAILED: Final = "Failed to send the test email."
 _NO_CHOICE: Final = FieldError("validation_in_invalid", "Must be a valid value.")
 _NO_COLLECTION: Final = FieldError("validation_invalid_auth_collection", "Must be a valid auth collection id or name.")
-_TOKENS: Final[dict[LetterKind, tokens.Kind]] = {
-    "verification": "verification",
-    "password-reset": "passwordReset",
-    "email-change": "emailChange",
-}
 
 
 class MailTestFailed(BadRequest):
@@ -72,7 +64,7 @@ def _collection(backend: Backend, form: MailTestForm) -> Collection:
     is_auth = collection is not None and collection.is_auth
     errors = {
         "email": email_error(form.email),
-        "template": REQUIRED if not form.template else None if form.template in _KINDS else _NO_CHOICE,
+        "template": REQUIRED if not form.template else None if form.template in KINDS else _NO_CHOICE,
         "collection": None if is_auth else _NO_COLLECTION,
     }
     found: dict[str, Any] = {name: error for name, error in errors.items() if error}
@@ -82,19 +74,5 @@ def _collection(backend: Backend, form: MailTestForm) -> Collection:
 
 
 def _write(backend: Backend, collection: Collection, form: MailTestForm) -> Sealed:
-    """The letter, about an account that is made up, so that nothing in it opens anything."""
     kind: LetterKind = form.template  # type: ignore[assignment]  # was found among the kinds
-    record = {field.name: field.zero for field in collection.fields}
-    record |= {"id": "__test_record__", "email": form.email, "tokenKey": new_token_key()}
-    values = {
-        "OTP": "123456",
-        "OTP_ID": "__test_otp__",
-        "ALERT_INFO": f"{now()} - 192.0.2.1 Test browser",
-        "CHANGE": "This sentence says what was changed.",
-        "TOKEN": "__test_token__",
-    }
-    if kind in _TOKENS:
-        claims: dict[str, bool | str] = {"email": form.email}
-        claims |= {"new_email": form.email} if kind == "email-change" else {}
-        values["TOKEN"] = tokens.issue(_TOKENS[kind], collection, record, 60, **claims)
-    return write_to(Identity(collection, record), form.email, Occasion(kind, values, 60), backend.settings.meta)
+    return seal(sample_letter(collection, kind, Mailbox(form.email), backend.settings.meta), kind, SECONDS)
