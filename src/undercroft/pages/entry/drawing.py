@@ -29,11 +29,12 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     for each in vars(module).values()
     if isinstance(each, Entry)
 }
+_NAMES: Final[Mapping[str, Entry]] = {f"{name.replace('-', '_')}_form": each for name, each in ENTRIES.items()}
 
 
 def names_of(visit: PageRequest, templates: Templates) -> Mapping[str, Any]:
     """What templates draw such forms by: `sign_in_form` for `sign-in`, and so on."""
-    drawn = {f"{name.replace('-', '_')}_form": partial(draw, visit, templates, each) for name, each in ENTRIES.items()}
+    drawn = {name: partial(draw, visit, templates, each) for name, each in _NAMES.items()}
     own = {
         "passkeys": partial(passkeys.own_passkeys, visit),
         "authenticator": partial(authenticator.own_authenticator, visit),
