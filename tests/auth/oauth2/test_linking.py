@@ -219,6 +219,32 @@ async def test_the_providers_address_wins(two):
     assert (await ada_comes(two, "oidc2", sub="ada-2")).json["record"]["id"] == ada.json["record"]["id"]
 
 
+async def test_another_address_waits_for_its_letter(two):
+    """What was submitted beside the provider's address becomes the account's by the letter that goes there, not before."""
+    answer = await two.come("oidc2", form={"createData": {"email": "eve@work.example"}}, **EVE)
+    letter = (await two.client.letter("eve@work.example")).get_body(("plain",)).get_content()
+    token = letter.partition("confirm-email-change/")[2].split()[0]
+    account = answer.json["record"]["id"]
+    assert answer.json["record"]["email"] == "eve@example.com"
+
+    new = {"password": PASSWORD, "passwordConfirm": PASSWORD}
+    path = f"{USERS}/records/{account}"
+    refused = await two.client.post(f"{USERS}/confirm-email-change", {"token": token, "password": "not-it-at-all"})
+    assert (refused.status, (await two.client.get(path, as_=two.root)).json["email"]) == (400, "eve@example.com")
+    await two.client.patch(path, new, as_=two.root)
+    late = await two.client.post(f"{USERS}/confirm-email-change", {"token": token, "password": PASSWORD})
+    assert late.status == 400  # whoever got another password has other letters
+
+
+async def test_an_address_that_is_taken_is_written_to_no_more(two):
+    """Submitting somebody's address brings them no letter, and the account no error."""
+    await two.join(verified=True)
+    answer = await two.come("oidc2", form={"createData": {"email": "ada@example.com"}}, **EVE)
+
+    assert answer.status == 200
+    assert [str(letter["To"]) for letter in two.client.letters if "ada@" in str(letter["To"])] == []
+
+
 async def test_signed_in(two):
     """Who is signed in links their account, whatever address they have there; verified it is only by the same one."""
     account = await two.join()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from undercroft.auth.email_change import TooManyChanges, request_email_change
 from undercroft.auth.events import RecordAuthWithOAuth2
 from undercroft.auth.letters_asked_for import WithLetters
 from undercroft.auth.oauth2.accounts import Comer, Found, find_account, welcome
@@ -14,7 +16,8 @@ from undercroft.auth.oauth2.links import LinkRefused, OvertakenError
 from undercroft.auth.oauth2.newcomer import Wanted, avatar_field, create_account
 from undercroft.auth.oauth2.person import Person
 from undercroft.collections.collection import Collection
-from undercroft.errors import NotFound
+from undercroft.collections.fields.email import is_email
+from undercroft.errors import Invalid, NotFound
 from undercroft.files.staging import Staging
 from undercroft.hooks.hook import Hook
 from undercroft.http.upload import Upload
@@ -108,7 +111,14 @@ class SignIn:
             if avatar is not None:
                 await self._backend.staging.discard([avatar])
         self.is_new = True
+        await self._ask_for_address(account, submitted.get("email"))
         return account
+
+    async def _ask_for_address(self, account: Identity, email: object) -> None:
+        """Write to an address that was submitted beside that of the provider: it counts once the letter is opened."""
+        if isinstance(email, str) and is_email(email) and email.lower() != str(account.record["email"]).lower():
+            with suppress(Invalid, TooManyChanges):  # an address that is somebody's already is nobody's news
+                await request_email_change(self._backend, account, email)
 
     async def _fetch_avatar(self, submitted: Mapping[str, Any]) -> Upload | None:
         url, field = self._comer.person.avatar_url, avatar_field(self._comer.collection, submitted)
