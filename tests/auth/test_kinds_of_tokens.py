@@ -25,7 +25,7 @@ OPTIONS = {
     "passkeys": {"enabled": True},
     "totp": {"enabled": True},
 }
-SPEAKS = {"auth", "static", "auth of staff"}
+SPEAKS = {"auth", "static", "auth of staff", "key"}
 """What speaks for an account in the header of a request."""
 STREAMS = {("GET", "/api/realtime")}
 
@@ -63,13 +63,16 @@ async def hand(office):
     made = await office.client.post(f"{STAFF}/records", {"email": "ada@example.com"} | secret, as_=office.root)
     colleague = await identity_of(office.client, "staff", made.json["id"])
     code, static = await office.code(), await office.client.post(f"{USERS}/impersonate/{ada.id}", {}, as_=office.root)
+    tokens = sealed(ada)
+    key = await office.client.post("/api/api-keys", {"name": "import", "scopes": ["*"]}, as_=tokens["auth"])
     return (
         office,
         ada,
-        sealed(ada)
+        tokens
         | sealed(colleague, " of staff")
         | {
             "static": static.json["token"],
+            "key": key.json["key"],
             "code id": code["otpId"],
             "code": code["password"],
             "first half": await begin_mfa(office.client.backend, ada, "password"),
@@ -98,7 +101,7 @@ async def test_in_the_header(hand):
         if (await office.client.request(route.method, path_of(route, "users"), as_=header)).status != 401
     ]
 
-    assert len(held) >= 17
+    assert len(held) >= 18
     assert believed == []
     for name in SPEAKS:
         answer = await office.client.post("/api/files/token", as_=held[name])
@@ -169,6 +172,7 @@ async def test_what_ends_the_others(hand, kind):
 
     for name in ("auth", "static", "file", "verification", "passwordReset", "emailChange"):
         assert not await office.knows(held[name])
+    assert (await office.client.post("/api/files/token", as_=held["key"])).status == 401
     for other, (door, name, body) in DOORS.items():
         if other in {"verification", "passwordReset", "emailChange", "link"}:
             assert (await office.ask(door, **{name: held[other]}, **body)).status == 400, other
