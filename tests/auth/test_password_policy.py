@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import product
 
 import pytest
 from breached_lists import write_list
@@ -10,6 +11,9 @@ from post_office import PASSWORD, USERS, open_office
 from program import run
 
 from undercroft import testing
+from undercroft.auth.changing import nobodys_password
+from undercroft.collections.collection import Collection
+from undercroft.collections.fields.password import PasswordField
 
 pytestmark = pytest.mark.anyio
 BREACHED = "stone-and-sea-7"
@@ -262,3 +266,16 @@ async def test_import_keeps_hashes(guarded, tmp_path, database, breached):
 
     listed = (await guarded.client.get(f"{USERS}/records", as_=guarded.root)).json["items"]
     assert [each["email"] for each in listed] == ["hashed@example.com"], done.stderr + done.stdout
+
+
+def test_nobodys_password_is_nobodys():
+    """A password that the server makes up is one that the policy takes, whatever somebody is called."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    name = " ".join("".join(word) for word in product(letters[:5], letters, letters[:5]))
+    password = PasswordField(name="password", not_personal=True)
+    users = Collection(id="users", name="users", type="auth", fields=(password,))
+
+    made = [nobodys_password(users, {"email": "", "name": name})["password"] for _ in range(20)]
+
+    assert all(password.check_personal(text, {"name": name}) is None for text in made)
+    assert len(set(made)) == 20
