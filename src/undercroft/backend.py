@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from undercroft.auth.key_uses import KeyUses
+from undercroft.auth.logins import Ended
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
@@ -58,6 +59,7 @@ class Backend:
     jobs: Jobs = field(default_factory=Jobs)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     key_uses: KeyUses = field(default_factory=KeyUses)
+    ended: Ended = field(default_factory=Ended)
 
     @property
     def catalog(self) -> Catalog:

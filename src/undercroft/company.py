@@ -116,6 +116,7 @@ class Company:
         engine.listeners[LETTERS.kind], engine.listeners[JOBS.kind] = postman.wake, worker.wake
         claim = Lease(engine, "leader", record_id()) if has_others else Always()
         freshness, leader = Freshness(backend, wakeup, settings_at), Leader(engine, claim, _duties(backend))
+        await backend.ended.load(engine)
         if not has_others:
             await backend.filing.recover()
         backend.live.start(freshness.catch_up, wakeup if has_others else None)

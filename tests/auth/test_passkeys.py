@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 
 import pytest
 from authenticator import ORIGIN, PRESENT, VERIFIED, Authenticator, Lie, decode, encode
 from post_office import NEW, PASSWORD, USERS, at_once
 
 from undercroft.auth.tickets import forget_old_tickets, has_old_tickets
+from undercroft.auth.tokens import issue
+from undercroft.records.record import find_record
 
 pytestmark = pytest.mark.anyio
 ROUNDS = int(os.environ.get("DRILL_ROUNDS", "3"))
@@ -33,6 +36,13 @@ class Desk:
 
     async def ask(self, what, as_=None, **body):
         return await self.office.client.post(f"{USERS}/{what}", body, as_=self.token if as_ is None else as_)
+
+    async def token_of(self, moment):
+        """A token of who signed in at a moment."""
+        backend = self.office.client.backend
+        users, engine = backend.catalog.collection("users"), backend.engine
+        record = await find_record(engine.read, engine.dialect, users, {"id": self.id})
+        return issue("auth", users, record, refreshable=True, iat=moment)
 
     async def register(self, device=None, lie=None, **more):
         """The device, and the answer to what it made."""
@@ -288,9 +298,9 @@ async def test_devices_that_do_not_count(ada):
 
 
 async def test_fresh_sign_in_is_needed(ada):
-    """A token that was renewed, or that speaks for somebody, is not enough to open a new way in."""
+    """A token of a while ago, renewed just now, or that speaks for somebody, is not enough to open a new way in."""
     office = ada.office
-    renewed = (await ada.ask("auth-refresh")).json["token"]
+    renewed = (await ada.ask("auth-refresh", await ada.token_of(time.time() - 601))).json["token"]
     spoken = (await office.client.post(f"{USERS}/impersonate/{ada.id}", {}, as_=office.root)).json["token"]
 
     for token in (renewed, spoken):

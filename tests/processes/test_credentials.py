@@ -69,15 +69,13 @@ class Ears:
     is_over: bool = False
     heard: list[str] = field(default_factory=list)
 
-    def listen(self, token: str) -> None:
+    def listen(self, **headers: str) -> None:
         answer = self.line.open("/api/realtime")
         threading.Thread(target=self._read, args=(answer,), daemon=True).start()
         wait_until(lambda: bool(self.heard), "the connection says who it is")
         client_id = json.loads(self.heard[0])["clientId"]
         body = {"clientId": client_id, "subscriptions": ["notes/*", "news/*"]}
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.line.server}/api/realtime", json=body, headers={"Authorization": token}, timeout=30
-        )
+        answer = httpx.post(f"http://127.0.0.1:{self.line.server}/api/realtime", json=body, headers=headers, timeout=30)
         assert answer.status_code == 204, answer.text
 
     def _read(self, answer: Any) -> None:
@@ -104,8 +102,8 @@ class Credentials:
     file_token: str
     key: str
     key_file_token: str
-    ears: list[Ears]
-    key_ears: list[Ears]
+    ears: dict[str, list[Ears]]
+    """For each credential that one listens with, one in each process."""
 
     def alive(self, line: Line) -> dict[str, bool]:
         """What still opens something at a process."""
@@ -130,13 +128,17 @@ def hand_out(place: Place, name: str, lines: list[Line], listening: list[Line]) 
     form = {"name": "a program", "scopes": ["notes:read", "news:read"]}
     server.tokens[f"{name}'s key"] = key = place.club.expect(200, "POST", "/api/api-keys", form, name)["key"]
     key_file_token = place.club.expect(200, "POST", "/api/files/token", caller=f"{name}'s key")["token"]
-    ears, key_ears = [Ears(line) for line in listening[:2]], [Ears(line) for line in listening[2:]]
     cookie = sign_in_by_page(server, email)
-    given = Credentials(place, lines, made["id"], email, token, cookie, file_token, key, key_file_token, ears, key_ears)
-    for each in ears:
-        each.listen(token)
-    for each in key_ears:
-        each.listen(key)
+    shown = {
+        "token": {"Authorization": token},
+        "session": {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"},
+        "API key": {"Authorization": key},
+    }
+    ears = {kind: [Ears(listening.pop()) for _ in lines] for kind in shown}
+    for kind, headers in shown.items():
+        for each in ears[kind]:
+            each.listen(**headers)
+    given = Credentials(place, lines, made["id"], email, token, cookie, file_token, key, key_file_token, ears)
     assert [given.alive(line) for line in lines] == [dict.fromkeys(CREDENTIALS, True)] * 2
     return given
 
@@ -180,6 +182,22 @@ def revoke_key(given: Credentials) -> None:
     given.place.club.expect(204, "DELETE", f"/api/api-keys/{given.key.split('_')[1]}")
 
 
+def own_sessions(given: Credentials) -> dict[str, str]:
+    """The ids of the account's sessions by their kinds."""
+    items = given.place.club.expect(200, "GET", "/api/sessions", caller=given.email.partition("@")[0])["items"]
+    return {each["kind"]: each["id"] for each in items}
+
+
+def revoke_login(given: Credentials) -> None:
+    caller, sessions = given.email.partition("@")[0], own_sessions(given)
+    given.place.club.expect(204, "DELETE", f"/api/sessions/{sessions['token']}", caller=caller)
+
+
+def revoke_cookie(given: Credentials) -> None:
+    caller, sessions = given.email.partition("@")[0], own_sessions(given)
+    given.place.club.expect(204, "DELETE", f"/api/sessions/{sessions['cookie']}", caller=caller)
+
+
 ENDS: dict[str, Callable[[Credentials], None]] = {
     "password change": change_password,
     "password reset": reset_password,
@@ -187,8 +205,14 @@ ENDS: dict[str, Callable[[Credentials], None]] = {
     "role change": take_role,
     "deletion": delete,
     "key revoked": revoke_key,
+    "token's session revoked": revoke_login,
+    "cookie's session revoked": revoke_cookie,
 }
-ALONE = {"key revoked": ("API key", "key's file token")}
+ALONE = {
+    "key revoked": ("API key", "key's file token"),
+    "token's session revoked": ("token", "file token"),
+    "cookie's session revoked": ("session",),
+}
 """What ends by an event that leaves the rest as it is; else all does."""
 
 
@@ -208,9 +232,9 @@ def watch(given: Credentials, event: str, began: float) -> dict[str, float]:
 
 def watch_ears(given: Credentials, event: str, began: float) -> float:
     """Seconds until live updates were closed; of who only lost a role, until the next news, with nothing of the notes."""
-    everybody = [*given.ears, *given.key_ears]
+    everybody = [each for ears in given.ears.values() for each in ears]
     if event != "role change":
-        ending = given.key_ears if event in ALONE else everybody
+        ending = [each for kind in ALONE.get(event, CREDENTIALS) for each in given.ears.get(kind, ())]
         wait_until(lambda: all(each.is_over for each in ending), "live updates are closed")
         took = time.monotonic() - began
         assert not any(each.is_over for each in everybody if each not in ending)
@@ -273,8 +297,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_ends_credentials(place: Place):
     """What ends all: tokens, sessions, tokens for files, API keys and live updates; and what ends one of them alone."""
     for number, (event, end) in enumerate(ENDS.items()):
-        with place.to_each() as lines, place.to_each() as listening, place.to_each() as more:
-            given = hand_out(place, f"member{number}", lines, [*listening, *more])
+        with place.to_each() as lines, contextlib.ExitStack() as stack:
+            listening = [line for _ in range(3) for line in stack.enter_context(place.to_each())]
+            given = hand_out(place, f"member{number}", lines, listening)
             began = time.monotonic()
             end(given)
             took = watch(given, event, began)

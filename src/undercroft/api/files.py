@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from undercroft.api.auth.own import came_with, claims_of
 from undercroft.api.file_answers import Served, answer_file, name_of
 from undercroft.api.records import collection_of
 from undercroft.auth import tokens
@@ -27,8 +28,10 @@ async def token(request: Request) -> Response:
     identity = request.identity
     if identity is None:
         raise NotFound
-    key = identity.grant.key if identity.grant is not None else ""
-    return json_response({"token": tokens.issue("file", identity.collection, identity.record, key=key)})
+    # One that was had with a token names its log-in as that token does; others say what they were had with.
+    claims = claims_of(request)
+    iat, under = (claims.iat, "") if claims is not None else (None, came_with(request))
+    return json_response({"token": tokens.issue("file", identity.collection, identity.record, iat=iat, under=under)})
 
 
 async def serve(request: Request) -> Response:

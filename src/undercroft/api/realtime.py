@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from undercroft.api.auth.own import came_with, claims_of
 from undercroft.api.params import BadParameter
-from undercroft.auth.api_keys import PREFIX
-from undercroft.auth.identify import read_header
-from undercroft.auth.sessions import session_key
-from undercroft.auth.tokens import read_claims
 from undercroft.errors import FieldError, Invalid
 from undercroft.http.body import DEFAULT_LIMIT
 from undercroft.http.event_stream import HEADERS, EventStream
 from undercroft.http.request import Request
 from undercroft.http.response import Response, no_content
-from undercroft.middleware.authenticate import session_value
 from undercroft.realtime.client import Client
 from undercroft.realtime.live import Live
 from undercroft.realtime.topics import LONGEST, MOST, parse_topic
@@ -40,7 +36,7 @@ async def subscribe(request: Request) -> Response:
     texts = body.texts or {}
     topics = texts.get("subscriptions") if body.texts is not None else body.data.get("subscriptions")
     client_id = str(body.data.get("clientId") or "")
-    wish = Wish(read_topics(topics), request.identity, request.client_ip, _expiry(request), _session(request))
+    wish = Wish(read_topics(topics), request.identity, request.client_ip, _expiry(request), came_with(request))
     _check_topics(request, wish.topics)
     await request.backend.live.subscribe(client_id, wish)
     return no_content()
@@ -115,17 +111,8 @@ def _check_topics(request: Request, texts: Iterable[str]) -> None:
 def _expiry(request: Request) -> float:
     if request.identity is not None and request.identity.grant is not None:
         return request.identity.grant.expires
-    header = request.header(b"authorization")
-    claims = read_claims(read_header(header.decode("latin-1"))) if header and request.identity else None
+    claims = claims_of(request)
     return float(claims.exp) if claims else 0.0
-
-
-def _session(request: Request) -> str:
-    """What the caller's session is kept under, or how their API key begins; empty for guests and tokens."""
-    if request.identity is not None and request.identity.grant is not None:
-        return PREFIX + request.identity.grant.key
-    is_by_cookie = request.identity is not None and not request.header(b"authorization")
-    return session_key(session_value(request)) if is_by_cookie else ""
 
 
 def _is_position(text: str) -> bool:

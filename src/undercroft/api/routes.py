@@ -43,6 +43,7 @@ from undercroft.api.auth import (
     password,
     password_reset,
     refresh,
+    sessions,
     totp,
     verification,
 )
@@ -90,6 +91,9 @@ _ACCOUNTS: Final[tuple[Route, ...]] = (
     Route("POST", f"{_C}/renew-recovery-codes", totp.renew, "auth"),
     Route("POST", f"{_C}/disable-totp", totp.disable, "auth"),
     Route("POST", f"{_C}/auth-with-totp", totp.log_in, actions=("authWithTOTP", "auth")),
+    Route("GET", "/api/sessions", sessions.list_, "auth"),
+    Route("DELETE", "/api/sessions", sessions.end_rest, "auth"),
+    Route("DELETE", "/api/sessions/{id}", sessions.end, "auth"),
     Route("GET", "/api/api-keys", api_keys.list_, "auth"),
     Route("POST", "/api/api-keys", api_keys.create, "auth"),
     Route("DELETE", "/api/api-keys/{id}", api_keys.revoke, "auth"),

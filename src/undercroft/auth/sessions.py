@@ -14,12 +14,15 @@ from typing import Final
 
 from undercroft.auth.accounts import Accounts
 from undercroft.auth.binding import LENGTH, Binding, find_account, fingerprint, hash_of, new_value
+from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, Transaction, Value
+from undercroft.database.statements import insert_row
 from undercroft.query.scope import Identity
 
 SECONDS: Final = 14 * 24 * 3600
-_LONGEST_NOTE: Final = 255
+LONGEST_NOTE: Final = 255
+KIND: Final = "cookie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,20 @@ class Device:
 
 async def begin_session(engine: Engine, identity: Identity, device: Device) -> str:
     """A new session of an account: the value for its cookie, which is kept nowhere else."""
-    value, moment, dialect = new_value(), time.time(), engine.dialect
-    places = ", ".join(dialect.placeholder(n) for n in range(1, 9))
-    names = '"id", "collection", "record", "fingerprint", "address", "agent", "created", "expires"'
-    sql = f'INSERT INTO "_sessions" ({names}) VALUES ({places})'
-    notes = [device.address[:_LONGEST_NOTE], device.agent[:_LONGEST_NOTE]]
-    row = [hash_of(value), identity.collection.id, identity.id, fingerprint(value, identity), *notes]
-
-    async def insert(tx: Transaction) -> None:
-        await tx.run(sql, [*row, moment, moment + SECONDS])
-
-    await engine.write(insert)
+    value, moment = new_value(), time.time()
+    row: dict[str, Value] = {
+        "id": hash_of(value),
+        "kind": KIND,
+        "collection": identity.collection.id,
+        "record": identity.id,
+        "fingerprint": fingerprint(value, identity),
+        "account_key": cookies_key(identity),
+        "address": device.address[:LONGEST_NOTE],
+        "agent": device.agent[:LONGEST_NOTE],
+        "created": moment,
+        "expires": moment + SECONDS,
+    }
+    await engine.write(lambda tx: insert_row(tx, engine.dialect, "_sessions", row))
     return value
 
 
@@ -79,12 +85,18 @@ def session_key(value: str) -> str:
 
 async def end_session(engine: Engine, value: str) -> None:
     """End a session; one that has ended is no error."""
-    sql = f'DELETE FROM "_sessions" WHERE "id" = {engine.dialect.placeholder(1)}'
+    sql = f"""DELETE FROM "_sessions" WHERE "id" = {engine.dialect.placeholder(1)} RETURNING "collection", "record\""""
 
     async def delete(tx: Transaction) -> None:
-        await tx.run(sql, [hash_of(value)])
+        for collection, record in await tx.run(sql, [hash_of(value)]):
+            await append_change(tx, engine.dialect, Change("credentials", str(collection), str(record), "delete"))
 
     await engine.write(delete)
+
+
+def cookies_key(account: Identity) -> str:
+    """What tells sessions that are good from those of an account's earlier keys."""
+    return hash_of(account.record["tokenKey"])
 
 
 async def has_old_sessions(engine: Engine) -> bool:

@@ -32,6 +32,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.options import AuthOptions, TokenOptions
 
 Kind = Literal["auth", "file", "verification", "passwordReset", "emailChange"]
+Claim = bool | str | float | None
 LONGEST: Final = 4096  # characters; ours have about 250
 _HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
@@ -47,8 +48,9 @@ _OPTIONS: Final[Mapping[str, Callable[[AuthOptions], TokenOptions]]] = {
 class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a token says. Unless the token verifies, anyone may have written it.
 
-    `iat` is when somebody signed in for it (seconds since 1970); tokens that were had for another one have none.
-    `key` is the id of the API key that a token for files was had with.
+    `iat` is when somebody signed in for it (seconds since 1970), or for the token that it was had with; tokens that
+    speak for somebody else have none. `under` is what a token for files was had with, where that was no token: how
+    an API key begins, or what a session is kept under.
     """
 
     collection_id: str
@@ -58,21 +60,19 @@ class Claims(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     refreshable: bool | None = None
     email: str = ""
     new_email: str = ""
-    iat: int | None = None
-    key: str = ""
+    iat: int | float | None = None
+    under: str = ""
 
 
 _decode_claims = msgspec.json.Decoder(Claims).decode
 _encode_claims = msgspec.json.Encoder(order="sorted").encode
 
 
-def issue(
-    kind: Kind, collection: Collection, record: Mapping[str, Any], duration: int = 0, **claims: bool | str | int
-) -> str:
+def issue(kind: Kind, collection: Collection, record: Mapping[str, Any], duration: int = 0, **claims: Claim) -> str:
     """A new token about a record, for `duration` seconds or as long as its collection says.
 
-    `claims` are `refreshable` and `iat` for the kind `auth`, `key` for the kind `file`, `email` and `new_email` for
-    those sent by mail.
+    `claims` are `refreshable` and `iat` for the kind `auth`, `iat` and `under` for the kind `file`, `email` and
+    `new_email` for those sent by mail.
     """
     seconds = duration or token_options(collection, kind).duration
     exp = int(time.time()) + seconds

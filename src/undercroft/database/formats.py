@@ -8,7 +8,14 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Transaction
 from undercroft.database.formats_files import keep_sealed_files
 from undercroft.database.formats_keys import keep_erasures, keep_keys, keep_resealings
-from undercroft.database.formats_logins import keep_api_keys, keep_blocks, keep_invitations, keep_passkeys, keep_totp
+from undercroft.database.formats_logins import (
+    keep_api_keys,
+    keep_blocks,
+    keep_invitations,
+    keep_logins,
+    keep_passkeys,
+    keep_totp,
+)
 from undercroft.database.formats_work import keep_answers, keep_jobs
 from undercroft.database.migrations import Migration
 
@@ -146,4 +153,5 @@ SYSTEM_MIGRATIONS = (
     Migration(17, "erased people and tenants", keep_erasures),
     Migration(18, "blocked accounts", keep_blocks),
     Migration(19, "API keys", keep_api_keys),
+    Migration(20, "log-ins", keep_logins),
 )

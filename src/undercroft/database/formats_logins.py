@@ -61,3 +61,13 @@ async def keep_api_keys(tx: Transaction, dialect: Dialect) -> None:
     await create_table(tx, dialect, "_api_keys", {"id": _NAME_TYPE, **texts, **numbers})
     await tx.run('CREATE INDEX "_api_keys_owner" ON "_api_keys" ("collection", "record")')
     await tx.run("""INSERT INTO "_positions" ("kind", "position") VALUES ('credentials', 0)""")
+
+
+async def keep_logins(tx: Transaction, dialect: Dialect) -> None:
+    """Log-ins that gave a token, beside sessions in cookies; those that were ended stay until their tokens have."""
+    text, number = dialect.column_type("text"), dialect.column_type("number")
+    columns = {"kind": text, "account_key": text, "seen": number, "ended": _COUNT_TYPE}
+    for name, kind in columns.items():
+        await tx.run(f'ALTER TABLE "_sessions" ADD COLUMN "{name}" {kind}')
+    await tx.run("""UPDATE "_sessions" SET "kind" = 'cookie'""")
+    await tx.run('CREATE INDEX "_sessions_ended" ON "_sessions" ("expires") WHERE "ended" = 1')

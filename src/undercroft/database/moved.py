@@ -103,6 +103,7 @@ HOUSE_TABLES: Final = (
         (
             *_columns(id="id", collection="text", record="text", fingerprint="text"),
             *_columns(address="text", agent="text", created="number", expires="number"),
+            *_columns(kind="text", account_key="text", seen="number", ended="whole"),
         ),
         key="id",
     ),

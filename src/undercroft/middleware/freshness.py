@@ -58,6 +58,7 @@ class Freshness:
         if positions["keys"] != keyring.revision and not keyring.is_locked:
             await keyring.refresh()
         if positions["credentials"] > self._credentials_at:
+            await self._backend.ended.load(self._backend.engine)
             await self._live.end_closed()
             self._credentials_at = positions["credentials"]
 

@@ -45,7 +45,7 @@ class Wish:
     """What a client wants to hear: texts of topics, as somebody who is signed in, or as a guest.
 
     `address` is where the wish comes from. `expires` is when the token does that came with
-    it (seconds since 1970, 0 for never), `session` what its session is kept under, or how its API key begins.
+    it (seconds since 1970, 0 for never), `session` what it came with: a session, a log-in, or an API key.
     """
 
     topics: Sequence[str]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.api.auth.context import answer, device_of, holds, sign_in_token
+from undercroft.api.auth.context import answer, device_of, holds, login_token
+from undercroft.auth.logins import keep_login, new_login
 from undercroft.auth.mfa import begin_mfa, finish_mfa, is_other
 from undercroft.auth.origins import Origin, note_origin
 from undercroft.auth.passkeys import list_passkeys
@@ -48,7 +49,10 @@ async def admit(
     device = device_of(request)
     await remember_device(backend, identity, device)
     await note_origin(backend, identity, Origin(device.address, device.agent))
-    return await answer(request, identity, sign_in_token(identity), meta)
+    login = new_login(identity)
+    response = await answer(request, identity, login_token(identity, login), meta)
+    await keep_login(backend.engine, identity, login, device)
+    return response
 
 
 async def complete(request: Request, identity: Identity, way: Way | Method, mfa_id: str = "") -> FirstHalf | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import msgspec
 from undercroft.auth import tokens
 from undercroft.auth.blocks import is_blocked
 from undercroft.auth.events import RecordAuth
+from undercroft.auth.logins import Login
 from undercroft.auth.sessions import Device
 from undercroft.collections.catalog import UnknownCollection
 from undercroft.collections.collection import Collection
@@ -145,6 +145,6 @@ def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> st
     return tokens.issue("auth", identity.collection, identity.record, duration, refreshable=refreshable)
 
 
-def sign_in_token(identity: Identity) -> str:
-    """A token for who has just proven who they are, which tells when that was."""
-    return tokens.issue("auth", identity.collection, identity.record, refreshable=True, iat=int(time.time()))
+def login_token(identity: Identity, login: Login) -> str:
+    """A token of a log-in, which tells when that was."""
+    return tokens.issue("auth", identity.collection, identity.record, refreshable=True, iat=login.moment)

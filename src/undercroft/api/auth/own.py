@@ -6,9 +6,11 @@ import time
 from typing import Final
 
 from undercroft.api.auth.refresh import WrongCollection
+from undercroft.auth import api_keys, logins
 from undercroft.auth.identify import read_header
+from undercroft.auth.logins import login_of
 from undercroft.auth.sessions import session_began, session_key
-from undercroft.auth.tokens import read_claims
+from undercroft.auth.tokens import Claims, read_claims
 from undercroft.collections.collection import Collection
 from undercroft.errors import Forbidden, NotFound, Unauthenticated
 from undercroft.http.request import Request
@@ -58,16 +60,38 @@ async def check_fresh(request: Request) -> None:
 
 
 async def _signed_in_at(request: Request) -> float:
-    header = request.header(b"authorization")
-    if not header:
+    if not request.header(b"authorization"):
         return await session_began(request.backend.engine, session_value(request))
-    claims = read_claims(read_header(header.decode("latin-1")))
+    claims = claims_of(request)
     return float(claims.iat or 0) if claims else 0.0
 
 
 def session_of(request: Request) -> str:
     """What the caller's session is kept under; empty for who came with a token."""
     return "" if request.header(b"authorization") else session_key(session_value(request))
+
+
+def claims_of(request: Request) -> Claims | None:
+    """What the caller's token says; None for who came without one."""
+    header = request.header(b"authorization")
+    return read_claims(read_header(header.decode("latin-1"))) if header and request.identity is not None else None
+
+
+def came_with(request: Request) -> str:
+    """What stands for the caller as long as nobody ends it: a session, a log-in, or an API key.
+
+    Empty for guests, and for tokens that came from no log-in of the account.
+    """
+    identity = request.identity
+    if identity is None:
+        return ""
+    if identity.grant is not None:
+        return f"{api_keys.PREFIX}{identity.grant.key}"
+    claims = claims_of(request)
+    if claims is None:
+        return session_of(request)
+    login = login_of(claims)
+    return f"{logins.PREFIX}{login.id}" if login is not None else ""
 
 
 def own_name(request: Request) -> str:

@@ -1,0 +1,58 @@
+"""Who is logged in to the caller's account: GET and DELETE /api/sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undercroft.api.auth.own import came_with
+from undercroft.auth import logins
+from undercroft.auth.session_list import Session, end_one, end_others, list_sessions
+from undercroft.dates import date_of
+from undercroft.errors import Unauthenticated
+from undercroft.http.request import Request
+from undercroft.http.response import Response, json_response, no_content
+from undercroft.query.scope import Identity
+
+
+async def list_(request: Request) -> Response:
+    """GET /api/sessions: the account's, the newest first."""
+    engine, current = request.backend.engine, _current(request)
+    found = await list_sessions(engine.read, engine, _caller(request))
+    return json_response({"items": [_render(each, is_current=each.id == current) for each in found]})
+
+
+async def end(request: Request) -> Response:
+    """DELETE /api/sessions/{id}: nobody is in by it any more."""
+    backend = request.backend
+    backend.ended.add(await end_one(backend.engine, _caller(request), request.params["id"]))
+    return no_content()
+
+
+async def end_rest(request: Request) -> Response:
+    """DELETE /api/sessions: nobody is in any more but by the session that asks."""
+    backend = request.backend
+    backend.ended.add(await end_others(backend.engine, _caller(request), _current(request)))
+    return no_content()
+
+
+def _caller(request: Request) -> Identity:
+    if request.identity is None:
+        raise Unauthenticated
+    return request.identity
+
+
+def _current(request: Request) -> str:
+    return came_with(request).removeprefix(logins.PREFIX)
+
+
+def _render(session: Session, *, is_current: bool) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "kind": session.kind,
+        "address": session.address,
+        "agent": session.agent,
+        "created": date_of(session.created),
+        "seen": date_of(session.seen),
+        "expires": date_of(session.expires),
+        "isCurrent": is_current,
+    }
