@@ -131,7 +131,7 @@ def take(page: Page, kind: str, password: str) -> None:
 
 def take_accounts(page: Page, kind: str) -> None:
     """The pages of one who is signed in, and then those of a guest."""
-    for name in ("index", "password", "new-address", "passkeys", "authenticator"):
+    for name in ("index", "password", "new-address", "passkeys", "authenticator", "sessions"):
         page.goto(f"{URL}/account/{name.removeprefix('index')}")
         keep(page, f"{name}-{kind}", ACCOUNTS)
     page.goto(f"{URL}/account")

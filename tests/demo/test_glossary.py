@@ -28,7 +28,14 @@ PAGES = (
 )
 STAFF_PAGES = (
     *("/desk", "/desk/terms", "/desk/terms/new", "/terms/acid"),
-    *("/account", "/account/password", "/account/new-address", "/account/passkeys", "/account/authenticator"),
+    *(
+        "/account",
+        "/account/password",
+        "/account/new-address",
+        "/account/passkeys",
+        "/account/authenticator",
+        "/account/sessions",
+    ),
 )
 
 

@@ -229,6 +229,43 @@ async def test_authenticator(office, visitor):
     assert (await sign_in(Visitor(office.client))).status == 303
 
 
+async def test_sessions(office, visitor):
+    """The visitor sees where they are logged in, and ends a session, or all others."""
+    await office.join(verified=True)
+    others = [Visitor(office.client) for _ in range(3)]
+    for each in (visitor, *others):
+        await sign_in(each)
+    page = await visitor.open("/account/sessions")
+    assert page.text.count("this one") == 1
+
+    ended = await visitor.send(page, {})
+    left = [await who(each) for each in others]
+    assert (sorted(left), "any more" in (await visitor.follow(ended)).text) == ([EMAIL, EMAIL, "guest"], True)
+    page = await visitor.open("/account/sessions")
+    await visitor.send(page, {}, len(Sheet(page.text).forms) - 1)
+
+    assert [await who(each) for each in others] == ["guest"] * 3
+    assert await who(visitor) == EMAIL
+
+
+async def test_session_of_somebody_else(office, visitor):
+    """An id of another account's session ends nothing."""
+    await office.join(verified=True)
+    await office.join("eve@example.com", verified=True)
+    eve = Visitor(office.client)
+    await eve.send(await eve.open("/account/sign-in"), {"identity": "eve@example.com", "password": PASSWORD})
+    await sign_in(visitor)
+    await sign_in(Visitor(office.client))
+    kept = re.search(r'name="session" value="([^"]+)"', (await visitor.open("/account/sessions")).text)[1]
+    other = Visitor(office.client)
+    await other.send(await other.open("/account/sign-in"), {"identity": "eve@example.com", "password": PASSWORD})
+
+    answer = await eve.send(await eve.open("/account/sessions"), {"session": kept})
+
+    assert answer.status == 404
+    assert kept in (await visitor.open("/account/sessions")).text
+
+
 async def test_invitation(office, visitor):
     """Who is invited sees what is asked for, chooses a password, and is in."""
     await office.options(invitations={"enabled": True}, createRule="@request.auth.id != ''")
@@ -327,7 +364,7 @@ async def test_sign_out(office, visitor):
     assert await who(visitor) == "guest"
 
 
-@pytest.mark.parametrize("page", ["", "/new-address", "/password", "/passkeys"])
+@pytest.mark.parametrize("page", ["", "/new-address", "/password", "/passkeys", "/sessions"])
 async def test_guests_are_sent_to_sign_in(office, visitor, page):
     """What is for one's own account is not for guests."""
     await office.options(passkeys={"enabled": True})

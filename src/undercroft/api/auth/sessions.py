@@ -16,23 +16,38 @@ from undercroft.query.scope import Identity
 
 async def list_(request: Request) -> Response:
     """GET /api/sessions: the account's, the newest first."""
-    engine, current = request.backend.engine, _current(request)
-    found = await list_sessions(engine.read, engine, _caller(request))
-    return json_response({"items": [_render(each, is_current=each.id == current) for each in found]})
+    return json_response({"items": await own_sessions(request)})
 
 
 async def end(request: Request) -> Response:
     """DELETE /api/sessions/{id}: nobody is in by it any more."""
-    backend = request.backend
-    backend.ended.add(await end_one(backend.engine, _caller(request), request.params["id"]))
+    await end_own(request, request.params["id"])
     return no_content()
 
 
 async def end_rest(request: Request) -> Response:
     """DELETE /api/sessions: nobody is in any more but by the session that asks."""
+    await end_own_others(request)
+    return no_content()
+
+
+async def own_sessions(request: Request) -> list[dict[str, Any]]:
+    """The sessions of the caller's account, the newest first. Raises `Unauthenticated`."""
+    engine, current = request.backend.engine, _current(request)
+    found = await list_sessions(engine.read, engine, _caller(request))
+    return [_render(each, is_current=each.id == current) for each in found]
+
+
+async def end_own(request: Request, session_id: str) -> None:
+    """End a session of the caller's account. Raises `Unauthenticated` and `NotFound`."""
+    backend = request.backend
+    backend.ended.add(await end_one(backend.engine, _caller(request), session_id))
+
+
+async def end_own_others(request: Request) -> None:
+    """End all sessions of the caller's account but the one that asks. Raises `Unauthenticated`."""
     backend = request.backend
     backend.ended.add(await end_others(backend.engine, _caller(request), _current(request)))
-    return no_content()
 
 
 def _caller(request: Request) -> Identity:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from undercroft.auth.form_token import issue_form_token
 from undercroft.middleware.authenticate import session_value
-from undercroft.pages.entry import authenticator, codes, entering, letters, passkeys, providers, signing
+from undercroft.pages.entry import authenticator, codes, entering, letters, passkeys, providers, sessions, signing
 from undercroft.pages.entry.entry import NEXT, Entry, receive
 from undercroft.pages.forms import Form, above, after_failure
 from undercroft.pages.submissions import QUERY, Descriptor, Failure, OneMoreStep
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ONCE: Final = frozenset({"credential", "code"})  # a proof that was used goes along no second time
 ENTRIES: Final[Mapping[str, Entry]] = {
     each.name: each
-    for module in (signing, entering, codes, letters, passkeys, providers, authenticator)
+    for module in (signing, entering, codes, letters, passkeys, providers, authenticator, sessions)
     for each in vars(module).values()
     if isinstance(each, Entry)
 }
@@ -38,6 +38,7 @@ def names_of(visit: PageRequest, templates: Templates) -> Mapping[str, Any]:
     own = {
         "passkeys": partial(passkeys.own_passkeys, visit),
         "authenticator": partial(authenticator.own_authenticator, visit),
+        "sessions": partial(sessions.visitors_sessions, visit),
         "seed": partial(authenticator.seed_for, visit),
     }
     return {**drawn, **own, "step": _step(visit)}
