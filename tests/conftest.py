@@ -6,11 +6,12 @@ import os
 import secrets
 
 import pytest
+from argon2 import PasswordHasher
 from postgres import in_thread, running_postgres
 from roots import SHARED, environment, open_ring
 from s3_server import shared_s3
 
-from undercroft import testing
+from undercroft import passwords, testing
 from undercroft.collections.store import ensure_system_collections
 from undercroft.database.formats import SYSTEM_MIGRATIONS
 from undercroft.database.migrations import migrate
@@ -19,7 +20,18 @@ from undercroft.database.sqlite import SqliteEngine
 
 # A test does in a second what people do in an hour; those about rate limits ask for them.
 os.environ["UNDERCROFT_RATE_LIMITS"] = "false"
+# Hashes of passwords cost what they are to cost, and half of all the time of tests that log somebody in.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_DUMMY = CHEAP.hash(secrets.token_hex())
 SEEDS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(request, monkeypatch):
+    """Passwords are hashed cheaply, unless a test is about what that costs."""
+    if request.node.get_closest_marker("real_hashes") is None:
+        monkeypatch.setattr(passwords, "_ARGON2", CHEAP)
+        monkeypatch.setattr("undercroft.auth.passwords.DUMMY_HASH", CHEAP_DUMMY)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from timing import MOST, trimmed, welch
 
 from undercroft.auth.password_guesses import MOST_BY_STRANGERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_hashes]
 MANY = 200
 
 

@@ -21,6 +21,7 @@ from undercroft.passwords import (
     verify_password,
 )
 
+pytestmark = pytest.mark.real_hashes
 RIGHT, WRONG = Verdict(ok=True), Verdict(ok=False)
 
 

@@ -13,7 +13,7 @@ from undercroft.auth import passwords
 from undercroft.auth.passwords import LoginsBusy, PasswordPool
 from undercroft.passwords import UnusablePassword, Verdict, hash_password
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_hashes]
 
 
 @pytest.fixture

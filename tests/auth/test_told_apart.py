@@ -14,7 +14,7 @@ from timing import MOST, trimmed, welch
 
 from undercroft.auth.password_guesses import MOST_BY_STRANGERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_hashes]
 ROUNDS = int(os.environ.get("DRILL_TIMED_ROUNDS", "25"))
 """Requests of each kind; 500 in the long run of the tests, which alone judges the figure."""
 IS_JUDGED = ROUNDS >= 500

@@ -9,6 +9,7 @@ import pytest
 from post_office import NEW, PASSWORD, USERS, at_once
 
 from undercroft.auth.mfa import begin_mfa
+from undercroft.auth.tokens import issue
 from undercroft.auth.totp import forget_totp
 from undercroft.auth.totp_codes import PERIOD, code_at
 from undercroft.query.scope import Identity
@@ -242,8 +243,12 @@ async def test_first_half_is_needed(ada):
 
 
 async def test_set_up_needs_a_fresh_sign_in(ada):
-    """A renewed token, or none, sets up nothing."""
-    renewed = (await ada.ask("auth-refresh")).json["token"]
+    """A token of a while ago, renewed just now, sets up nothing, and neither does none."""
+    backend = ada.office.client.backend
+    users = backend.catalog.collection("users")
+    record = await find_record(backend.engine.read, backend.engine.dialect, users, {"id": ada.id})
+    old = issue("auth", users, record, refreshable=True, iat=int(time.time()) - 601)
+    renewed = (await ada.ask("auth-refresh", old)).json["token"]
 
     assert (await ada.ask("request-totp", renewed)).code == "sign_in_again"
     for what in ("request-totp", "confirm-totp", "renew-recovery-codes", "disable-totp"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import time
 
@@ -350,7 +349,7 @@ def test_killed_while_they_turn(idle, tmp_path, seed):
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             time.sleep(chance.uniform(0.7, 2.0))
             kills += process.poll() is None
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
         assert asyncio.run(contents_of(data, records)) == contents
     done = run("files", "encrypt", "vault", folder=tmp_path)
     print(f"killed {kills} times")  # noqa: T201 - what who runs this wants to know

@@ -207,6 +207,9 @@ class Shell:
         return text.replace(SHOWN_PORT, self.port)
 
     def _shown(self, text: str) -> str:
-        text = text.replace(self.places.database, SHOWN_DATABASE).replace(self.places.bucket, SHOWN_BUCKET)
+        database = self.places.database
+        for told in (database, database.partition("?")[0]):  # what programs say of it has no parameters
+            text = text.replace(told, SHOWN_DATABASE)
+        text = text.replace(self.places.bucket, SHOWN_BUCKET)
         text = text.replace(self.places.bucket.partition("?")[0], SHOWN_BUCKET.partition("?")[0])
         return text.replace(self.port, SHOWN_PORT).replace("\r", "").replace(str(self.folder), "/home/you")
