@@ -51,8 +51,16 @@ async def log_in(
 ) -> dict[str, Any]:
     """The record behind the credentials. Raises `LoginFailed`, in the same time whatever was wrong.
 
-    Raises `TooManyGuesses` without looking at the password. A hash of an older make is replaced by one of ours.
+    Raises `LoginsBusy`, and `TooManyGuesses` without looking at the password. A hash of an older make is replaced by
+    one of ours.
     """
+    with backend.passwords.entering():
+        return await _log_in(backend, collection, given, guesser)
+
+
+async def _log_in(
+    backend: WithPasswords, collection: Collection, given: Credentials, guesser: Guesser
+) -> dict[str, Any]:
     record = await find_account(backend, collection, given)
     stored = record["password"] if record else ""
     guess = Guess(collection.id, record["id"] if record else _name_of_nobody(collection, given), guesser)

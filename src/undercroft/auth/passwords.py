@@ -8,9 +8,9 @@ neither take all cores nor hold up those who only read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class PasswordPool:
         self._breached = breached
         self._limit = count + waiting
         self._taken = 0
-        self._waiting = 0
+        self._inside = 0
         self._turns: dict[str, _Turn] = {}
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=step_back)
 
@@ -87,19 +87,29 @@ class PasswordPool:
             return None
         return BREACHED if await self._run(lambda: breached.holds(text)) else None
 
+    @contextmanager
+    def entering(self) -> Iterator[None]:
+        """Be one of those who log in; whoever is too many is told so before anything is looked up.
+
+        Raises `LoginsBusy`.
+        """
+        if self._inside >= self._limit:
+            raise LoginsBusy
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
     @asynccontextmanager
     async def turn(self, whose: str) -> AsyncIterator[None]:
-        """Wait until nobody else in this process is trying passwords of somebody. Raises `LoginsBusy`."""
-        if self._waiting >= self._limit:
-            raise LoginsBusy
+        """Wait until nobody else in this process is trying passwords of somebody."""
         turn = self._turns.setdefault(whose, _Turn())
-        self._waiting += 1
         turn.wanted += 1
         try:
             async with turn.lock:
                 yield
         finally:
-            self._waiting -= 1
             turn.wanted -= 1
             if not turn.wanted:
                 del self._turns[whose]
