@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from club import MEMBERS, Club
-from flooding import flood
+from flooding import flood_of
 from probing import probed
 from timing import MOST, trimmed, welch
 
@@ -37,9 +37,9 @@ async def test_flood(club: Club):
         await asyncio.sleep(1.5)
     before = memory(club.server.pid, "VmRSS")
     body = {"identity": account.email, "password": account.password}
-    with probed(address) as times:
-        await asyncio.sleep(0.3)  # until it asks
-        answers = await asyncio.to_thread(flood, f"{club.server.url}{MEMBERS}/auth-with-password", MANY, body)
+    with flood_of(f"{club.server.url}{MEMBERS}/auth-with-password", MANY, body) as go, probed(address) as times:
+        await asyncio.sleep(0.5)  # until it asks
+        answers = await asyncio.to_thread(go)
 
     grown = max(0.0, memory(club.server.pid, "VmHWM") - before)
     quick, slow = 1000 * p99(idle), 1000 * p99(times)
