@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,6 +49,10 @@ class Line:
         return self._connection.getresponse()
 
     def close(self) -> None:
+        """Let go of it; whoever reads an answer that goes on, in another thread, comes to its end."""
+        if self._connection.sock is not None:
+            with contextlib.suppress(OSError):  # the server was faster
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
 
