@@ -134,7 +134,7 @@ async def disable_key(keys: SetOf, key_id: int, *, keep_days: float = KEEP_DAYS)
                 f"has sealed {left} texts that the server itself needs, so it stays enabled: once another key seals, "
                 "they are sealed anew while a server runs, and `undercroft keys work` shows how far that is",
             )
-        await tx.run(sql, (time.time() + keep_days * _DAY, keys.purpose, keys.scope, key_id))
+        await tx.run(sql, (int(time.time()) + keep_days * _DAY, keys.purpose, keys.scope, key_id))
 
     await _step(keys, "key_disabled", key_id, lifecycle.disable, note)
 
