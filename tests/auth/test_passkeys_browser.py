@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from chromium import running_chromium
+from chromium import AUTHENTICATOR, running_chromium
 from servers import PASSWORD, running
 
 pytestmark = pytest.mark.slow
 USERS = "/api/collections/users"
 EMAIL = "ada@example.com"
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 SCRIPT = """
 async ([kind, token, more]) => {
     const ask = async (what, body) => {

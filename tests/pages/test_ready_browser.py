@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chromium import running_chromium
+from chromium import AUTHENTICATOR, running_chromium
 from mail_server import ThreadedMailServer
 from post_office import token_in
 from servers import PASSWORD, running
@@ -11,14 +11,6 @@ from servers import PASSWORD, running
 pytestmark = pytest.mark.slow
 USERS = "/api/collections/users"
 EMAIL = "ada@example.com"
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 @pytest.fixture

@@ -28,6 +28,16 @@ _FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
+# A device that the browser simulates, whose user is there and known (`WebAuthn.addVirtualAuthenticator`).
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
 
 @contextlib.contextmanager
 def running_chromium() -> Iterator[Browser]:

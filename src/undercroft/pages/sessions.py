@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undercroft.api.auth.context import check_not_blocked, device_of, judge_session
-from undercroft.auth.origins import Origin, note_origin
-from undercroft.auth.password_guesses import remember_device
+from undercroft.api.auth.admit import note_device
+from undercroft.api.auth.context import check_not_blocked, judge_session
 from undercroft.auth.sessions import SECONDS, begin_session, end_session
 from undercroft.http.cookies import cookie_header
 from undercroft.middleware.authenticate import is_private, session_cookie, session_value
@@ -22,10 +21,7 @@ async def begin(visit: PageRequest, identity: Identity) -> None:
     await check_not_blocked(visit.http, identity)
     await judge_session(visit.http, identity)
     await _end_session(visit)
-    device = device_of(visit.http)
-    await remember_device(visit.http.backend, identity, device)
-    await note_origin(visit.http.backend, identity, Origin(device.address, device.agent))
-    value = await begin_session(engine, identity, device)
+    value = await begin_session(engine, identity, await note_device(visit.http, identity))
     visit.headers_to_send.append(_cookie(visit, value, SECONDS))
     visit.become(identity)
 

@@ -12,6 +12,7 @@ from undercroft.auth.mfa import begin_mfa, finish_mfa, is_other
 from undercroft.auth.origins import Origin, note_origin
 from undercroft.auth.passkeys import list_passkeys
 from undercroft.auth.password_guesses import remember_device
+from undercroft.auth.sessions import Device
 from undercroft.auth.totp import has_totp
 from undercroft.collections.options import AuthOptions
 from undercroft.http.request import Request
@@ -46,13 +47,19 @@ async def admit(
     missing = await complete(request, identity, way, mfa_id or request.query.get("mfaId", ""))
     if missing is not None:
         return json_response({"mfaId": missing.id} | ({"methods": missing.methods} if missing.methods else {}), 401)
-    device = device_of(request)
-    await remember_device(backend, identity, device)
-    await note_origin(backend, identity, Origin(device.address, device.agent))
+    device = await note_device(request, identity)
     login = new_login(identity)
     response = await answer(request, identity, login_token(identity, login), meta)
     await keep_login(backend.engine, identity, login, device)
     return response
+
+
+async def note_device(request: Request, identity: Identity) -> Device:
+    """Know from where an account came in, and tell its owner of a place that is new; the device it is on."""
+    backend, device = request.backend, device_of(request)
+    await remember_device(backend, identity, device)
+    await note_origin(backend, identity, Origin(device.address, device.agent))
+    return device
 
 
 async def complete(request: Request, identity: Identity, way: Way | Method, mfa_id: str = "") -> FirstHalf | None:
@@ -61,7 +68,7 @@ async def complete(request: Request, identity: Identity, way: Way | Method, mfa_
     Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
     """
     backend, way = request.backend, way if isinstance(way, Way) else Way(way)
-    if not await needs_second_factor(request, identity, way):
+    if not await _needs_second_factor(request, identity, way):
         return None
     if not mfa_id:
         begun = await begin_mfa(backend, identity, way.method)
@@ -71,9 +78,8 @@ async def complete(request: Request, identity: Identity, way: Way | Method, mfa_
     return None
 
 
-async def needs_second_factor(request: Request, identity: Identity, way: Way | Method) -> bool:
+async def _needs_second_factor(request: Request, identity: Identity, way: Way) -> bool:
     """Whether one proof is not enough for an account: its collection asks for two, or it asked for them itself."""
-    way = way if isinstance(way, Way) else Way(way)
     mfa = identity.collection.auth.mfa if identity.collection.auth else None
     if mfa is not None and mfa.enabled and (not mfa.rule or await holds(request, identity, mfa.rule, way.method)):
         return True

@@ -10,7 +10,7 @@ import msgspec
 
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import read_form
-from undercroft.api.auth.own import check_fresh
+from undercroft.api.auth.own import caller, check_fresh
 from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.api_keys import LONGEST_NAME, ApiKey, Wanted, add_key, list_keys, revoke_key
 from undercroft.auth.key_scopes import parse_scopes, render_scopes
@@ -18,7 +18,7 @@ from undercroft.auth.notices import tell_of_change
 from undercroft.collections.catalog import Catalog
 from undercroft.database.engine import Transaction
 from undercroft.dates import date_of, parse_date
-from undercroft.errors import FieldError, Invalid, NotFound, Unauthenticated
+from undercroft.errors import FieldError, Invalid, NotFound
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response, no_content
 from undercroft.query.scope import Identity
@@ -38,7 +38,7 @@ class KeyForm(msgspec.Struct, frozen=True):
 
 async def create(request: Request) -> Response:
     """POST /api/api-keys: a new key; only this answer has the whole of it."""
-    backend, account = request.backend, _caller(request)
+    backend, account = request.backend, caller(request)
     form = await read_form(request, KeyForm)
     wanted = read_wanted(form, backend.catalog)
     await check_fresh(request)
@@ -61,7 +61,7 @@ async def list_(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """DELETE /api/api-keys/{id}: it opens nothing any more."""
-    account = _caller(request)
+    account = caller(request)
     owner = None if account.is_superuser else account
     await revoke_key(request.backend.engine, request.params["id"], owner)
     return no_content()
@@ -100,15 +100,9 @@ def _parse_expiry(text: str) -> float:
     return moment
 
 
-def _caller(request: Request) -> Identity:
-    if request.identity is None:
-        raise Unauthenticated
-    return request.identity
-
-
 async def _account_meant(request: Request) -> Identity:
     """The caller, or the account that a superuser names. Raises `NotFound`."""
-    account, backend = _caller(request), request.backend
+    account, backend = caller(request), request.backend
     names = request.query.get("collection", ""), request.query.get("record", "")
     if not account.is_superuser or not any(names):
         return account

@@ -9,6 +9,7 @@ from undercroft.api.auth.checks import email_error, refuse, text_error
 from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
 from undercroft.api.auth.verification import AddressForm
 from undercroft.auth.magic_links import magic_link_options, send_magic_link, use_magic_link
+from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
 from undercroft.http.request import Request
 from undercroft.http.response import Response, no_content
@@ -25,12 +26,18 @@ class LinkForm(msgspec.Struct, frozen=True, rename="camel"):
 
 async def request(request: Request) -> Response:
     """204, whoever is asked for; the letter follows if there is such an account."""
-    collection, backend = auth_collection(request), request.backend
+    collection = auth_collection(request)
     magic_link_options(collection)
     form = await read_form(request, AddressForm)
-    refuse({"email": email_error(form.email)})
-    backend.errands.start(send_magic_link(backend, collection, form.email))
+    ask_for_link(request.backend, collection, form.email)
     return no_content()
+
+
+def ask_for_link(backend: Backend, collection: Collection, email: str) -> None:
+    """Have the letter follow if there is such an account. Raises `MagicLinkOff` and `Invalid`."""
+    magic_link_options(collection)
+    refuse({"email": email_error(email)})
+    backend.errands.start(send_magic_link(backend, collection, email))
 
 
 async def log_in(request: Request) -> Response:

@@ -8,7 +8,10 @@ from undercroft.api.auth.admit import admit
 from undercroft.api.auth.checks import email_error, refuse, text_error
 from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
 from undercroft.api.auth.verification import AddressForm
-from undercroft.auth.otp import ask_for_code, otp_options, send_code, use_code
+from undercroft.auth import otp
+from undercroft.auth.otp import otp_options, use_code
+from undercroft.backend import Backend
+from undercroft.collections.collection import Collection
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.ids import record_id
@@ -27,14 +30,20 @@ class CodeForm(msgspec.Struct, frozen=True, rename="camel"):
 
 async def request(request: Request) -> Response:
     """An id to come back with, whoever is asked for; the code follows by letter if there is such an account."""
-    collection, backend = auth_collection(request), request.backend
+    collection = auth_collection(request)
     otp_options(collection)
     form = await read_form(request, AddressForm)
-    refuse({"email": email_error(form.email)})
-    asked = await ask_for_code(backend, collection, form.email, record_id())
+    return json_response({"otpId": await ask_for_code(request.backend, collection, form.email)})
+
+
+async def ask_for_code(backend: Backend, collection: Collection, email: str) -> str:
+    """The id of a code that follows by letter if there is such an account. Raises `OtpOff` and `Invalid`."""
+    otp_options(collection)
+    refuse({"email": email_error(email)})
+    asked = await otp.ask_for_code(backend, collection, email, record_id())
     if asked.is_new:
-        backend.errands.start(send_code(backend, asked))
-    return json_response({"otpId": asked.id})
+        backend.errands.start(otp.send_code(backend, asked))
+    return asked.id
 
 
 async def log_in(request: Request) -> Response:

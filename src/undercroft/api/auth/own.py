@@ -28,11 +28,16 @@ class SignInAgain(Forbidden):
     default = "This changes how the account is reached. Please sign in again first."
 
 
+def caller(request: Request) -> Identity:
+    """Whoever asks. Raises `Unauthenticated` for a guest."""
+    if request.identity is None:
+        raise Unauthenticated
+    return request.identity
+
+
 def own_account(request: Request, collection: Collection) -> Identity:
     """The caller's account. Raises `Unauthenticated`, and `WrongCollection` when it is in another collection."""
-    identity = request.identity
-    if identity is None:
-        raise Unauthenticated
+    identity = caller(request)
     if identity.collection.id != collection.id:
         raise WrongCollection(identity.collection.name)
     return identity
@@ -96,7 +101,5 @@ def came_with(request: Request) -> str:
 
 def own_name(request: Request) -> str:
     """What the caller's own things are marked with; empty for superusers, who see all. Raises `Unauthenticated`."""
-    identity = request.identity
-    if identity is None:
-        raise Unauthenticated
+    identity = caller(request)
     return "" if identity.is_superuser else f"{identity.collection.id}/{identity.id}"

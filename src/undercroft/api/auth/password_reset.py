@@ -10,6 +10,7 @@ from undercroft.api.auth.verification import AddressForm
 from undercroft.auth.letters_asked_for import WithLetters, send_to_whom_it_concerns
 from undercroft.auth.password_reset import LETTER, find_who_resets, reset_password
 from undercroft.auth.proofs import TokenRefused
+from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.errors import REQUIRED, BadRequest, FieldError
@@ -36,13 +37,23 @@ class NewPasswordForm(msgspec.Struct, frozen=True, rename="camel"):
 async def request(request: Request) -> Response:
     """204, whoever is asked for; the letter follows if there is such an account."""
     collection = auth_collection(request)
+    check_passwords(collection)
+    form = await read_form(request, AddressForm)
+    ask_for_password(request.backend, collection, form.email)
+    return no_content()
+
+
+def check_passwords(collection: Collection) -> None:
+    """Raise `NoPasswordsHere` where accounts have no use for one."""
     if collection.auth is None or not collection.auth.password_auth.enabled:
         raise NoPasswordsHere
-    form = await read_form(request, AddressForm)
-    refuse({"email": email_error(form.email)})
-    backend = request.backend
-    backend.errands.start(send_to_whom_it_concerns(backend, collection, form.email, LETTER))
-    return no_content()
+
+
+def ask_for_password(backend: Backend, collection: Collection, email: str) -> None:
+    """Have the letter follow if there is such an account. Raises `NoPasswordsHere` and `Invalid`."""
+    check_passwords(collection)
+    refuse({"email": email_error(email)})
+    backend.errands.start(send_to_whom_it_concerns(backend, collection, email, LETTER))
 
 
 async def confirm(request: Request) -> Response:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from undercroft.api.auth.own import came_with
+from undercroft.api.auth.own import caller, came_with
 from undercroft.auth import logins
 from undercroft.auth.session_list import Session, end_one, end_others, list_sessions
 from undercroft.dates import date_of
-from undercroft.errors import Unauthenticated
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response, no_content
-from undercroft.query.scope import Identity
 
 
 async def list_(request: Request) -> Response:
@@ -34,26 +32,20 @@ async def end_rest(request: Request) -> Response:
 async def own_sessions(request: Request) -> list[dict[str, Any]]:
     """The sessions of the caller's account, the newest first. Raises `Unauthenticated`."""
     engine, current = request.backend.engine, _current(request)
-    found = await list_sessions(engine.read, engine, _caller(request))
+    found = await list_sessions(engine.read, engine, caller(request))
     return [_render(each, is_current=each.id == current) for each in found]
 
 
 async def end_own(request: Request, session_id: str) -> None:
     """End a session of the caller's account. Raises `Unauthenticated` and `NotFound`."""
     backend = request.backend
-    backend.ended.add(await end_one(backend.engine, _caller(request), session_id))
+    backend.ended.add(await end_one(backend.engine, caller(request), session_id))
 
 
 async def end_own_others(request: Request) -> None:
     """End all sessions of the caller's account but the one that asks. Raises `Unauthenticated`."""
     backend = request.backend
-    backend.ended.add(await end_others(backend.engine, _caller(request), _current(request)))
-
-
-def _caller(request: Request) -> Identity:
-    if request.identity is None:
-        raise Unauthenticated
-    return request.identity
+    backend.ended.add(await end_others(backend.engine, caller(request), _current(request)))
 
 
 def _current(request: Request) -> str:

@@ -127,11 +127,21 @@ async def _read_own(request: Request) -> tuple[Identity, str]:
     """The caller's account, and the code they show, which is counted as a try."""
     collection = auth_collection(request)
     check_totp_is_on(collection)
-    account = own_account(request, collection)
+    own_account(request, collection)  # who may not is told before the form is looked at
     form = await read_form(request, CodeForm)
     refuse({"code": text_error(form.code, _LONGEST)})
+    return await trying_account(request, collection), form.code
+
+
+async def trying_account(request: Request, collection: Collection) -> Identity:
+    """The caller's account, a try of whose code is counted.
+
+    Raises `TotpOff`, `TooManyTotpTries`, and what `own_account` raises.
+    """
+    check_totp_is_on(collection)
+    account = own_account(request, collection)
     await count_totp_try(request.backend, account, request.client_ip)
-    return account, form.code
+    return account
 
 
 def _name_of(account: Identity) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from undercroft.api.auth.own import check_fresh, own_account
-from undercroft.api.auth.totp import render_seed
+from undercroft.api.auth.own import caller, check_fresh, own_account
+from undercroft.api.auth.totp import render_seed, trying_account
 from undercroft.auth.recovery_codes import count_recovery_codes
 from undercroft.auth.totp import (
     begin_totp,
     check_totp_is_on,
     confirm_totp,
-    count_totp_try,
     end_totp,
     has_totp,
     renew_recovery_codes,
 )
-from undercroft.errors import Unauthenticated
 from undercroft.pages.entry.controls import code_control
 from undercroft.pages.entry.entry import Entry, Received, collection_of
 from undercroft.pages.submissions import OneMoreStep, done_url
@@ -41,9 +39,7 @@ async def own_authenticator(visit: PageRequest) -> dict[str, Any]:
 
 def seed_for(visit: PageRequest, secret: str) -> dict[str, str]:
     """What to show of a secret while it is set up: a `uri`, and a picture of it, `qr`. Raises `Unauthenticated`."""
-    if visit.identity is None:
-        raise Unauthenticated
-    return render_seed(visit.http, visit.identity, secret)
+    return render_seed(visit.http, caller(visit.http), secret)
 
 
 async def _begin(visit: PageRequest, received: Received) -> str:
@@ -78,9 +74,7 @@ async def _go_on(visit: PageRequest, received: Received) -> str:
 
 async def _read(visit: PageRequest, received: Received) -> tuple[Identity, str]:
     """The visitor's account, and the code they show, which is counted as a try."""
-    account = own_account(visit.http, collection_of(visit, received))
-    check_totp_is_on(account.collection)
-    await count_totp_try(visit.http.backend, account, visit.http.client_ip)
+    account = await trying_account(visit.http, collection_of(visit, received))
     return account, received.text("code").replace(" ", "")
 
 

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from undercroft.api.auth import invitations, magic_link
-from undercroft.api.auth.checks import email_error, refuse
+from undercroft.api.auth.otp import ask_for_code
 from undercroft.auth.invitations import find_invitation
-from undercroft.auth.magic_links import magic_link_options, send_magic_link
-from undercroft.auth.otp import ask_for_code, otp_options, send_code
 from undercroft.collections.collection import Collection
-from undercroft.ids import record_id
 from undercroft.pages.controls import Control, make_control
 from undercroft.pages.entry.controls import EMAIL, code_control, new_password_controls
 from undercroft.pages.entry.entering import enter, enter_by_letter
@@ -26,22 +23,14 @@ _CODE: Final = code_control("code", "Code", "If there is an account with that ad
 
 
 async def _ask_for_code(visit: PageRequest, received: Received) -> str:
-    backend, collection = visit.http.backend, collection_of(visit, received)
-    otp_options(collection)
     email = received.text("email").strip()
-    refuse({"email": email_error(email)})
-    asked = await ask_for_code(backend, collection, email, record_id())
-    if asked.is_new:
-        backend.errands.start(send_code(backend, asked))
-    raise OneMoreStep(ENTER_CODE.name, {"otpId": asked.id})
+    code_id = await ask_for_code(visit.http.backend, collection_of(visit, received), email)
+    raise OneMoreStep(ENTER_CODE.name, {"otpId": code_id})
 
 
 async def _ask_for_link(visit: PageRequest, received: Received) -> str:
-    backend, collection = visit.http.backend, collection_of(visit, received)
-    magic_link_options(collection)
     email = received.text("email").strip()
-    refuse({"email": email_error(email)})
-    backend.errands.start(send_magic_link(backend, collection, email))
+    magic_link.ask_for_link(visit.http.backend, collection_of(visit, received), email)
     return done_url(visit, LINK.name)
 
 

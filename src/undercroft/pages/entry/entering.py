@@ -13,15 +13,15 @@ import msgspec
 from undercroft.api.auth import passkey_login, password, totp
 from undercroft.api.auth.admit import FirstHalf, Way, complete
 from undercroft.api.auth.context import check_auth_rule
+from undercroft.api.auth.otp import ask_for_code
 from undercroft.api.auth.passkey_login import PasskeyForm
 from undercroft.api.auth.password import PasswordForm, SecondFactorMissing
 from undercroft.auth.form_token import FormExpired
 from undercroft.auth.mfa import is_other
-from undercroft.auth.otp import ask_for_code, send_code, use_code
+from undercroft.auth.otp import use_code
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import AuthOptions
 from undercroft.errors import BadRequest
-from undercroft.ids import record_id
 from undercroft.pages.controls import Control
 from undercroft.pages.entry.controls import PASSWORD, code_control, identity_control
 from undercroft.pages.entry.entry import Entry, Received, Taker, collection_of
@@ -96,19 +96,13 @@ async def _second_step(visit: PageRequest, identity: Identity, half: FirstHalf, 
         return OneMoreStep(SECOND_STEP.name, values | {"way": "totp"})
     if "passkey" in half.methods:
         return OneMoreStep(SECOND_STEP.name, values | {"way": "passkey"})
-    if auth.otp.enabled and is_other("otp", first) and identity.record["email"]:
-        return OneMoreStep(SECOND_STEP.name, values | {"way": "otp", "otpId": await _send_code(visit, identity)})
+    email = str(identity.record["email"])
+    if auth.otp.enabled and is_other("otp", first) and email:
+        code_id = await ask_for_code(visit.http.backend, identity.collection, email)
+        return OneMoreStep(SECOND_STEP.name, values | {"way": "otp", "otpId": code_id})
     if auth.password_auth.enabled and is_other("password", first):
         return OneMoreStep(SECOND_STEP.name, values | {"way": "password"})
     raise SecondFactorMissing
-
-
-async def _send_code(visit: PageRequest, identity: Identity) -> str:
-    backend = visit.http.backend
-    asked = await ask_for_code(backend, identity.collection, str(identity.record["email"]), record_id())
-    if asked.is_new:
-        backend.errands.start(send_code(backend, asked))
-    return asked.id
 
 
 async def _take(visit: PageRequest, received: Received) -> str:

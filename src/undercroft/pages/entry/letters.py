@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from undercroft.api.auth.checks import email_error, refuse
-from undercroft.api.auth.own import own_account
-from undercroft.api.auth.password_reset import NewPasswordForm, NoPasswordsHere, set_password
-from undercroft.auth import password_reset, verification
+from undercroft.api.auth.own import caller
+from undercroft.api.auth.password_reset import NewPasswordForm, ask_for_password, set_password
+from undercroft.auth import verification
 from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.email_change import confirm_email_change, request_email_change
 from undercroft.auth.letters_asked_for import send_to_whom_it_concerns
@@ -15,11 +15,9 @@ from undercroft.auth.proofs import TokenRefused
 from undercroft.auth.tokens import read_any_claims
 from undercroft.auth.verification import confirm_verification
 from undercroft.collections.collection import Collection
-from undercroft.errors import Unauthenticated
 from undercroft.pages.entry.controls import EMAIL, NEW_EMAIL, PASSWORD, new_password_controls
 from undercroft.pages.entry.entry import Entry, Received, collection_of
 from undercroft.pages.submissions import done_url
-from undercroft.query.scope import Identity
 
 if TYPE_CHECKING:
     from undercroft.pages.context import PageRequest
@@ -28,12 +26,8 @@ _STALE: Final = "This link was used already, or has expired. Ask for another one
 
 
 async def _ask_for_password(visit: PageRequest, received: Received) -> str:
-    collection, email = collection_of(visit, received), received.text("email").strip()
-    if collection.auth is None or not collection.auth.password_auth.enabled:
-        raise NoPasswordsHere
-    refuse({"email": email_error(email)})
-    backend = visit.http.backend
-    backend.errands.start(send_to_whom_it_concerns(backend, collection, email, password_reset.LETTER))
+    email = received.text("email").strip()
+    ask_for_password(visit.http.backend, collection_of(visit, received), email)
     return done_url(visit, RESET.name)
 
 
@@ -44,7 +38,7 @@ async def _set_password(visit: PageRequest, received: Received) -> str:
 
 
 async def _ask_to_verify(visit: PageRequest, received: Received) -> str:
-    account, backend = _visitor(visit), visit.http.backend
+    account, backend = caller(visit.http), visit.http.backend
     email = str(account.record["email"])
     backend.errands.start(send_to_whom_it_concerns(backend, account.collection, email, verification.LETTER))
     return received.then or done_url(visit, VERIFICATION.name)
@@ -59,7 +53,7 @@ async def _verify(visit: PageRequest, received: Received) -> str:
 async def _ask_for_address(visit: PageRequest, received: Received) -> str:
     new_email = received.text("newEmail").strip()
     refuse({"newEmail": email_error(new_email)})
-    await request_email_change(visit.http.backend, _visitor(visit), new_email)
+    await request_email_change(visit.http.backend, caller(visit.http), new_email)
     return received.then or done_url(visit, NEW_ADDRESS.name)
 
 
@@ -67,13 +61,6 @@ async def _move(visit: PageRequest, received: Received) -> str:
     token = received.text("token")
     await confirm_email_change(visit.http.backend, _named(visit, token), token, received.text("password"))
     return received.then or done_url(visit, CONFIRM_ADDRESS.name)
-
-
-def _visitor(visit: PageRequest) -> Identity:
-    """The visitor's account. Raises `Unauthenticated`."""
-    if visit.identity is None:
-        raise Unauthenticated
-    return own_account(visit.http, visit.identity.collection)
 
 
 def _named(visit: PageRequest, token: str) -> Collection:
