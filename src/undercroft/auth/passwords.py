@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from math import ceil
+from time import monotonic
+from typing import Final, TypeVar
 
 from msgspec import UNSET
 
@@ -20,10 +22,12 @@ from undercroft.breached import BreachedPasswords
 from undercroft.collections.fields.password import BREACHED, PasswordField
 from undercroft.errors import FieldError, Unavailable
 from undercroft.passwords import DUMMY_HASH, Verdict, encode_password, hash_password, verify_password
-from undercroft.priority import spare_cores, step_back
+from undercroft.priority import give_way, spare_cores
 from undercroft.records.draft import Draft
 
 T = TypeVar("T")
+_PACE: Final = 0.05  # seconds that one log-in takes of a core
+_LONGEST_WAIT: Final = 10.0
 
 
 class LoginsBusy(Unavailable):
@@ -53,8 +57,9 @@ class PasswordPool:
         self._limit = count + waiting
         self._taken = 0
         self._inside = 0
+        self._room_at = 0.0
         self._turns: dict[str, _Turn] = {}
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=step_back)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="passwords", initializer=give_way)
 
     async def hash(self, text: str) -> str:
         """A new hash of the text. Raises `UnusablePassword` and `LoginsBusy`."""
@@ -94,12 +99,16 @@ class PasswordPool:
         Raises `LoginsBusy`.
         """
         if self._inside >= self._limit:
-            raise LoginsBusy
+            raise self._too_many()
         self._inside += 1
         try:
             yield
         finally:
             self._inside -= 1
+
+    def is_tried(self, whose: str) -> bool:
+        """Whether somebody in this process is trying passwords of somebody."""
+        return whose in self._turns
 
     @asynccontextmanager
     async def turn(self, whose: str) -> AsyncIterator[None]:
@@ -120,13 +129,19 @@ class PasswordPool:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._taken >= self._limit:
-            raise LoginsBusy
+            raise self._too_many()
         self._taken += 1
         job = self._threads.submit(work)
         loop = asyncio.get_running_loop()
         # A thread goes on when nobody waits for it any more, and until then its place is taken.
         job.add_done_callback(lambda _: self._leave(loop))
         return await asyncio.wrap_future(job, loop=loop)
+
+    def _too_many(self) -> LoginsBusy:
+        """What refuses somebody, and tells each to come back at another time, for they would all be too many again."""
+        clock = monotonic()
+        self._room_at = min(max(self._room_at, clock) + _PACE, clock + _LONGEST_WAIT)
+        return LoginsBusy(retry_after=ceil(self._room_at - clock))
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
         # The loop may be gone, and with it everyone who waits.
