@@ -165,10 +165,11 @@ def test_an_id_never_changes():
         prepare_change(new(), {"id": "other"})
 
 
-def test_superusers_always_have_passwords():
-    """They log in with a password, never through others, and twice when they use codes."""
+@pytest.mark.parametrize("letters", ["otp", "magicLink"])
+def test_superusers_always_have_passwords(letters):
+    """They log in with a password, never through others, and twice when they use letters."""
     superusers = next(made for made in initial_collections() if made.is_superusers)
-    options = {"oauth2": {"enabled": True}, "passwordAuth": {"enabled": False}, "otp": {"enabled": True}}
+    options = {"oauth2": {"enabled": True}, "passwordAuth": {"enabled": False}, letters: {"enabled": True}}
     changed = complete(merge_definition(superusers, options), lambda _: False).auth
 
     assert (changed.oauth2.enabled, changed.password_auth.enabled, changed.mfa.enabled) == (False, True, True)

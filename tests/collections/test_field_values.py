@@ -229,7 +229,7 @@ def test_text_that_is_too_deep_stays_text():
 def test_taking_many_texts_out_is_quick():
     """Taking a hundred thousand texts out of a list of a thousand does not compare each with each."""
     have, gone = [f"a{n}" for n in range(1000)], [f"b{n}" for n in range(100_000)]
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert field("relation", maxSelect=1000).modify("-", have, gone) == have
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -159,6 +159,12 @@ def test_indexes(indexes, errors):
         ({"otp": {"length": 3}}, {}),
         ({"mfa": {"enabled": True}}, {"mfa": {"enabled": "validation_mfa_not_enough_auths"}}),
         ({"mfa": {"enabled": True}, "otp": {"enabled": True}}, {}),
+        ({"mfa": {"duration": 0}}, {}),
+        ({"mfa": {"duration": 0}, "totp": {"enabled": True}}, {"mfa": {"duration": "validation_required"}}),
+        (
+            {"mfa": {"duration": -1}, "totp": {"enabled": True}},
+            {"mfa": {"duration": "validation_min_greater_equal_than_required"}},
+        ),
         (
             {"passwordAuth": {"identityFields": ["nope"]}},
             {"passwordAuth": {"identityFields": "validation_missing_field"}},

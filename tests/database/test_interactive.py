@@ -162,7 +162,9 @@ async def test_blocks_count_in_the_queue(opened):
             with pytest.raises(WriteQueueFull):
                 async with engine.transaction():
                     pass
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while engine._writer._waiting:  # noqa: ASYNC110 - the place is free a moment after the answer
+                await asyncio.sleep(0.001)
         async with engine.transaction() as tx:
             await tx.run(INSERT, ("a",))
 

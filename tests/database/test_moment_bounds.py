@@ -27,7 +27,9 @@ async def engine(postgres):
     await engine.close()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(text=DIGITS)
 @example(text="")
 @example(text="2024")

@@ -172,6 +172,13 @@ async def test_a_cut_in_a_migration_leaves_the_old_format_or_the_new(tmp_path, s
 
 async def test_the_disk_does_forget(tmp_path, seed):
     """With commits that do not wait for the disk the same cuts lose writes, so the test above means something."""
-    cuts = await live(tmp_path, Random(seed), {}, synchronous="NORMAL")
+    chance, losses = Random(seed), []
+    for number in range(ROUNDS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        cuts = await live(folder, chance, {}, synchronous="NORMAL")
+        losses += [lost(cut, inspect(restore(folder / str(position), cut))) for position, cut in enumerate(cuts)]
+        if any(losses):  # of ten cuts about three lose something, and now and then none
+            break
 
-    assert any(lost(cut, inspect(restore(tmp_path / str(number), cut))) for number, cut in enumerate(cuts))
+    assert any(losses)

@@ -132,7 +132,9 @@ async def ask(engines, **query):
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(filter_=FILTERS, sort=st.sampled_from(SORTS))
 async def test_filters_find_the_same(engines, filter_, sort):
     """The same records in the same order, or the same refusal."""

@@ -94,11 +94,11 @@ def test_errors_say_where(text, position):
 
 def test_depth_is_bounded():
     """Ten thousand brackets are refused at once."""
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(FilterTooLarge):
         parse_filter("(" * 10_000 + "a = 1" + ")" * 10_000)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_comparisons_are_bounded():

@@ -77,8 +77,8 @@ async def test_places_that_are_none(board):
 
 
 async def test_too_many_connections(board, monkeypatch):
-    """From one address; the others are not hindered, and who leaves makes room."""
-    monkeypatch.setattr(broker, "MOST_OF_ADDRESS", 1)
+    """From one network; the others are not hindered, and who leaves makes room."""
+    monkeypatch.setattr(broker, "MOST_OF_NETWORK", 1)
     async with board.client.listen():
         refused = await board.client.get(PATH)
     async with board.client.listen() as listener:
@@ -142,13 +142,12 @@ async def test_the_end_of_a_token_is_the_end_of_its_connection(board):
     collection = board.client.backend.catalog.collection("users")
     engine = board.client.backend.engine
     token = tokens.issue(
-        "auth", collection, await find_record(engine.read, engine.dialect, collection, {"name": "Ann"}), 2
+        "auth", collection, await find_record(engine.read, engine.dialect, collection, {"name": "Ann"}), 4
     )
     async with board.client.listen("notes/*", as_=token) as listener:
-        began = time.monotonic()
         await until(lambda: listener.is_over)
 
-    assert time.monotonic() - began >= 0.9
+    assert time.time() >= tokens.read_any_claims(token).exp
 
 
 async def test_parting_ends_what_streams(board):

@@ -20,7 +20,7 @@ import pytest
 from listening import Comer
 from network import free_port
 from postgres import in_thread
-from program import children, serving
+from program import children, end_workers, serving
 from servers import Server
 from sites import make_root
 
@@ -69,7 +69,10 @@ class Servers:
                 os.kill(chance.choice(children(process.pid)), chance.choice([signal.SIGKILL, signal.SIGTERM]))
             return
         if chance.random() < 0.5:
+            workers = children(process.pid)
             process.kill()
+            process.wait()
+            end_workers(workers)
         self.stop(port)
         self.start(port)
 

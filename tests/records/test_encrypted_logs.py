@@ -6,7 +6,7 @@ import logging
 import re
 
 import pytest
-from canary import forms
+from canaries import forms
 
 OPEN = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
 WORD = "sesame-canary-9K"
@@ -34,7 +34,7 @@ async def test_explanations(vault):
 
     assert answer.status == 200
     shown = str(answer.json["explain"])
-    assert not any(form.decode("latin-1") in shown for form in forms(WORD))
+    assert not any(form.decode("latin-1") in shown for _, form in forms(WORD))
     assert not re.search(r"\bb'", shown)
 
 
@@ -53,5 +53,5 @@ async def test_logs(vault, caplog):
     broken = await vault.list("vault")
 
     assert broken.status == 500
-    assert not any(form.decode("latin-1") in caplog.text for form in forms(WORD))
+    assert not any(form.decode("latin-1") in caplog.text for _, form in forms(WORD))
     assert WORD not in broken.text

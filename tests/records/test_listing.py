@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stopwatch import Stopwatch
 
 
 def text(name, **options):
@@ -170,7 +171,9 @@ FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     filter_=FILTERS | st.text(max_size=60),
     sort=WORDS | st.text(max_size=20),
@@ -179,11 +182,11 @@ FILTERS = st.recursive(
 )
 async def test_any_query_is_answered_or_refused(shelf, filter_, sort, expand, page):
     """No filter, sort, expand, fields or page makes a list fail in another way than 4xx, nor take long."""
-    began = time.perf_counter()
+    watch = Stopwatch()
     answer = await shelf.list("books", filter=filter_, sort=sort, expand=expand, page=page, fields=expand)
 
     assert answer.status in (200, 400, 403), answer.text
-    assert time.perf_counter() - began < 5
+    assert watch.seconds() < 5
 
 
 @pytest.mark.parametrize(
@@ -200,11 +203,11 @@ async def test_any_query_is_answered_or_refused(shelf, filter_, sort, expand, pa
 )
 async def test_pathological_queries_are_cheap(shelf, query):
     """Hostile sizes are refused before they cost anything."""
-    began = time.perf_counter()
+    watch = Stopwatch()
     answer = await shelf.list("books", **query)
 
     assert answer.status == 400
-    assert time.perf_counter() - began < 1
+    assert watch.seconds() < 1
 
 
 async def test_lists_in_the_order_of_an_index_are_the_same_lists(shelf):
@@ -265,12 +268,12 @@ async def crowd(blog):
 @pytest.mark.parametrize("expand", [".".join(["knows"] * 6), "people_via_knows.knows.people_via_knows.knows"])
 async def test_an_answer_does_not_grow_without_end(crowd, expand):
     """An expand that would write twenty records millions of times is refused."""
-    began = time.perf_counter()
+    watch = Stopwatch()
 
     answer = await crowd.list("people", expand=expand)
 
     assert (answer.status, answer.error.code) == (400, "expand_too_large")
-    assert time.perf_counter() - began < 1
+    assert watch.seconds() < 1
     assert (await crowd.list("people", expand="knows.knows")).status == 200
 
 

@@ -98,7 +98,7 @@ async def test_nothing_in_the_table(notes, postgres):
     ((path,),) = await engine.read("SELECT pg_relation_filepath('notes')")
     await checkpoint(engine)
 
-    content = (postgres.folder / "data" / path).read_bytes()
+    content = (postgres.data / path).read_bytes()
     assert not [word for word in [*STILL, *GONE] if word.encode() in content]
     assert b"f" * 200 in content
 

@@ -227,7 +227,9 @@ KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(body=st.dictionaries(KEYS, VALUES, max_size=6))
 async def test_any_body_is_stored_or_refused(things, body):
     """No JSON object makes a create fail in another way than 400, and what is stored can be listed."""

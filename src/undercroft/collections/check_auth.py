@@ -81,10 +81,11 @@ def _check_letter(option: MagicLink | Invitations, most: int) -> dict[str, Any]:
 
 
 def _check_mfa(change: Change, options: AuthOptions) -> dict[str, Any]:
+    is_used = options.mfa.enabled or options.totp.enabled  # who has an app is asked for two by that alone
+    if is_used and (duration := _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP)):
+        return {"duration": duration}
     if not options.mfa.enabled:
         return {}
-    if duration := _needed(options.mfa.duration, _SHORTEST, _LONGEST_STEP):
-        return {"duration": duration}
     by_mail = options.otp.enabled or options.magic_link.enabled  # both prove the same
     ways = (options.password_auth, options.oauth2, options.passkeys, options.totp)
     too_few = _TOO_FEW_WAYS if sum(way.enabled for way in ways) + by_mail < 2 else None

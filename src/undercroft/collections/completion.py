@@ -131,10 +131,11 @@ def _items(mapped: MappedFields) -> list[tuple[str, str]]:
 
 
 def _superuser_options(options: AuthOptions) -> AuthOptions:
-    """Superusers always log in with a password, never through others, and with two factors if they use codes."""
+    """Superusers always log in with a password, never through others, and with two factors if they use letters."""
+    by_mail = options.otp.enabled or options.magic_link.enabled
     return replace(
         options,
         oauth2=replace(options.oauth2, enabled=False),
         password_auth=replace(options.password_auth, enabled=True),
-        mfa=replace(options.mfa, enabled=options.mfa.enabled or options.otp.enabled),
+        mfa=replace(options.mfa, enabled=options.mfa.enabled or by_mail),
     )

@@ -101,6 +101,7 @@ class Session:
         except SqlError as error:
             raise SchemaRefused(f"Failed to {_verb(old)} collection. Raw error: {error.detail}") from error
         if old is not None:
+            await self._end_keys(old, new)
             await self._require_dependants(old, "update")
             if _loses_files(old, new):
                 await doom_files(self.tx, self.dialect, [f"{old.id}/"])
@@ -265,6 +266,14 @@ class Session:
             await self.tx.run(f"DELETE FROM {quote(beside.name)} WHERE {quote('collectionRef')} = {mark}", [old.id])
         await forget_account(self.tx.run, self.dialect, old.id)
         await delete_rows(self.tx.run, self.dialect, "_invitations", {"collection": old.id})
+
+    async def _end_keys(self, old: Collection, new: Collection) -> None:
+        """With another secret for tokens, sessions and API keys, which are bound to it as well, are worth nothing."""
+        if old.auth is None or new.auth is None or old.auth.auth_token.secret == new.auth.auth_token.secret:
+            return
+        await delete_rows(self.tx.run, self.dialect, "_api_keys", {"collection": old.id})
+        # Those that were ended are kept in mind: tokens for files that were had with them are signed by another secret.
+        await delete_rows(self.tx.run, self.dialect, "_sessions", {"collection": old.id, "ended": 0})
 
     async def _probe(self, view: Collection) -> None:
         """Ask nothing of a view, which fails when it cannot be read."""

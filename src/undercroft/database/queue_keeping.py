@@ -12,9 +12,11 @@ from undercroft.dates import moment_ago
 _AT_ONCE: Final = 1000
 
 
-async def count_states(engine: Engine, queue: Queue) -> dict[str, int]:
-    """How many rows are in each state."""
-    rows = await engine.read(f'SELECT "state", count(*) FROM "{queue.table}" GROUP BY "state"')
+async def count_states(engine: Engine, queue: Queue, name: str = "") -> dict[str, int]:
+    """How many rows are in each state; of jobs, those of one name may be asked for."""
+    which = f'WHERE "name" = {engine.dialect.placeholder(1)}' if name else ""
+    sql = f'SELECT "state", count(*) FROM "{queue.table}" {which} GROUP BY "state"'
+    rows = await engine.read(sql, (name,) if name else ())
     return {str(state): int(count or 0) for state, count in rows}
 
 

@@ -10,8 +10,10 @@ from undercroft.database.engine import Row, Transaction, Value
 
 Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 """`Engine.read` or `Transaction.run`."""
-OF_ACCOUNTS: Final = ("_sessions", "_tickets", "_passkeys", "_totp", "_recovery_codes", "_blocks", "_api_keys")
-"""Tables that tell of accounts by the names `collection` and `record`."""
+WAYS_IN: Final = ("_sessions", "_tickets", "_passkeys", "_api_keys")
+"""Tables of what opens an account by itself, by the names `collection` and `record`."""
+OF_ACCOUNTS: Final = (*WAYS_IN, "_totp", "_recovery_codes", "_blocks")
+"""Tables that tell of accounts by these names."""
 
 
 async def insert_row(tx: Transaction, dialect: Dialect, table: str, values: Mapping[str, Value]) -> bool:
@@ -28,8 +30,14 @@ async def delete_rows(run: Run, dialect: Dialect, table: str, where: Mapping[str
     return len(await run(sql, list(where.values())))
 
 
+async def forget_ways_in(run: Run, dialect: Dialect, collection_id: str, record_id: str) -> None:
+    """Delete what opens an account, which stays; so does what keeps people out: a block, and a second factor."""
+    for table in WAYS_IN:
+        await delete_rows(run, dialect, table, {"collection": collection_id, "record": record_id})
+
+
 async def forget_account(run: Run, dialect: Dialect, collection_id: str, record_id: str | None = None) -> None:
-    """Delete what the house's own tables tell of an account, or of all accounts of a collection."""
+    """Delete what the house's own tables tell of an account that is gone, or of all accounts of a collection."""
     where = {"collection": collection_id} | ({} if record_id is None else {"record": record_id})
     for table in OF_ACCOUNTS:
         await delete_rows(run, dialect, table, where)

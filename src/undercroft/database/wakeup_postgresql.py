@@ -44,6 +44,7 @@ class PostgresqlWakeup:
         self._rung = asyncio.Event()
         self._is_ringing = False
         self._texts: deque[str] = deque(maxlen=_MOST_WAITING)
+        self._own_pid = 0
         self.on_said: Hear | None = None
         self._task = asyncio.create_task(self._serve())
 
@@ -79,6 +80,7 @@ class PostgresqlWakeup:
     async def _converse(self, connection: Connection) -> None:
         """Hear and ring until the connection ends."""
         try:
+            self._own_pid = connection.get_server_pid()
             connection.add_termination_listener(lambda *_: self.ring())
             await connection.add_listener(CHANNEL, self._hear)
             self._ear.wake()  # whatever was rung while nobody listened
@@ -98,8 +100,8 @@ class PostgresqlWakeup:
             await connection.execute(f"NOTIFY {CHANNEL}")
 
     def _hear(self, connection: Connection, sender: int, channel: str, payload: Any) -> None:
-        del channel
-        if connection is not None and sender == connection.get_server_pid():
+        del connection, channel  # what was on its way is told also when the connection is closed by then
+        if sender == self._own_pid:
             return
         if not payload:
             self._ear.wake()

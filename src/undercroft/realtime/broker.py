@@ -10,6 +10,7 @@ from typing import Final
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Engine
 from undercroft.errors import Unavailable
+from undercroft.http.client_ip import network_of
 from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.query.scope import Identity
 from undercroft.realtime.client import Client, Ending
@@ -18,7 +19,7 @@ from undercroft.realtime.topics import EVERY, Place, Topic, parse_topic
 from undercroft.records.record import find_record
 
 MOST_CLIENTS: Final = 12_000
-MOST_OF_ADDRESS: Final = 6_000
+MOST_OF_NETWORK: Final = 6_000
 MOST_TOPIC_BYTES: Final = 128 * 1024 * 1024
 _OWNER_LENGTH: Final = 10
 
@@ -26,7 +27,7 @@ AccountKey = tuple[str, str, str]
 
 
 class TooManyListeners(Unavailable):
-    """This process holds as many connections that listen as it may, all in all or from one address."""
+    """This process holds as many connections that listen as it may, all in all or from one network."""
 
     code = "too_many_listeners"
     default = "Too many connections listen for live updates. Try again later."
@@ -93,16 +94,17 @@ class Broker:
         self.is_closed = False
         self._of_record: dict[tuple[str, str], set[Account]] = {}
         self._groups: dict[Place, dict[GroupKey, Group]] = {}
-        self._addresses: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
         self._topic_bytes = 0
 
     def open(self, address: str, since: int | None, *, keeps_place: bool) -> Client:
         """A new client. Raises `TooManyListeners`."""
-        if len(self.clients) >= MOST_CLIENTS or self._addresses[address] >= MOST_OF_ADDRESS:
+        network = network_of(address)
+        if len(self.clients) >= MOST_CLIENTS or self._networks[network] >= MOST_OF_NETWORK:
             raise TooManyListeners
         client = Client(self.owner, address, since, keeps_place=keeps_place)
         self.clients[client.id] = client
-        self._addresses[address] += 1
+        self._networks[network] += 1
         return client
 
     def close(self, client: Client) -> None:
@@ -110,9 +112,10 @@ class Broker:
         if self.clients.pop(client.id, None) is None:
             return
         client.end("gone")
-        self._addresses[client.address] -= 1
-        if not self._addresses[client.address]:
-            del self._addresses[client.address]
+        network = network_of(client.address)
+        self._networks[network] -= 1
+        if not self._networks[network]:
+            del self._networks[network]
         self.place(client, {}, client.account)
         self._unbind(client)
 

@@ -31,7 +31,7 @@ class RealtimeMessage(SiteEvent):
     def __init__(self, work: Work, client: Client, topic: str, data: Any) -> None:
         host, identity = work.host, client.account.identity if client.account else None
         scope = Scope(identity, "realtime")
-        super().__init__(Outside(work, Access(host.engine.read, host.plans, host.catalog, scope)))
+        super().__init__(Outside(work, Access.of(host, scope)))
         self.client_id = client.id
         self.topic = topic
         self.data = data

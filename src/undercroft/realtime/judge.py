@@ -89,7 +89,7 @@ class Judge:
         if topic.is_private and not access.scope.is_superuser:
             return False
         if rule and happening.action == "delete" and depends_on_others(access, collection, rule):
-            key = Hearer.of(_action(topic), access.scope).key(collection)
+            key = Hearer.of(_action(topic), access.scope, rule).key(collection)
             if key not in happening.decided:
                 raise NobodyKnows
             if not happening.decided[key]:
@@ -156,4 +156,6 @@ def _action(topic: Topic) -> Action:
 def hearer_of(access: Access, collection: Collection, topic: Topic) -> Hearer | None:
     """Who must be asked for when records go: whoever listens under a rule that looks at others. Raises `NOT_TOLD`."""
     rule = guard(_action(topic), collection, access.scope)
-    return Hearer.of(_action(topic), access.scope) if depends_on_others(access, collection, rule) else None
+    if rule is None or not depends_on_others(access, collection, rule):
+        return None
+    return Hearer.of(_action(topic), access.scope, rule)

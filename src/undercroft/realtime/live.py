@@ -6,19 +6,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from itertools import islice
 from secrets import randbelow
 from typing import Final
 
 from msgspec import Raw
 from msgspec.structs import replace
 
+from undercroft.auth.accounts import is_let_in
 from undercroft.auth.standing import still_stands
 from undercroft.collections.catalog import Catalog, CatalogHolder
-from undercroft.database.engine import Engine, Transaction
+from undercroft.database.engine import Engine, SqlError
 from undercroft.database.wakeup import Wakeup
 from undercroft.errors import Problem
 from undercroft.query.plan import Plans
-from undercroft.query.scope import Identity, Scope
+from undercroft.query.scope import GUEST, Identity, Scope
 from undercroft.realtime.broadcast import Broadcaster
 from undercroft.realtime.broker import Broker, Group, key_of
 from undercroft.realtime.client import Client
@@ -37,6 +40,8 @@ from undercroft.realtime.wishes import (
     read_back,
     write_down,
 )
+from undercroft.realtime.written_hearers import SECONDS as HEARER_SECONDS
+from undercroft.realtime.written_hearers import Wanted, WrittenHearers
 from undercroft.records.access import Access
 from undercroft.records.hearers import Hearer, keep_hearers
 
@@ -44,8 +49,8 @@ KIND: Final = "record"
 LINGER_SECONDS: Final = 900.0
 """How long writes still keep what returning clients need, once nobody listens any more."""
 _LOOK_SECONDS: Final = 1.0
+_WRITTEN_AT_ONCE: Final = 500
 _SESSION_SECONDS: Final = 15.0
-_HEARER_SECONDS: Final = 120.0
 _FAREWELL_SECONDS: Final = 2.0
 _log = logging.getLogger("undercroft")
 
@@ -67,7 +72,7 @@ class Live:
         self._replayer = Replayer(self.broadcaster)
         self._silent_since = 0.0
         self._is_hearing = False
-        self._hearers: dict[str, float] = {}
+        self._written = WrittenHearers()
         self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -181,7 +186,8 @@ class Live:
             client.end("signed out")
         if client.session and not await still_stands(self._engine, client.session):
             client.end("signed out")
-        await self._keep_hearers(catalog, [group for groups in client.groups.values() for group in groups])
+        groups = [group for groups in client.groups.values() for group in groups]
+        await self._keep_hearers(self._hearers_among(catalog, groups))
         self._begin(client)
 
     def _begin(self, client: Client) -> None:
@@ -214,12 +220,25 @@ class Live:
 
     async def _keep_all_hearers(self) -> None:
         catalog = self._catalogs.current
-        await self._keep_hearers(catalog, self.broker.groups())
+        wanted = self._hearers_among(catalog, self.broker.groups())
+        self._written.keep_only(wanted)
+        await self._keep_hearers(wanted)
         self.hearers_of = catalog.version
 
-    async def _keep_hearers(self, catalog: Catalog, groups: Iterable[Group]) -> None:
+    async def _keep_hearers(self, wanted: Wanted) -> None:
         """Write down who must be asked for when records go, unless that was done a moment ago."""
-        moment, wanted = time.monotonic(), dict[str, tuple[str, Hearer]]()
+        left = self._written.take(wanted, time.monotonic())
+        try:
+            while left:
+                some = dict(islice(left.items(), _WRITTEN_AT_ONCE))
+                await self._engine.write(partial(keep_hearers, dialect=self._engine.dialect, hearers=some))
+                for key in some:
+                    del left[key]
+        finally:
+            self._written.drop(left)
+
+    def _hearers_among(self, catalog: Catalog, groups: Iterable[Group]) -> Wanted:
+        wanted = dict[str, tuple[str, Hearer]]()
         for group in groups:
             collection = catalog.find(group.topic.collection)
             scope = Scope(group.identity, "realtime", "GET", group.topic.query, group.topic.headers)
@@ -230,15 +249,7 @@ class Live:
                 continue
             if collection and hearer:
                 wanted[hearer.key(collection)] = collection.id, hearer
-        new = {key: each for key, each in wanted.items() if self._hearers.get(key, 0.0) + _HEARER_SECONDS <= moment}
-        if not new:
-            return
-
-        async def keep(tx: Transaction) -> None:
-            await keep_hearers(tx, self._engine.dialect, new)
-
-        await self._engine.write(keep)
-        self._hearers.update(dict.fromkeys(new, moment))
+        return wanted
 
     async def _look_around(self) -> None:
         """See what other processes want of this one, until cancelled."""
@@ -265,7 +276,7 @@ class Live:
                 if moment >= sessions_at + _SESSION_SECONDS:
                     sessions_at = moment
                     await self.end_closed()
-                if moment >= hearers_at + _HEARER_SECONDS:
+                if moment >= hearers_at + HEARER_SECONDS:
                     hearers_at = moment
                     await self._keep_all_hearers()
                 await self._rest_if_alone(moment)
@@ -284,10 +295,21 @@ class Live:
             client.beat(moment)
 
     async def end_closed(self) -> None:
-        """End the connections of sessions and API keys that were ended, or are over."""
+        """End the connections of sessions and API keys that were ended, are over, or let their accounts in no more."""
+        access = Access(self._engine.read, self._plans, self._catalogs.current, GUEST)
         for client in tuple(self.broker.clients.values()):
             if client.session and not await still_stands(self._engine, client.session):
                 client.end("signed out")
+        for account in tuple(self.broker.accounts.values()):
+            if account.identity.grant is not None and not await self._is_let_in(access, account.identity):
+                for client in tuple(account.clients):
+                    client.end("signed out")
+
+    async def _is_let_in(self, access: Access, identity: Identity) -> bool:
+        try:
+            return await is_let_in(access, identity)
+        except SqlError:  # collections change, and the next look is soon
+            return True
 
     async def _rest_if_alone(self, moment: float) -> None:
         """When nobody listens any more: after a while, let writes be silent."""
@@ -304,7 +326,7 @@ class Live:
     async def _rest(self) -> None:
         self._is_hearing = False
         self.broadcaster.rest()
-        self._hearers.clear()
+        self._written = WrittenHearers()
         self._engine.listeners.pop(KIND, None)
         if self._neighbours is not None:
             await self._neighbours.leave()

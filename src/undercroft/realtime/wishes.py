@@ -14,7 +14,7 @@ from undercroft.errors import BadRequest, Forbidden, NotFound, Problem
 from undercroft.query.scope import Identity
 from undercroft.realtime.broker import TooManyListeners, key_of
 from undercroft.realtime.neighbours import Asked
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 FULFILLED: Final = "ok"
 
@@ -83,8 +83,7 @@ async def _find(engine: Engine, catalog: Catalog, asked: Asked) -> Identity | No
     collection = catalog.find(asked.account_collection)
     if collection is None or not collection.is_auth:
         return None
-    record = await find_record(engine.read, engine.dialect, collection, {"id": asked.account})
-    identity = Identity(collection, record) if record is not None else None
+    identity = await find_identity(engine.read, engine.dialect, collection, {"id": asked.account})
     if identity is not None and (grant := await grant_of(engine, identity, asked.session)):
         identity = replace(identity, grant=grant)
     return identity if identity is not None and _proof(identity) == asked.proof else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from undercroft.collections.catalog import Catalog
 from undercroft.database.dialect import Dialect
+from undercroft.database.engine import Engine
 from undercroft.query.plan import Plan, Plans
 from undercroft.query.scope import Context, Scope
 from undercroft.query.selects import Question, make_plan, plan_for
@@ -21,6 +22,19 @@ ReaderOf = Callable[..., Reader]
 LONG_SHAPE: Final = 300  # characters: about ten comparisons, or ten milliseconds
 
 
+class Data(Protocol):
+    """Whatever holds records: an open backend does."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def plans(self) -> Plans: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """A way to run statements, the plans made so far, the catalog, who asks, and what records are made of rows."""
@@ -30,6 +44,11 @@ class Access:
     catalog: Catalog
     scope: Scope
     reader_of: ReaderOf = codec_of
+
+    @classmethod
+    def of(cls, data: Data, scope: Scope, reader_of: ReaderOf = codec_of) -> Access:
+        """Who asks, outside any transaction."""
+        return cls(data.engine.read, data.plans, data.catalog, scope, reader_of)
 
     @property
     def dialect(self) -> Dialect:

@@ -9,7 +9,9 @@ them, before anything goes; its entry in the change log has the answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -23,17 +25,20 @@ from undercroft.query.scope import Identity, Scope
 from undercroft.query.selects import Question, asks_others
 from undercroft.records.access import Access
 from undercroft.records.read import guard
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.rules import satisfies
 
 Action = Literal["list", "view"]
 SECONDS: Final = 900.0  # that somebody is asked for after they were last heard of
 _KEPT: Final = 100
+_GUEST: Final = "guest-"
+_ASKED: Final = re.compile(r"@request\.(query|headers)\.(\w+)")
 MOST_QUESTIONS: Final = 2_000  # in one transaction; who is not asked for hears that something may have happened
+MOST_GUESTS: Final = MOST_QUESTIONS // 2  # of one collection
 
 
 class Hearer(msgspec.Struct, frozen=True):
-    """Somebody who listens: an account, or a guest without names, and what rules see of their request."""
+    """Somebody who listens: an account, or a guest without names, and what the rule looks at of their request."""
 
     action: Action
     account_collection: str
@@ -42,14 +47,23 @@ class Hearer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, action: Action, scope: Scope) -> Hearer:
-        """Whoever asks."""
-        who = scope.identity
-        return cls(action, who.collection.id if who else "", who.id if who else "", scope.query, scope.headers)
+    def of(cls, action: Action, scope: Scope, rule: str) -> Hearer:
+        """Whoever asks under a rule; those are the same for whom it comes out the same."""
+        who, asked = scope.identity, _asked_by(rule)
+        query = {name: text for name, text in scope.query.items() if ("query", name) in asked}
+        headers = {name: scope.headers[name] for kind, name in asked if kind == "headers" and name in scope.headers}
+        return cls(action, who.collection.id if who else "", who.id if who else "", query, headers)
 
     def key(self, collection: Collection) -> str:
-        """What this hearer of a collection is known by."""
-        return sha256(msgspec.json.encode([collection.id, self], order="sorted")).hexdigest()[:32]
+        """What this hearer of a collection is known by, which tells guests from accounts."""
+        mark = "" if self.account else _GUEST
+        return mark + sha256(msgspec.json.encode([collection.id, self], order="sorted")).hexdigest()[:32]
+
+
+@lru_cache(maxsize=_KEPT)
+def _asked_by(rule: str) -> frozenset[tuple[str, str]]:
+    """Which names of `@request.query` and `@request.headers` stand in a rule, also as text, which does no harm."""
+    return frozenset(_ASKED.findall(rule))
 
 
 def depends_on_others(access: Access, collection: Collection, rule: str | None) -> bool:
@@ -107,12 +121,15 @@ class Hearings:
     async def _hearers(self, collection: Collection) -> list[tuple[str, Hearer]]:
         if collection.id not in self._known:
             dialect = self._access.dialect
+            # Who still listens was written down last; guests, of whom there may be any number, come after accounts.
             sql = f"""SELECT "id", "hearer" FROM "_hearers"
-                WHERE "collection" = {dialect.placeholder(1)} AND "until" > {dialect.clock()}"""
-            rows = await self._transaction.run(sql, (collection.id,))
+                WHERE "collection" = {dialect.placeholder(1)} AND "until" > {dialect.clock()}
+                ORDER BY CASE WHEN "id" LIKE '{_GUEST}%' THEN 1 ELSE 0 END, "until" DESC LIMIT {MOST_QUESTIONS}"""
+            rows = [(str(key), str(kept)) for key, kept in await self._transaction.run(sql, (collection.id,))]
             decode, texts = msgspec.json.Decoder(Hearer).decode, self._transaction.texts
-            found = [(str(key), str(hearer)) for key, hearer in rows]
-            self._known[collection.id] = [(key, decode(texts.open_text(_place(key), kept))) for key, kept in found]
+            found = [(key, decode(texts.open_text(_place(key), kept))) for key, kept in rows]
+            guests = [each for each in found if not each[1].account]
+            self._known[collection.id] = [*found[: len(found) - len(guests)], *guests[:MOST_GUESTS]]
         return self._known[collection.id]
 
     async def _ask(self, collection: Collection, record_id: str, hearer: Hearer) -> bool:
@@ -136,7 +153,6 @@ class Hearings:
         key = (hearer.account_collection, hearer.account)
         if key not in self._accounts:
             home = self._access.catalog.find(hearer.account_collection) if hearer.account else None
-            where = {"id": hearer.account}
-            record = home and await find_record(self._transaction.run, self._access.dialect, home, where)
-            self._accounts[key] = Identity(home, record) if home and record else None
+            where, run = {"id": hearer.account}, self._transaction.run
+            self._accounts[key] = await find_identity(run, self._access.dialect, home, where) if home else None
         return self._accounts[key]

@@ -6,33 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from undercroft.collections.catalog import Catalog
-from undercroft.database.engine import Engine
 from undercroft.hooks.hooks import Hooks
-from undercroft.query.plan import Plans
 from undercroft.query.scope import Identity
+from undercroft.records.access import Data
 from undercroft.records.filing import Filing
 from undercroft.records.prepare import Hasher
 from undercroft.settings.settings import Settings
 
 
-class Host(Protocol):
+class Host(Data, Protocol):
     """A database with collections, settings and hooks."""
-
-    @property
-    def engine(self) -> Engine: ...
-
-    @property
-    def plans(self) -> Plans: ...
-
-    @property
-    def catalog(self) -> Catalog: ...
 
     @property
     def settings(self) -> Settings: ...
 
     @property
     def passwords(self) -> Hasher: ...
+
+    @property
+    def counted_passwords(self) -> Hasher: ...
 
     @property
     def filing(self) -> Filing: ...

@@ -20,10 +20,10 @@ from undercroft.ids import record_id as new_id
 from undercroft.records.access import Access
 from undercroft.records.accounts import find_taken_id
 from undercroft.records.draft import Draft, make_draft, refusal
-from undercroft.records.prepare import Prepared, scope_with_body
+from undercroft.records.prepare import Prepared, may_update, scope_with_body
 from undercroft.records.read import guard
 from undercroft.records.record import find_record
-from undercroft.records.rules import draft_satisfies, satisfies
+from undercroft.records.rules import draft_satisfies
 from undercroft.records.validate import validate
 
 
@@ -96,7 +96,7 @@ async def begin_update(access: Access, collection: Collection, record_id: str, p
         raise NotFound
     draft = _make_draft(access, collection, before, prepared)
     plains = _hide_passwords(draft, prepared)
-    if rule is not None and not await _may_update(access, draft, rule, record_id):
+    if rule is not None and not await may_update(access, draft, rule):
         raise NotFound
     if prepared.was_missing:
         raise ChangedMeanwhile
@@ -121,11 +121,6 @@ def _make_draft(access: Access, collection: Collection, before: Mapping[str, Any
 async def _may_create(access: Access, draft: Draft, rule: str) -> bool:
     asking = access.asking(scope_with_body(access, draft))
     return await draft_satisfies(asking, draft.collection, rule, _rule_columns(draft))
-
-
-async def _may_update(access: Access, draft: Draft, rule: str, record_id: str) -> bool:
-    asking = access.asking(scope_with_body(access, draft))
-    return await satisfies(asking, draft.collection, rule, record_id)
 
 
 def refuse_view(collection: Collection) -> None:

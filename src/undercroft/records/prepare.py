@@ -23,6 +23,7 @@ from undercroft.records.access import Access
 from undercroft.records.accounts import AccountWrite, Passwords, prepare_account
 from undercroft.records.attachments import Placed, name_files, wanted_files
 from undercroft.records.draft import Draft, Submission, field_name, make_draft
+from undercroft.records.read import guard
 from undercroft.records.record import find_record
 from undercroft.records.rules import draft_satisfies, satisfies
 
@@ -119,6 +120,10 @@ async def _prepare(desk: Desk, collection: Collection, record_id: str | None, su
     if record_id is not None and before is None:
         return Prepared(submission, was_missing=True)
     draft = make_draft(collection, before, submission, is_superuser=desk.access.scope.is_superuser)
+    if before is not None and not CREDENTIALS.isdisjoint(map(field_name, submission.body)):
+        rule = guard("update", collection, desk.access.scope)
+        if rule is not None and not await may_update(desk.access, draft, rule):
+            return Prepared(submission, was_missing=True)  # to who may not change it: no password of it is tried
     account = await _judge(desk, draft, submission.body) if collection.is_auth else None
     if account and account.errors:
         return Prepared(submission, account=account)
@@ -177,6 +182,12 @@ async def _judge(desk: Desk, draft: Draft, body: Mapping[str, Any]) -> Account:
     # What was sent is worked out anew inside, where `points+` adds to what is stored by then.
     changes = {name: value for name, value in wanted.items() if name not in submitted or value != submitted[name]}
     return Account(changes, frozenset(submitted.keys() - wanted.keys()), errors, draft.before)
+
+
+async def may_update(access: Access, draft: Draft, rule: str) -> bool:
+    """Whether the update rule lets the caller make a draft of what is stored."""
+    asking = access.asking(scope_with_body(access, draft))
+    return await satisfies(asking, draft.collection, rule, (draft.before or {})["id"])
 
 
 async def is_manager(access: Access, draft: Draft) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from undercroft.collections.collection import Collection
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Row, Value
+from undercroft.query.scope import Identity
 from undercroft.records.cipher import looked_up, open_row
 
 Run = Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
@@ -41,6 +42,14 @@ async def find_record(
         where = looked_up(collection, where)
     rows = await run(_find_sql(dialect, collection, tuple(where)), list(where.values()))
     return await from_row(run, collection, rows[0]) if rows else None
+
+
+async def find_identity(
+    run: Run, dialect: Dialect, collection: Collection, where: Mapping[str, Value]
+) -> Identity | None:
+    """The account whose columns equal the given values, as `find_record` finds it."""
+    record = await find_record(run, dialect, collection, where)
+    return Identity(collection, record) if record is not None else None
 
 
 def _find_sql(dialect: Dialect, collection: Collection, names: tuple[str, ...]) -> str:

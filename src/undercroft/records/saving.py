@@ -81,7 +81,7 @@ class Deleting:
 async def save_record(work: Work, access: Access, saving: Saving) -> Draft:
     """Create or update a record as the caller of `access`; the record as it was stored."""
     guard(saving.action, saving.collection, access.scope)
-    desk = Desk(access, work.host.passwords)
+    desk = Desk(access, work.host.counted_passwords)
     preparing = partial(prepare_write, desk, saving.collection, saving.record_id, saving.data, saving.files)
     prepared = await run_knowing(work.host.engine.knowledge, preparing)
     return await _write(work, access, saving, vouch(prepared, saving.vouched))

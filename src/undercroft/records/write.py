@@ -16,8 +16,8 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.autodate import AutodateField
 from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
-from undercroft.database.engine import Transaction, UniqueViolation
-from undercroft.database.statements import forget_account
+from undercroft.database.engine import Transaction, UniqueViolation, Value
+from undercroft.database.statements import forget_ways_in
 from undercroft.dates import now
 from undercroft.errors import BadRequest, FieldError, Invalid, NotFound
 from undercroft.files.keys import BadKey
@@ -38,6 +38,7 @@ from undercroft.records.unit import Steps, Unit
 from undercroft.records.validate import NOT_UNIQUE
 
 UPLOAD_USED: Final = FieldError("validation_upload_used", "The upload was used for another file in the meantime.")
+_STAY_FACTORS: Final = """"method" IN ('password', 'otp', 'magicLink')"""
 
 
 class DeleteRefused(BadRequest):
@@ -51,12 +52,14 @@ class DeleteRefused(BadRequest):
 class Writer:
     """One write transaction and what it works with. `access.run` is the transaction's.
 
-    There is a `unit` where hooks have to do with what is written.
+    There is a `unit` where hooks have to do with what is written. `half` is the half of a log-in that goes on with it:
+    it stays where others end, and so do links to providers, if it is by one of them.
     """
 
     access: Access
     transaction: Transaction
     unit: Unit | None = None
+    half: str = ""
 
     async def create(self, collection: Collection, prepared: Prepared) -> Draft:
         """Store a new record, and return it as it was stored.
@@ -120,7 +123,7 @@ class Writer:
         collection = draft.collection
         await self._forget_stranger(draft)
         await self._update(draft)
-        await self._forget_origins(draft)
+        await self._forget_old_ways(draft)
         await self._use_up(draft, "Failed to update record.")
         await self._file(draft, prepared)
         await log_change(self.transaction, self.access.dialect, Entry(collection, draft.values, "update"))
@@ -175,35 +178,66 @@ class Writer:
                 fields = [f.name for f in draft.collection.file_fields if file.name in f.to_list(draft.values[f.name])]
                 raise Invalid(dict.fromkeys(fields, UPLOAD_USED), text)
 
-    async def _forget_origins(self, draft: Draft) -> None:
-        """With a new password it is forgotten from where an account logged in with the old one."""
-        if draft.collection.is_auth and draft.values["password"] != (draft.before or {})["password"]:
-            await self._forget("_authOrigins", draft)
+    async def _forget_old_ways(self, draft: Draft) -> None:
+        """With a new password it is forgotten from where an account logged in with the old one.
 
-    async def _forget(self, name: str, draft: Draft) -> bool:
-        """Delete what a collection of the server's own keeps about an account; whether there was anything."""
+        With another token key, which a new address brings as well, no code and no half of a log-in counts any more. But
+        who proves an address, where the password stays a factor, may be in the middle of a log-in with it, or with
+        another letter; a provider or a passkey from before may be somebody else's.
+        """
+        if not draft.collection.is_auth:
+            return
+        before, after = draft.before or {}, draft.values
+        has_new_password = after["password"] != before["password"]
+        if has_new_password:
+            await self._forget("_authOrigins", draft)
+        if after["tokenKey"] != before["tokenKey"]:
+            await self._forget("_otps", draft)
+            is_proof = after["verified"] and not before["verified"] and after["email"] == before["email"]
+            if is_proof and not has_new_password:
+                await self._forget("_mfas", draft, f'{_STAY_FACTORS} OR "id" = {self._mark(3)}', self.half)
+            else:
+                await self._forget("_mfas", draft)
+
+    def _mark(self, number: int) -> str:
+        return self.access.dialect.placeholder(number)
+
+    async def _forget(self, name: str, draft: Draft, but: str = "", *values: Value) -> bool:
+        """Delete what a collection of the server's own keeps about an account, but for some; whether there was any."""
         home = self.access.catalog.by_name(name)
         if home is None:
             return False
-        mark, quote = self.access.dialect.placeholder, self.access.dialect.quote
-        owner = f'"collectionRef" = {mark(1)} AND "recordRef" = {mark(2)}'
-        sql = f'DELETE FROM {quote(home.name)} WHERE {owner} RETURNING "id"'
-        kept = await self.access.run(sql, (draft.collection.id, draft.values["id"]))
+        quote = self.access.dialect.quote
+        owner = f'"collectionRef" = {self._mark(1)} AND "recordRef" = {self._mark(2)}'
+        others = f" AND NOT ({but})" if but else ""
+        sql = f'DELETE FROM {quote(home.name)} WHERE {owner}{others} RETURNING "id"'
+        kept = await self.access.run(sql, (draft.collection.id, draft.values["id"], *values))
         for (kept_id,) in kept:
             change = Change("record", home.id, str(kept_id), "delete")
             await append_change(self.transaction, self.access.dialect, change)
         return bool(kept)
+
+    async def _came_by_provider(self, draft: Draft) -> bool:
+        """Whether the half of a log-in that goes on is the account's, by a provider."""
+        home = self.access.catalog.by_name("_mfas") if self.half else None
+        where = {
+            "id": self.half,
+            "collectionRef": draft.collection.id,
+            "recordRef": draft.values["id"],
+            "method": "oauth2",
+        }
+        return home is not None and await find_record(self.access.run, self.access.dialect, home, where) is not None
 
     async def _forget_stranger(self, draft: Draft) -> None:
         """What came before the address was proven may be somebody else's: no link of theirs stays, nor a key."""
         before, values = draft.before or {}, draft.values
         if not draft.collection.is_auth or before["verified"] or not values["verified"]:
             return
-        had_links = await self._forget("_externalAuths", draft)
+        had_links = not await self._came_by_provider(draft) and await self._forget("_externalAuths", draft)
         if had_links and values["tokenKey"] == before["tokenKey"]:
             values["tokenKey"] = new_token_key()
         if values["password"] != before["password"]:
-            await forget_account(self.access.run, self.access.dialect, draft.collection.id, before["id"])
+            await forget_ways_in(self.access.run, self.access.dialect, draft.collection.id, before["id"])
 
 
 def _insert_sql(access: Access, collection: Collection) -> str:

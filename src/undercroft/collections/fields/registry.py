@@ -48,6 +48,13 @@ TYPES: Final[Mapping[str, type[Field]]] = {
 }
 
 
+_OPTIONS: Final[Mapping[type[Field], Mapping[str, str]]] = {
+    kind: {option.encode_name.lower(): option.encode_name for option in msgspec.structs.fields(kind)}
+    for kind in TYPES.values()
+}
+"""The options of each type, by their names in lower case."""
+
+
 class BadDefinition(BadRequest):
     """The definition of a collection or a field has the wrong shape."""
 
@@ -81,7 +88,7 @@ def _plain(option: Any) -> Any:
 
 def _known(kind: type[Field], value: Mapping[str, Any]) -> dict[str, Any]:
     """Options under their exact names, whatever the letter case; null means the default."""
-    names = {option.encode_name.lower(): option.encode_name for option in msgspec.structs.fields(kind)}
+    names = _OPTIONS[kind]
     return {names[key.lower()]: item for key, item in value.items() if item is not None and key.lower() in names}
 
 
