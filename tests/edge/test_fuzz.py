@@ -1,14 +1,16 @@
 """Hostile input to the whole backend: never a 5xx, never long."""
 
 import json
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stopwatch import Stopwatch
 
 JSON = {"content-type": "application/json"}
-PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PATIENT = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 OPEN = {"listRule": "", "viewRule": "", "createRule": "", "updateRule": "", "deleteRule": ""}
 FIELDS = [
     {"name": "title", "type": "text"},
@@ -57,11 +59,11 @@ async def path(client):
 @pytest.mark.parametrize("raw", ODD, ids=[str(raw[:16]) + str(len(raw)) for raw in ODD])
 async def test_odd_bodies(client, path, raw):
     """Each known trick is a record or a 4xx, within a second or two, and what was stored can be read."""
-    began = time.perf_counter()
+    watch = Stopwatch()
     answer = await client.post(path, body=raw, headers=JSON)
 
     assert answer.status < 500, answer.text
-    assert time.perf_counter() - began < 2
+    assert watch.seconds() < 2
     assert (await client.get(path)).status == 200
 
 

@@ -107,7 +107,12 @@ async def test_token_is_not_kept(client, path):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}],
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://["},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
 )
 async def test_forms_of_other_sites(client, path, headers):
     """A form on another site cannot be sent here, and does not spend the link."""

@@ -303,13 +303,13 @@ async def test_no_length_no_body():
 
 async def test_a_large_body_may_take_longer(monkeypatch):
     """What comes steadily is waited for, beyond the time that any body has."""
-    monkeypatch.setattr(body, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(body, "READ_SECONDS", 1)
     request = sent(MULTIPART, part(b'name="t"', b"x" * 600) + b"--b--\r\n", piece=100)
-    monkeypatch.setattr(body, "SLOWEST", 1000)
+    monkeypatch.setattr(body, "SLOWEST", 50)
     whole = request.hear
 
     async def hear():
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.2)
         return await whole()
 
     request.hear = hear

@@ -51,10 +51,10 @@ def test_ellipsis_only_when_cut():
 @pytest.mark.parametrize("piece", ["<", "<!--", '<a "', "<form>", "<b>a", "&#", "<svg></svg>", "</p"])
 def test_time_is_bounded(piece):
     """Hostile markup of megabytes takes no longer than a moment."""
-    began = time.perf_counter()
+    began = time.process_time()
     excerpt(piece * 500_000, 1_000_000)
 
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 @given(st.text("<>/!-ab'\"= &;\n", max_size=100), st.integers(1, 50))

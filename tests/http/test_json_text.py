@@ -88,23 +88,23 @@ def test_numbers_up_to_the_largest_double():
 def test_depth_is_bounded(opening, is_closed):
     """Brackets by the hundred thousand are refused at once."""
     closing = {b"[": b"]", b'{"a":': b"}"}[opening] if is_closed else b""
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(BadBody):
         parse_object(b'{"a":' + opening * 100_000 + b"1" + closing * 100_000 + b"}")
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("item", [b"[],", b"{},", b"1,", b'"",', b'[",",["'])
 def test_values_are_bounded(item):
     """A body whose values would fill the memory is refused before they are made."""
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(BadBody, match="values"):
         parse_object(b'{"a":[' + item * 2_000_000 + b"1]}")
 
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_text_may_look_like_many_values():

@@ -149,3 +149,13 @@ async def test_a_server_that_is_not_to_limit(client):
     """Neither rules nor counts matter to it."""
     assert client.backend.settings.rate_limits.enabled
     assert (await statuses(lambda: client.post(LOGIN, {"identity": "a", "password": "b"}), 4)) == [400] * 4
+
+
+async def test_looking_at_the_head_counts(limited):
+    """HEAD does the work of GET, and counts as it."""
+    client, _ = limited
+    await obey(limited, rule(f"GET {HEALTH}", 2))
+
+    assert await statuses(lambda: client.request("HEAD", HEALTH), 2) == [200, 200]
+    assert (await client.get(HEALTH)).status == 429
+    assert (await client.request("HEAD", HEALTH)).status == 429

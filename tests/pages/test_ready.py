@@ -103,6 +103,20 @@ async def test_sign_up(office, visitor):
     assert "not confirmed yet" not in (await visitor.open("/account")).text
 
 
+async def test_sign_up_with_two_factors(office, visitor):
+    """Where two factors are needed, an account that was just made is made, and nobody is in with its password alone."""
+    await office.options(createRule="", otp={"enabled": True}, mfa={"enabled": True, "duration": 600})
+    typed = {"email": EMAIL, "password": PASSWORD, "passwordConfirm": PASSWORD}
+
+    made = await visitor.send(await visitor.open("/account/sign-up"), typed)
+
+    assert made.status == 303
+    assert await who(visitor) == "guest"
+    half, letter = await letter_after(office, sign_in(visitor))
+    answer = await visitor.send(half, {"code": re.search(r"\d{8}", letter.body())[0]})
+    assert f"signed in as {EMAIL}" in (await visitor.follow(answer)).text
+
+
 async def test_no_sign_up(office, visitor):
     """Where strangers make no accounts there is no page for it, and no way to it."""
     await office.options(createRule=None)
@@ -210,6 +224,8 @@ async def test_authenticator(office, visitor):
     secret = Sheet(setup.text).forms[0]["fields"]["secret"]
     assert (setup.status, "<svg" in setup.text, secret in setup.text) == (200, True, True)
 
+    altered = await visitor.send(setup, {"code": "000000", "secret": "A" * 5000})
+    assert altered.status == 400
     wrong = await visitor.send(setup, {"code": "000000"})
     assert (wrong.status, Sheet(wrong.text).forms[0]["fields"]["secret"]) == (400, secret)
     shown = await visitor.send(wrong, {"code": code_at(secret, int(time.time()) // PERIOD)})
@@ -279,6 +295,53 @@ async def test_invitation(office, visitor):
     answer = await visitor.send(opened, {"name": "Ada", "password": PASSWORD, "passwordConfirm": PASSWORD})
 
     assert f"signed in as {EMAIL}" in (await visitor.follow(answer)).text
+
+
+async def test_invitation_with_two_factors(office, visitor):
+    """The letter was one factor, the new password is the other, which is asked for as the next step."""
+    both = {"otp": {"enabled": True}, "mfa": {"enabled": True, "duration": 600}}
+    await office.options(invitations={"enabled": True}, createRule="@request.auth.id != ''", **both)
+    count = len(office.server.letters)
+    assert (await office.client.post(f"{USERS}/invitations", {"email": EMAIL}, as_=office.root)).status == 200
+    token = token_in((await office.server.arrived(count + 1))[-1])
+
+    opened = await visitor.send(await visitor.open("/account/invitation"), {"token": token})
+    half = await visitor.send(opened, {"password": PASSWORD, "passwordConfirm": PASSWORD})
+    assert half.status == 401
+    wrong = await visitor.send(half, {"identity": EMAIL, "password": "wrong-horse-9"})
+    answer = await visitor.send(wrong, {"identity": EMAIL, "password": PASSWORD})
+
+    assert f"signed in as {EMAIL}" in (await visitor.follow(answer)).text
+
+
+@pytest.fixture
+def many_forms(folder):
+    """A page of the site with several ways in."""
+    forms = ("sign_in_form", "code_form", "passkey_form")
+    drawn = "".join(f"{{{{ {form}(records.users) }}}}" for form in forms)
+    (folder / "in.html").write_text(f"{{% set title = 'In' %}}{drawn}")
+
+
+async def test_one_step_on_a_page_of_many_forms(many_forms, office, visitor):
+    """The next step stands once, also where several forms lead to it."""
+    await office.join(verified=True)
+    await office.options(otp={"enabled": True}, passkeys={"enabled": True}, mfa={"enabled": True, "duration": 600})
+
+    half = await visitor.send(await visitor.open("/in"), {"identity": EMAIL, "password": PASSWORD})
+    wrong = await visitor.send(half, {"code": "00000000"})
+
+    assert [page.text.count('name="mfaId"') for page in (half, wrong)] == [1, 1]
+
+
+async def test_deep_json_of_a_passkey(office, visitor):
+    """What a browser would not send is refused like anything else that is no passkey."""
+    await office.options(passkeys={"enabled": True})
+    page = await visitor.open("/account/sign-in")
+    number = next(n for n, form in enumerate(Sheet(page.text).forms) if "credential" in form["fields"])
+
+    answer = await visitor.send(page, {"credential": '{"a":' + "[" * 5000}, number)
+
+    assert answer.status == 400
 
 
 async def test_forgotten_password(office, visitor):

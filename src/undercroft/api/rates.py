@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from undercroft.api.router import Route, escaped_path
 from undercroft.collections.collection import Collection
 from undercroft.http.request import Request
 from undercroft.middleware.rate_limit import Asked, Caller, RateLimited
+from undercroft.settings.settings import RateLimits
 
 _FORWARDED: Final = b"x-forwarded-for"
 _log = logging.getLogger("undercroft")
@@ -29,27 +30,43 @@ def check_rate(request: Request, route: Route | None = None) -> None:
         return
     path = escaped_path(request.asgi)
     path = unquote(path) if "%" in path else path
+    method = "GET" if request.method == "HEAD" else request.method  # it is the same work
     collection = request.backend.catalog.find(request.params["collection"]) if route and route.actions else None
     if route is None or collection is None:
-        asked = Asked(request.method, path)
+        asked = Asked(method, path)
     else:
         name = f"{route.method} {route.pattern}"
-        asked = Asked(request.method, path, collection.id, collection.name, name, route.actions)
-    try:
-        limiter.check(limits, _caller_of(request), asked)
-    except RateLimited:
-        _tell_of_proxy(request)
-        raise
+        asked = Asked(method, path, collection.id, collection.name, name, route.actions)
+    _check(request, limits, asked)
 
 
 def check_rate_of_item(request: Request, collection: Collection, action: str, record_id: str) -> None:
-    """Count one of the writes in a batch, as if it had come alone. Raises `RateLimited`."""
+    """Count a write in a batch, or by a form, as if it had come alone. Raises `RateLimited`."""
+    method, pattern = _ITEMS[action]
+    _count(request, collection, (method, pattern.replace("{id}", record_id), f"{method} {pattern}"), (action,))
+
+
+def check_rate_of_form(request: Request, collection: Collection, endpoint: str, actions: Sequence[str]) -> None:
+    """Count a form by which somebody comes in as the request that does the same. Raises `RateLimited`."""
+    pattern = f"/api/collections/{{collection}}/{endpoint}"
+    _count(request, collection, ("POST", pattern, f"POST {pattern}"), actions)
+
+
+def _count(request: Request, collection: Collection, what: tuple[str, str, str], actions: Sequence[str]) -> None:
     limits, limiter = request.backend.settings.rate_limits, request.backend.limiter
     if limiter.counts(limits):
-        method, pattern = _ITEMS[action]
-        path = pattern.replace("{collection}", collection.name).replace("{id}", record_id)
-        asked = Asked(method, path, collection.id, collection.name, f"{method} {pattern}", (action,))
-        limiter.check(limits, _caller_of(request), asked)
+        method, path, route = what
+        path = path.replace("{collection}", collection.name)
+        asked = Asked(method, path, collection.id, collection.name, route, tuple(actions))
+        _check(request, limits, asked)
+
+
+def _check(request: Request, limits: RateLimits, asked: Asked) -> None:
+    try:
+        request.backend.limiter.check(limits, _caller_of(request), asked)
+    except RateLimited:
+        _tell_of_proxy(request)
+        raise
 
 
 def _tell_of_proxy(request: Request) -> None:

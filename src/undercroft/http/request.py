@@ -112,6 +112,10 @@ class Request:
             return self._default_scope.within(context)
         return self._default_scope
 
+    def guest_scope(self) -> Scope:
+        """This request as rules see it as long as nobody knows who asks."""
+        return Scope(None, "default", self.method, self.query, RuleHeaders(self))
+
     @cached_property
     def _default_scope(self) -> Scope:
         return Scope(self.identity, "default", self.method, self.query, RuleHeaders(self))

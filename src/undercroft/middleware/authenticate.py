@@ -34,7 +34,7 @@ async def authenticate(request: Request) -> Identity | None:
     """The caller; None is a guest. Raises `SuperuserFromElsewhere`."""
     header = request.header(b"authorization")
     if header:
-        identity = await identify(request.backend, header.decode("latin-1"))
+        identity = await identify(request.backend, header.decode("latin-1"), request.guest_scope)
     elif request.header(b"cookie") is not None and is_same_origin(request):
         identity = await find_session(request.backend, session_value(request))
     else:

@@ -36,10 +36,12 @@ def is_same_origin(request: Request) -> bool:
     if site is not None:
         return site == b"same-origin" or (site == b"none" and request.method in _SAFE)
     origin = request.header(b"origin")
-    return origin is not None and _host(origin.decode("latin-1")) == (request.header(b"host") or b"").decode("latin-1")
+    host = (request.header(b"host") or b"").decode("latin-1")
+    return origin is not None and host_of(origin.decode("latin-1")) == host
 
 
-def _host(origin: str) -> str:
+def host_of(origin: str) -> str:
+    """The host, and the port where it has one, of an origin; empty for what is none."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

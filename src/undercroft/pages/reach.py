@@ -32,7 +32,7 @@ class PageReach:
         """Who asks and how, for functions that take it."""
         backend = self._http.backend
         scope = self._scope or self._http.rule_scope()
-        return Access(backend.engine.read, backend.plans, backend.catalog, scope, reader_of)
+        return Access.of(backend, scope, reader_of)
 
     @contextmanager
     def working(self) -> Iterator[None]:

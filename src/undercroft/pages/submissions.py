@@ -16,12 +16,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from undercroft.api.auth.admit import Way, needs_second_factor
 from undercroft.api.auth.context import AuthRuleNotMet, check_auth_rule
+from undercroft.api.rates import check_rate_of_item
 from undercroft.api.records import read_submission
 from undercroft.auth.form_token import FormExpired, form_age
 from undercroft.collections.collection import Collection
 from undercroft.errors import FieldError, Forbidden, Invalid, Problem
 from undercroft.http.body import Body
+from undercroft.http.client_ip import network_of
 from undercroft.middleware.authenticate import session_value
 from undercroft.middleware.errors import status_of
 from undercroft.middleware.throttle import Throttle
@@ -29,9 +32,8 @@ from undercroft.pages.reach import PageReach
 from undercroft.pages.sessions import begin
 from undercroft.pages.storing import storing_with
 from undercroft.pages.typed import Texts, read_typed
-from undercroft.query.scope import Identity
 from undercroft.records.reach import Records
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.rows import PageRecord, values_of
 
 if TYPE_CHECKING:
@@ -91,12 +93,14 @@ class Sent:
     texts: Texts = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failure:
     """What became of a form that was refused."""
 
     sent: Sent
     problem: Problem
+    is_drawn: bool = False
+    """Whether the step that is due stands on the page by now, which it does once."""
 
     @property
     def errors(self) -> Mapping[str, FieldError]:
@@ -120,7 +124,7 @@ class Submissions:
     async def take(self, visit: PageRequest) -> str:
         """Write what a form sent; where the visitor goes then.
 
-        Raises `FormExpired`, `TooQuick`, `TooMany`, and what the write is refused with.
+        Raises `FormExpired`, `TooQuick`, `TooMany`, `RateLimited`, and what the write is refused with.
         """
         collection = visit.http.backend.catalog.collection(visit.query[QUERY])
         body = await read_submission(visit.http, collection, visit.query.get("_record") or None)
@@ -137,9 +141,10 @@ class Submissions:
         if visit.identity is None:
             if any(sent.texts.get(TRAP, ())):
                 return done_url(visit, sent.form)  # a machine is told what it hopes to hear
-            self._throttle.check(visit.http.client_ip)
+            self._throttle.check(network_of(visit.http.client_ip))
             if age < MIN_SECONDS:
                 raise TooQuick
+        check_rate_of_item(visit.http, collection, "update" if descriptor.record else "create", descriptor.record)
         data = read_typed(collection, descriptor.fields, sent.texts)
         data |= _uploads(collection, descriptor, body) | dict(descriptor.preset)
         records = Records(PageReach(visit.http, visit.clock, also=storing_with(visit)))
@@ -150,15 +155,15 @@ class Submissions:
 
 
 async def _enter(visit: PageRequest, collection: Collection, record_id: str) -> None:
-    """Sign in whoever has just made an account, unless it may not come in yet."""
+    """Sign in whoever has just made an account, unless it may not come in yet, or not by a password alone."""
     engine = visit.http.backend.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"id": record_id})
-    if record is None:
+    identity = await find_identity(engine.read, engine.dialect, collection, {"id": record_id})
+    if identity is None:
         return
-    identity = Identity(collection, record)
     with suppress(AuthRuleNotMet):
         await check_auth_rule(visit.http, identity, "password")
-        await begin(visit, identity)
+        if not await needs_second_factor(visit.http, identity, Way("password")):
+            await begin(visit, identity)
 
 
 def done_url(visit: PageRequest, form_id: str) -> str:

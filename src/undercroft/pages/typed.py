@@ -93,7 +93,7 @@ def _moment(text: str) -> str | FieldError:
 def _json(text: str) -> Any:
     try:
         return msgspec.json.decode(text) if text else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _NOT_JSON
 
 

@@ -168,9 +168,10 @@
 
   const asked = new WeakMap();
 
-  async function swap(element, url) {
+  async function swap(element, url, isQuiet = Boolean(element.dataset.poll)) {
     const target = document.querySelector(element.dataset.swap);
-    if (!target) return;
+    if (!target) return true;
+    if (isQuiet && target.hasAttribute("aria-busy")) return false; // what somebody asked for comes first
     asked.get(target)?.abort();
     const control = new AbortController();
     asked.set(target, control);
@@ -180,11 +181,14 @@
     try {
       const got = await fetch(whole, { headers: { "HX-Request": "true" }, signal: control.signal });
       if (!got.ok) throw new Error(got.statusText);
-      const html = await got.text();
-      if (target.innerHTML !== html) target.innerHTML = html;
+      const made = document.createElement("template"); // writes it as the page does
+      made.innerHTML = await got.text();
+      if (target.innerHTML.trim() !== made.innerHTML.trim()) target.innerHTML = made.innerHTML;
       target.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+      return true;
     } catch (error) {
-      if (error.name !== "AbortError" && !element.dataset.poll) window.location.assign(url);
+      if (error.name !== "AbortError" && !isQuiet) window.location.assign(url);
+      return false;
     } finally {
       if (asked.get(target) === control) target.removeAttribute("aria-busy");
     }
@@ -235,6 +239,9 @@
       this.place = since;
       this.handlers = new Map();
       this.pause = 500;
+      this.ready = new Promise((tell) => {
+        this.tellReady = tell;
+      });
       this.open();
     }
 
@@ -284,8 +291,10 @@
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ clientId: id, subscriptions: [...this.handlers.keys()] }),
         });
-        if (answer.ok) this.pause = 500;
-        else if (id === this.id) this.again();
+        if (answer.ok) {
+          this.pause = 500;
+          this.tellReady();
+        } else if (id === this.id) this.again();
       } catch {
         if (id === this.id) this.again();
       }
@@ -326,12 +335,19 @@
     return () => stream.remove(topic + options, handler);
   }
 
+  // What changed between the making of the page and the moment from which it is told of changes.
+  async function catchUp(element, tries = 5) {
+    if (await swap(element, window.location.href, true)) return;
+    if (tries > 1) setTimeout(() => catchUp(element, tries - 1), 3000);
+  }
+
   for (const element of document.querySelectorAll("[data-live]")) {
     let soon;
     subscribe(`${element.dataset.live}/*`, () => {
       clearTimeout(soon);
       soon = setTimeout(() => swap(element, window.location.href), 100); // many changes at once are shown at once
     });
+    shared.ready.then(() => catchUp(element));
   }
 
   window.undercroft = { swap, subscribe };

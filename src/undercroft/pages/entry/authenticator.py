@@ -15,6 +15,7 @@ from undercroft.auth.totp import (
     has_totp,
     renew_recovery_codes,
 )
+from undercroft.auth.totp_codes import SEED_LENGTH
 from undercroft.pages.entry.controls import code_control
 from undercroft.pages.entry.entry import Entry, Received, collection_of
 from undercroft.pages.submissions import OneMoreStep, done_url
@@ -39,7 +40,8 @@ async def own_authenticator(visit: PageRequest) -> dict[str, Any]:
 
 def seed_for(visit: PageRequest, secret: str) -> dict[str, str]:
     """What to show of a secret while it is set up: a `uri`, and a picture of it, `qr`. Raises `Unauthenticated`."""
-    return render_seed(visit.http, caller(visit.http), secret)
+    # It comes back with the form, as long as whoever sent that has made it, and a picture holds only so much.
+    return render_seed(visit.http, caller(visit.http), secret[:SEED_LENGTH])
 
 
 async def _begin(visit: PageRequest, received: Received) -> str:

@@ -61,14 +61,29 @@ def _accept_controls(collection: Collection | None, carried: Mapping[str, str]) 
     return (*(make_control(field, field.zero) for field in asked), *new_password_controls(collection))
 
 
-CODE: Final = Entry("code", "Send me a code", _ask_for_code, lambda *_: (EMAIL,), steps=("enter-code", "second-step"))
-ENTER_CODE: Final = Entry("enter-code", "Sign in", enter_by_letter, lambda *_: (_CODE,), carries=("otpId",))
+CODE: Final = Entry(
+    "code",
+    "Send me a code",
+    _ask_for_code,
+    lambda *_: (EMAIL,),
+    steps=("enter-code", "second-step"),
+    counts_as=("request-otp", "requestOTP"),
+)
+ENTER_CODE: Final = Entry(
+    "enter-code",
+    "Sign in",
+    enter_by_letter,
+    lambda *_: (_CODE,),
+    carries=("otpId",),
+    counts_as=("auth-with-otp", "authWithOTP", "auth"),
+)
 LINK: Final = Entry(
     "link",
     "Send me a link",
     _ask_for_link,
     lambda *_: (EMAIL,),
     done="If there is an account with that address, a link is on its way to it.",
+    counts_as=("request-magic-link", "requestMagicLink"),
 )
 COME_IN: Final = Entry(
     "come-in",
@@ -76,6 +91,16 @@ COME_IN: Final = Entry(
     _come_in,
     carries=("token",),
     steps=("second-step",),
+    counts_as=("auth-with-magic-link", "authWithMagicLink", "auth"),
 )
-INVITATION: Final = Entry("invitation", "Open the invitation", _open_invitation, carries=("token",), steps=("accept",))
-ACCEPT: Final = Entry("accept", "Come in", _accept, _accept_controls, carries=("token", "ask", "invited"))
+INVITATION: Final = Entry(
+    "invitation", "Open the invitation", _open_invitation, carries=("token",), steps=("accept", "second-step")
+)
+ACCEPT: Final = Entry(
+    "accept",
+    "Come in",
+    _accept,
+    _accept_controls,
+    carries=("token", "ask", "invited"),
+    counts_as=("accept-invitation", "acceptInvitation", "auth"),
+)

@@ -10,10 +10,12 @@ from urllib.parse import urlencode
 import msgspec
 from markupsafe import Markup
 
+from undercroft.api.rates import check_rate_of_form
 from undercroft.auth.form_token import issue_form_token
+from undercroft.collections.collection import Collection
 from undercroft.middleware.authenticate import session_value
 from undercroft.pages.entry import authenticator, codes, entering, letters, passkeys, providers, sessions, signing
-from undercroft.pages.entry.entry import NEXT, Entry, receive
+from undercroft.pages.entry.entry import NEXT, Entry, Received, find_named, receive
 from undercroft.pages.forms import Form, above, after_failure
 from undercroft.pages.submissions import QUERY, Descriptor, Failure, OneMoreStep
 from undercroft.pages.templates import Templates
@@ -45,8 +47,26 @@ def names_of(visit: PageRequest, templates: Templates) -> Mapping[str, Any]:
 
 
 async def take(entry: Entry, visit: PageRequest) -> str:
-    """Do what a form is for; where the visitor goes then. Raises what it is refused for, and `OneMoreStep`."""
-    return await entry.take(visit, await receive(visit))
+    """Do what a form is for; where the visitor goes then.
+
+    Raises `RateLimited`, what it is refused for, and `OneMoreStep`.
+    """
+    received = await receive(visit)
+    counted = entry.counts_as(received) if callable(entry.counts_as) else entry.counts_as
+    collection = _counted_for(visit, entry, received) if counted else None
+    if collection is not None:
+        endpoint, *actions = counted
+        check_rate_of_form(visit.http, collection, endpoint, actions)
+    return await entry.take(visit, received)
+
+
+def _counted_for(visit: PageRequest, entry: Entry, received: Received) -> Collection | None:
+    """Whose accounts a form is about, which is where it acts as well: so nothing else that is sent says it."""
+    if entry.about == "caller":
+        return visit.identity.collection if visit.identity is not None else None
+    if entry.about == "letter":
+        return find_named(visit, received.text("token"))
+    return visit.http.backend.catalog.find(received.collection)
 
 
 async def draw(
@@ -107,13 +127,21 @@ def _wanted(visit: PageRequest) -> Mapping[str, str]:
 def _due(visit: PageRequest, entry: Entry, given: Mapping[str, str]) -> tuple[Entry, Mapping[str, str]]:
     """The form that is due where another stands, and what it carries along."""
     failure = visit.failure
-    if failure is not None and isinstance(failure.problem, OneMoreStep) and failure.problem.entry in entry.steps:
-        return _carrying(ENTRIES[failure.problem.entry], failure.problem.values)
-    if failure is not None and failure.sent.form in entry.steps:
-        return _carrying(ENTRIES[failure.sent.form], _sent_back(failure))
+    if failure is not None and not failure.is_drawn and (step := _step_of(failure, entry)) is not None:
+        failure.is_drawn = True
+        return step
     if failure is not None and failure.sent.form == entry.name and not given:
         return _carrying(entry, _sent_back(failure))
     return _carrying(entry, {"token": visit.query.get("token", ""), **given})
+
+
+def _step_of(failure: Failure, entry: Entry) -> tuple[Entry, Mapping[str, str]] | None:
+    """The step that comes after a form, where one is due, and what that carries along."""
+    if isinstance(failure.problem, OneMoreStep) and failure.problem.entry in entry.steps:
+        return _carrying(ENTRIES[failure.problem.entry], failure.problem.values)
+    if failure.sent.form in entry.steps:
+        return _carrying(ENTRIES[failure.sent.form], _sent_back(failure))
+    return None
 
 
 def _carrying(entry: Entry, values: Mapping[str, str]) -> tuple[Entry, Mapping[str, str]]:

@@ -18,7 +18,7 @@ from undercroft.api.auth.passkey_login import PasskeyForm
 from undercroft.api.auth.password import PasswordForm, SecondFactorMissing
 from undercroft.auth.form_token import FormExpired
 from undercroft.auth.mfa import is_other
-from undercroft.auth.otp import use_code
+from undercroft.auth.otp import Shown, use_code
 from undercroft.collections.collection import Collection
 from undercroft.collections.options import AuthOptions
 from undercroft.errors import BadRequest
@@ -72,8 +72,8 @@ async def enter_by_passkey(visit: PageRequest, received: Received) -> str:
 async def enter_by_letter(visit: PageRequest, received: Received) -> str:
     """Let in who types the code of a letter; where they go then. Raises what `use_code` and `enter` raise."""
     http, collection = visit.http, collection_of(visit, received)
-    code = received.text("code").strip()
-    identity = await use_code(http.backend, collection, received.text("otpId"), code, http.client_ip)
+    shown = Shown(received.text("otpId"), received.text("code").strip(), received.text("mfaId"))
+    identity = await use_code(http.backend, collection, shown, http.client_ip)
     await check_auth_rule(http, identity, "otp")
     return await enter(visit, received, identity, "otp", received.text("mfaId"))
 
@@ -82,7 +82,7 @@ def read_credential(received: Received) -> dict[str, Any]:
     """What the browser says an authenticator did. Raises `NoCredential`."""
     try:
         return msgspec.json.decode(received.text("credential"), type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise NoCredential from error
 
 
@@ -137,6 +137,14 @@ _WAYS: Final[Mapping[str, Taker]] = {
 }
 
 
+_COUNTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "totp": ("auth-with-totp", "authWithTOTP", "auth"),
+    "otp": ("auth-with-otp", "authWithOTP", "auth"),
+    "passkey": ("auth-with-passkey", "authWithPasskey", "auth"),
+    "password": ("auth-with-password", "authWithPassword", "auth"),
+}
+
+
 def _controls(collection: Collection | None, carried: Mapping[str, str]) -> Sequence[Control]:
     way = carried.get("way")
     if way == "password":
@@ -155,5 +163,6 @@ SECOND_STEP: Final = Entry(
     _take,
     _controls,
     carries=("way", "mfaId", "otpId", "credential"),
+    counts_as=lambda received: _COUNTED.get(received.text("way"), ()),
     attributes=lambda collection, carried: passkey_attributes(collection) if carried.get("way") == "passkey" else {},
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.form_token import FormExpired
+from undercroft.auth.tokens import read_any_claims
 from undercroft.collections.collection import Collection
 from undercroft.http.body import MIB
 from undercroft.pages.controls import Control
@@ -43,13 +45,18 @@ Attributes = Callable[[str, Mapping[str, str]], Mapping[str, Any]]
 Taker = Callable[["PageRequest", Received], Awaitable[str]]
 
 
+CountsAs = tuple[str, ...] | Callable[[Received], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A kind of form. `controls` is told the collection and what is carried along unseen, by the names in `carries`.
 
     `take` does what the form is for, and says where the visitor goes then. `done` is said above a form that leads
     back to itself, `stale` where what the link of a letter brought does not count any more. `steps` are
-    the kinds that stand in its place while they are due.
+    the kinds that stand in its place while they are due. `counts_as` is which request rate limits take it for: the end
+    of its path, and what that does; by what was sent, where that decides it. Whose accounts it is `about` the form
+    says, the token of the letter, or who the visitor is.
     """
 
     name: str
@@ -62,6 +69,8 @@ class Entry:
     steps: Sequence[str] = ()
     attributes: Attributes = lambda *_: {}
     look: str = "form.html"
+    counts_as: CountsAs = ()
+    about: Literal["form", "letter", "caller"] = "form"
 
 
 async def receive(visit: PageRequest) -> Received:
@@ -75,3 +84,9 @@ async def receive(visit: PageRequest) -> Received:
 def collection_of(visit: PageRequest, received: Received) -> Collection:
     """The collection that a form is for. Raises `UnknownCollection`."""
     return visit.http.backend.catalog.collection(received.collection)
+
+
+def find_named(visit: PageRequest, token: str) -> Collection | None:
+    """The collection whose accounts the token of a letter is about, which is not believed yet."""
+    claims = read_any_claims(token)
+    return find_auth_collection(visit.http.backend.catalog, claims.collection_id) if claims is not None else None

@@ -8,15 +8,13 @@ from undercroft.api.auth.checks import email_error, refuse
 from undercroft.api.auth.own import caller
 from undercroft.api.auth.password_reset import NewPasswordForm, ask_for_password, set_password
 from undercroft.auth import verification
-from undercroft.auth.accounts import find_auth_collection
 from undercroft.auth.email_change import confirm_email_change, request_email_change
 from undercroft.auth.letters_asked_for import send_to_whom_it_concerns
 from undercroft.auth.proofs import TokenRefused
-from undercroft.auth.tokens import read_any_claims
 from undercroft.auth.verification import confirm_verification
 from undercroft.collections.collection import Collection
 from undercroft.pages.entry.controls import EMAIL, NEW_EMAIL, PASSWORD, new_password_controls
-from undercroft.pages.entry.entry import Entry, Received, collection_of
+from undercroft.pages.entry.entry import Entry, Received, collection_of, find_named
 from undercroft.pages.submissions import done_url
 
 if TYPE_CHECKING:
@@ -65,8 +63,7 @@ async def _move(visit: PageRequest, received: Received) -> str:
 
 def _named(visit: PageRequest, token: str) -> Collection:
     """The collection that a token of a letter names, which is not believed yet. Raises `TokenRefused`."""
-    claims = read_any_claims(token)
-    found = find_auth_collection(visit.http.backend.catalog, claims.collection_id) if claims is not None else None
+    found = find_named(visit, token)
     if found is None:
         raise TokenRefused
     return found
@@ -78,6 +75,7 @@ RESET: Final = Entry(
     _ask_for_password,
     lambda *_: (EMAIL,),
     done="If there is an account with that address, a letter is on its way to it.",
+    counts_as=("request-password-reset", "requestPasswordReset"),
 )
 NEW_PASSWORD: Final = Entry(
     "new-password",
@@ -87,12 +85,26 @@ NEW_PASSWORD: Final = Entry(
     done="Your new password counts from now on.",
     stale=_STALE,
     carries=("token",),
+    counts_as=("confirm-password-reset", "confirmPasswordReset"),
+    about="letter",
 )
 VERIFICATION: Final = Entry(
-    "verification", "Send the letter again", _ask_to_verify, done="A letter is on its way to you."
+    "verification",
+    "Send the letter again",
+    _ask_to_verify,
+    done="A letter is on its way to you.",
+    counts_as=("request-verification", "requestVerification"),
+    about="caller",
 )
 VERIFY: Final = Entry(
-    "verify", "Yes, it is mine", _verify, done="Thank you: your address is confirmed.", stale=_STALE, carries=("token",)
+    "verify",
+    "Yes, it is mine",
+    _verify,
+    done="Thank you: your address is confirmed.",
+    stale=_STALE,
+    carries=("token",),
+    counts_as=("confirm-verification", "confirmVerification"),
+    about="letter",
 )
 NEW_ADDRESS: Final = Entry(
     "new-address",
@@ -100,6 +112,8 @@ NEW_ADDRESS: Final = Entry(
     _ask_for_address,
     lambda *_: (NEW_EMAIL,),
     done="A letter is on its way to the new address. Open the link in it to finish.",
+    counts_as=("request-email-change", "requestEmailChange"),
+    about="caller",
 )
 CONFIRM_ADDRESS: Final = Entry(
     "confirm-address",
@@ -109,4 +123,6 @@ CONFIRM_ADDRESS: Final = Entry(
     done="Your account is at its new address. Please sign in again.",
     stale=_STALE,
     carries=("token",),
+    counts_as=("confirm-email-change", "confirmEmailChange"),
+    about="letter",
 )

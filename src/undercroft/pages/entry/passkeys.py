@@ -52,7 +52,9 @@ PASSKEY: Final = Entry(
     "Use a passkey",
     enter_by_passkey,
     carries=("credential",),
+    steps=("second-step",),
     attributes=lambda collection, _: passkey_attributes(collection),
+    counts_as=("auth-with-passkey", "authWithPasskey", "auth"),
 )
 NEW_PASSKEY: Final = Entry(
     "new-passkey",

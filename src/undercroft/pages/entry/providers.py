@@ -38,8 +38,10 @@ OAUTH2: Final = Entry(
     "Go on",
     _take,
     carries=("provider", "code", "codeVerifier", "redirectURL"),
+    steps=("second-step",),
     attributes=lambda collection, carried: {
         "data-oauth2": carried.get("provider", ""),
         "data-options": f"/api/collections/{collection}/auth-methods",
     },
+    counts_as=("auth-with-oauth2", "authWithOAuth2", "auth"),
 )

@@ -32,5 +32,6 @@ SIGN_IN: Final = Entry(
     _sign_in,
     lambda collection, _: (identity_control(collection), PASSWORD),
     steps=("second-step",),
+    counts_as=("auth-with-password", "authWithPassword", "auth"),
 )
 SIGN_OUT: Final = Entry("sign-out", "Sign out", _sign_out, look="button.html")
