@@ -8,6 +8,7 @@ from pathlib import Path
 
 from undercroft.auth.key_uses import KeyUses
 from undercroft.auth.logins import Ended
+from undercroft.auth.password_guesses import CountedPasswords
 from undercroft.auth.passwords import PasswordPool
 from undercroft.collections.catalog import Catalog, CatalogHolder
 from undercroft.database.engine import Engine
@@ -60,6 +61,11 @@ class Backend:
     limiter: RateLimiter = field(default_factory=RateLimiter)
     key_uses: KeyUses = field(default_factory=KeyUses)
     ended: Ended = field(default_factory=Ended)
+
+    @property
+    def counted_passwords(self) -> CountedPasswords:
+        """The pool for requests from outside, which may not try one password after the other."""
+        return CountedPasswords(self.engine, self.passwords)
 
     @property
     def catalog(self) -> Catalog:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from post_office import NEW, USERS, PostOffice
 
 from undercroft.testing import TestClient
 
@@ -140,3 +141,24 @@ async def test_a_deleted_account_takes_its_block_along(house: House):
 
     assert (await house.log_in("ada")).status == 200
     assert (await house.client.get(f"{MEMBERS}/blocked", as_=house.root)).json["items"] == []
+
+
+@pytest.mark.parametrize("way", ["reset", "code", "link"])
+async def test_letters_end_no_block(office: PostOffice, way: str):
+    """Who was blocked before the address was verified can prove it, and is blocked all the same."""
+    await office.options(otp={"enabled": True, "length": 8}, magicLink={"enabled": True})
+    account = await office.join()
+    assert (await office.client.post(f"{USERS}/block/{account}", {"reason": "spam"}, as_=office.root)).status == 204
+
+    if way == "reset":
+        token = await office.token("request-password-reset", email="ada@example.com")
+        assert (await office.ask("confirm-password-reset", token=token, **NEW)).status == 204
+        answer = await office.log_in(password=NEW["password"])
+    elif way == "code":
+        answer = await office.ask("auth-with-otp", **await office.code())
+    else:
+        token = await office.token("request-magic-link", email="ada@example.com")
+        answer = await office.ask("auth-with-magic-link", token=token)
+
+    blocked = (await office.client.get(f"{USERS}/blocked", as_=office.root)).json["items"]
+    assert (answer.status, [each["record"] for each in blocked]) == (403, [account])

@@ -28,7 +28,7 @@ def test_what_is_on_the_list(tmp_path_factory, held):
     breached = BreachedPasswords(write_list(tmp_path_factory.mktemp("list"), held))
 
     assert all(breached.holds(password) for password in held)
-    assert not any(breached.holds(f"{password}?") for password in held - {f"{each}?" for each in held})
+    assert not any(breached.holds(f"{password}?") for password in held if f"{password}?" not in held)
 
 
 def test_large_list(large):

@@ -190,3 +190,78 @@ async def test_superusers_are_guessed_at_no_more(town: Town):
     ]
 
     assert looked_at(answers) == MOST_BY_STRANGERS
+
+
+async def test_old_passwords_are_counted(town: Town):
+    """Who may change an account by its password until now cannot find that out by trying, alone or in a batch."""
+    records = f"{MEMBERS}/records"
+    await town.expect(town.client.patch(MEMBERS, {"updateRule": ""}, as_=town.root))
+    found = await town.client.get(f"{records}?filter=nick='Ada'", as_=town.root)
+    url = f"{records}/{found.json['items'][0]['id']}"
+    new = {"password": "another-horse-9", "passwordConfirm": "another-horse-9"}
+
+    answers = [await town.client.patch(url, {**new, "oldPassword": f"guess {number}"}) for number in range(20)]
+    assert looked_at(answers) == MOST_BY_A_DEVICE
+    assert answers[0].json["data"]["oldPassword"]["code"] == "validation_invalid_old_password"
+
+    right = {**new, "oldPassword": PASSWORD}
+    assert (await town.client.patch(url, right)).status == 429
+    batch = await town.client.post("/api/batch", {"requests": [{"method": "PATCH", "url": url, "body": right}]})
+    assert batch.status == 400
+    assert batch.json["data"]["requests"]["0"]["response"]["status"] == 429
+    await town.expect(town.log_in("ada", HOME))  # she is not kept out by it
+    await town.expect(town.client.patch(url, new, as_=town.root))
+    await town.expect(town.client.patch(url, {**right, "oldPassword": "another-horse-9"}))
+
+
+async def test_who_may_not_change_an_account_tries_nothing(town: Town):
+    """No guess of theirs is looked at: they hear the same of every one, and use up none of its owner's."""
+    rule = {"updateRule": "id = @request.auth.id"}
+    await town.expect(town.client.patch(MEMBERS, rule, as_=town.root))
+    found = await town.client.get(f"{MEMBERS}/records?filter=nick='Ada'", as_=town.root)
+    url = f"{MEMBERS}/records/{found.json['items'][0]['id']}"
+    new = {"password": "another-horse-9", "passwordConfirm": "another-horse-9"}
+
+    guesses = ["wrong"] * MOST_BY_A_DEVICE + [PASSWORD]
+    answers = [await town.client.patch(url, {**new, "oldPassword": guess}) for guess in guesses]
+
+    assert {(answer.status, answer.text) for answer in answers} == {(404, answers[0].text)}
+    token = (await town.log_in("ada", HOME)).json["token"]
+    assert (await town.client.patch(url, {**new, "oldPassword": PASSWORD}, as_=token)).status == 200
+
+
+async def test_a_right_old_password_is_not_counted(town: Town):
+    """Changing a password often is nobody's guessing."""
+    records = f"{MEMBERS}/records"
+    await town.expect(town.client.patch(MEMBERS, {"updateRule": ""}, as_=town.root))
+    found = await town.client.get(f"{records}?filter=nick='Ada'", as_=town.root)
+    url, old = f"{records}/{found.json['items'][0]['id']}", PASSWORD
+    for number in range(2 * MOST_BY_A_DEVICE):
+        new = f"another-horse-{number}"
+        body = {"password": new, "passwordConfirm": new, "oldPassword": old}
+        await town.expect(town.client.patch(url, body))
+        old = new
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("kay@example.com", "KAY@example.com"),
+        ("Kay@Example.com", "kay@example.com"),
+        ("kay@example.com", "\u212aay@example.com"),  # the sign of Kelvin, a K in lower case
+        ("kay", "KAY"),
+    ],
+)
+async def test_spellings_tell_nothing(town: Town, first: str, then: str):
+    """Of an account and of none as many guesses are looked at, however the last one is spelled."""
+
+    async def outcome() -> int:
+        for _ in range(MOST_BY_STRANGERS):
+            assert (await town.guess("", identity=first)).status == 400
+        return (await town.guess("", identity=then)).status
+
+    before = await outcome()
+    await town.client.backend.engine.write(lambda tx: tx.run('DELETE FROM "_rations"'))
+    await town.join("kay")
+
+    assert await outcome() == before

@@ -7,6 +7,7 @@ import os
 import pytest
 from post_office import NEW, PASSWORD, USERS, at_once, token_in
 
+from undercroft.auth import invitations
 from undercroft.auth.invitations import forget_old_invitations, has_old_invitations
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +124,96 @@ async def test_demoted_managers(desk):
         outcomes += [(await desk.ask("check-invitation", token=text)).code, (await accept(desk, text)).code]
 
     assert outcomes == ["invitation_refused"] * 6
+
+
+async def test_blocked_managers(desk):
+    """An invitation of somebody who was blocked lets nobody in until they are let in again."""
+    account, token = await lead(desk)
+    text = await letter(desk, token, values={"team": "red"})
+    path = f"{USERS}/block/{account}"
+
+    await desk.client.post(path, {}, as_=desk.root)
+    outcomes = [(await desk.ask("check-invitation", token=text)).code, (await accept(desk, text)).code]
+
+    assert outcomes == ["invitation_refused"] * 2
+    await desk.client.delete(path, as_=desk.root)
+    assert (await accept(desk, text)).status == 200
+
+
+async def test_managers_who_are_let_in_no_more(desk):
+    """An invitation of somebody whom the auth rule keeps out lets nobody in."""
+    account, token = await lead(desk, name="active")
+    await desk.options(authRule="name = 'active'")
+    token = (await desk.log_in("lead@example.com")).json["token"]
+    text = await letter(desk, token, values={"team": "red", "name": "active"})
+    path = f"{USERS}/records/{account}"
+
+    await desk.client.patch(path, {"name": ""}, as_=desk.root)
+    assert (await accept(desk, text)).code == "invitation_refused"
+    assert (await invite(desk, token, values={"team": "red", "name": "active"})).code == "may_not_invite"
+
+    await desk.client.patch(path, {"name": "active"}, as_=desk.root)
+    assert (await accept(desk, text)).status == 200
+
+
+async def test_where_nobody_logs_in_nobody_invites(desk):
+    """An invitation that was sent before counts no more, and none is sent, also by who acts for an account."""
+    account, token = await lead(desk)
+    text = await letter(desk, token, values={"team": "red"})
+    await desk.options(authRule=None)
+    acting = (await desk.client.post(f"{USERS}/impersonate/{account}", {}, as_=desk.root)).json["token"]
+
+    assert (await accept(desk, text)).code == "invitation_refused"
+    assert (await invite(desk, acting, values={"team": "red"})).code == "may_not_invite"
+
+
+async def test_rules_about_requests_say_nothing_of_inviters(desk):
+    """A rule that looks at requests is asked when one invites, and cannot be when somebody else accepts."""
+    await lead(desk)
+    await desk.options(authRule="@request.headers.x_app = 'ours'")
+    form = {"identity": "lead@example.com", "password": PASSWORD}
+    answer = await desk.client.post(f"{USERS}/auth-with-password", form, headers={"x-app": "ours"})
+    form = {"email": EVE, "values": {"team": "red"}}
+    count, theirs = len(desk.server.letters), answer.json["token"]
+    sent = [
+        (await desk.client.post(f"{USERS}/invitations", form, as_=theirs, headers=headers)).status
+        for headers in ({}, {"x-app": "ours"})
+    ]
+    assert sent == [403, 200]
+    text = token_in((await desk.server.arrived(count + 1))[-1])
+
+    answer = await desk.client.post(f"{USERS}/accept-invitation", {"token": text, **NEW}, headers={"x-app": "ours"})
+
+    assert answer.status == 200
+
+
+async def test_blocked_while_somebody_accepts(desk, monkeypatch):
+    """Who invited is looked at once more in the transaction that makes the account."""
+    account, token = await lead(desk)
+    text = await letter(desk, token, values={"team": "red"})
+    prepare = invitations.prepare_write
+
+    async def prepare_slowly(*arguments):
+        prepared = await prepare(*arguments)
+        assert (await desk.client.post(f"{USERS}/block/{account}", {}, as_=desk.root)).status == 204
+        return prepared
+
+    monkeypatch.setattr(invitations, "prepare_write", prepare_slowly)
+
+    assert (await accept(desk, text)).code == "invitation_refused"
+    assert (await desk.client.get(f"{USERS}/records", as_=desk.root)).json["totalItems"] == 1
+
+
+async def test_what_is_filled_in_gives_no_rank(desk):
+    """Who may not offer something may not let the invited fill it in either; the invitation stays."""
+    _, token = await lead(desk)
+    text = await letter(desk, token, values={"team": "red"}, ask=["role"])
+
+    refused = await accept(desk, text, role="lead")
+    accepted = await accept(desk, text, role="writer")
+
+    assert (refused.status, refused.code) == (400, "answers_refused")
+    assert (accepted.status, accepted.json["record"]["role"]) == (200, "writer")
 
 
 async def test_list_and_take_back(desk):

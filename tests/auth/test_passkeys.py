@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -163,6 +164,16 @@ FAULTS = {
     "altered client data": Lie(changes_client_data=True),
     "framed by another site": Lie(crosses_origins=True),
 }
+
+
+@pytest.mark.parametrize("said", ["[" * 30000, '{"challenge": "x", "a": ' + "[" * 30000, "no JSON", ""])
+async def test_client_data_that_no_browser_makes(ada, said):
+    """It is refused as any other that is wrong."""
+    data = base64.urlsafe_b64encode(said.encode()).decode()
+
+    answer = await ada.ask("auth-with-passkey", "", credential={"id": "x", "response": {"clientDataJSON": data}})
+
+    assert (answer.status, answer.code) == (400, "passkey_refused")
 
 
 async def test_false_answers_are_refused(ada):

@@ -196,6 +196,13 @@ def test_verifying_is_cheap():
     """Reading and verifying a token stays far below what a request may cost."""
     made = token()
 
-    best = min(timeit.repeat(lambda: (read_claims(made), verify(made, READERS, ADA, "auth")), number=1000, repeat=5))
+    best = min(
+        timeit.repeat(
+            lambda: (read_claims(made), verify(made, READERS, ADA, "auth")),
+            number=1000,
+            repeat=5,
+            timer=time.process_time,
+        )
+    )
 
     assert best / 1000 < 60e-6

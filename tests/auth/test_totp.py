@@ -88,6 +88,44 @@ async def test_set_up(ada):
     assert (await ada.ask("confirm-totp", code=await ada.code())).code == "totp_on"
 
 
+async def test_an_address_that_is_not_verified(office):
+    """Its owner, who may be somebody else, would be kept out by the app, so first the address is verified."""
+    await office.options(totp={"enabled": True})
+    ben = await Phone(office, "ben@example.com").arrive(verified=False)
+    assert (await ben.ask("request-totp")).code == "address_not_verified"
+
+    await office.client.patch(f"{USERS}/records/{ben.id}", {"verified": True}, as_=office.root)
+    await ben.set_up()
+
+    assert (await office.log_in("ben@example.com")).status == 401
+
+
+@pytest.mark.parametrize("way", ["code", "reset"])
+async def test_it_is_asked_for_whatever_becomes_of_the_address(ada, way):
+    """Who proves an address that is not verified any more has one factor, and is asked for the other."""
+    await ada.office.options(otp={"enabled": True, "length": 8})
+    await ada.set_up()
+    await ada.office.client.patch(f"{USERS}/records/{ada.id}", {"verified": False}, as_=ada.office.root)
+
+    if way == "code":
+        answer = await ada.office.ask("auth-with-otp", **await ada.office.code())
+    else:
+        token = await ada.office.token("request-password-reset", email="ada@example.com")
+        assert (await ada.office.ask("confirm-password-reset", token=token, **NEW)).status == 204
+        answer = await ada.office.log_in(password=NEW["password"])
+
+    assert answer.status == 401
+    assert answer.json["methods"] == ["totp"]
+
+
+async def test_verified_no_more_before_it_is_confirmed(ada):
+    """An app that was begun is asked about once more when it is to count."""
+    ada.seed = (await ada.ask("request-totp")).json["secret"]
+    await ada.office.client.patch(f"{USERS}/records/{ada.id}", {"verified": False}, as_=ada.office.root)
+
+    assert (await ada.ask("confirm-totp", code=ada.now())).code == "address_not_verified"
+
+
 async def test_nothing_of_it_is_readable(ada):
     """Neither answers nor the codes' table tell a code."""
     await ada.set_up()

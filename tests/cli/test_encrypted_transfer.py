@@ -181,6 +181,18 @@ def test_what_is_not_whole_stores_nothing(house, lock, seed):
     assert house.stored() == {}
 
 
+@pytest.mark.sqlite_only("about a file, whatever holds the records")
+@pytest.mark.parametrize(("said", "instead"), [(b'"lanes":1', b'"lanes":5'), (b'"passes":3', b'"passes":0')])
+def test_a_passphrase_stretched_as_nobody_would(house, said, instead):
+    """A file whose header asks for what no header of ours does is damaged; the passphrase is not to blame."""
+    file = house.export("passphrase")
+    file.write_bytes(file.read_bytes().replace(said, instead, 1))
+
+    done = house.run(import_command, "letters", file, *house.opened("passphrase"))
+
+    assert isinstance(done.exception, ParcelDamaged)
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_another_key_stores_nothing(house, lock, tmp_path, monkeypatch):
     """Whoever has another root key, identity or passphrase, or none, is told what is wanted."""

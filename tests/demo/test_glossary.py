@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,21 @@ def test_desk_hears_of_new_briefs(browser, url):
     page.get_by_role("link", name="Ida Holm").first.wait_for(timeout=15_000)
 
     assert page.locator(".briefs li").count() > before
+    page.close()
+
+
+def test_desk_shows_what_came_before_it_listened(browser, url):
+    """What happens between the making of a page and the first moment it listens is shown as well."""
+    page, held = browser.new_page(), []
+    page.route("**/api/realtime?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright writes on it
+    sign_in(page, url)
+    deadline = time.monotonic() + 15
+    while not held and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
+    brief = {"name": "Bo Nord", "email": "bo@example.com", "message": MESSAGE, "status": "new"}
+    assert Server(url).call("POST", "/api/collections/briefs/records", brief, "guest").status_code == 200
+    held[0].continue_()
+    page.get_by_role("link", name="Bo Nord").first.wait_for(timeout=15_000)
     page.close()
 
 

@@ -8,8 +8,7 @@ from hashlib import sha256
 from random import Random
 
 import pytest
-from canaries import files_below, new_canary, sightings
-from canary import find_in_tables
+from canaries import files_below, new_canary, rows_of, sightings
 from pictures import encode, quarters
 from tus import Feeding, begin, encode_metadata, file_field, look, offset_of, send, upload
 from vault import FIELDS, RECORDS, RULES, VAULT, Kept, everything_stored, make_vault, put, stored_bytes
@@ -226,7 +225,7 @@ async def test_what_is_said_of_an_upload(vault, tmp_path):
     answer = await look(vault, place)
 
     assert answer.headers["upload-metadata"] == encode_metadata({"filename": f"{canary}.txt", "note": canary})
-    assert await find_in_tables(vault.backend.engine, [canary]) == []
+    assert sightings([canary], await rows_of(vault.backend.engine)) == []
     assert sightings([canary], files_below(tmp_path)) == []
 
 
@@ -248,7 +247,7 @@ async def test_what_an_older_program_left(tmp_path, database):
         told = (await look(client, place)).headers["upload-metadata"]
 
         assert told == encode_metadata({"filename": canary})
-        assert await find_in_tables(client.backend.engine, [canary]) == []
+        assert sightings([canary], await rows_of(client.backend.engine)) == []
 
 
 async def test_nothing_is_on_any_disk(vault, tmp_path):
@@ -266,6 +265,6 @@ async def test_nothing_is_on_any_disk(vault, tmp_path):
     stored = [content for _, content in await everything_stored(vault)]
 
     assert found == []
-    assert await find_in_tables(vault.backend.engine, canaries) == []
+    assert sightings(canaries, await rows_of(vault.backend.engine)) == []
     assert not any(thumb[start : start + 40] in each for each in stored for start in range(0, len(thumb) - 40, 40))
     assert inside.encode() in (await whole.get("covert")).body

@@ -133,7 +133,9 @@ CONTENTS = st.one_of(
 
 @pytest.mark.local_only
 @pytest.mark.sqlite_only("one engine is enough for what is before it")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(HEADS, CONTENTS), max_size=5), st.sampled_from([END, b"", b"--b", b"\r\n--b--"]))
 async def test_any_form_ends_well(things, parts, end):
     """Whatever is put together from the words of forms is a record or a clear refusal."""
@@ -145,7 +147,9 @@ async def test_any_form_ends_well(things, parts, end):
 
 @pytest.mark.local_only
 @pytest.mark.sqlite_only("one engine is enough for what is before it")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.randoms(use_true_random=False))
 async def test_a_form_with_flaws_ends_well(things, chance):
     """A good form in which bytes were changed, dropped or doubled is a record or a clear refusal."""

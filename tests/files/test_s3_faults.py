@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from dataclasses import replace
 
 import pytest
 from kept import facts_of, keep, keys, read
@@ -25,9 +26,23 @@ def proxy(s3):
 
 
 @pytest.fixture
-async def store(s3, proxy):
-    """A store behind the proxy; it waits for a second."""
-    opened = S3Files(s3.bucket(proxy.endpoint, timeout=1))
+def bucket(s3, proxy):
+    """A place behind the proxy."""
+    return s3.bucket(proxy.endpoint)
+
+
+@pytest.fixture
+async def store(bucket):
+    """What is kept there."""
+    opened = S3Files(bucket)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def hasty(bucket):
+    """The same, for those who wait for no more than a second."""
+    opened = S3Files(replace(bucket, timeout=1))
     yield opened
     await opened.close()
 
@@ -48,13 +63,13 @@ async def store(s3, proxy):
     ],
     ids=lambda fault: f"{fault.kind}-{fault.methods[0]}",
 )
-async def test_an_upload_that_fails_is_not_acknowledged(store, proxy, tmp_path, fault, content):
+async def test_an_upload_that_fails_is_not_acknowledged(store, hasty, proxy, tmp_path, *, fault, content):
     """Whatever goes wrong while a file is sent or looked at, the caller is told, and nothing is left."""
     fault = Fault(fault.kind, fault.methods)
     proxy.faults = (fault,)
 
     with pytest.raises(StoreUnavailable) as raised:
-        await keep(store, tmp_path, "c/r/a.bin", content)
+        await keep(hasty, tmp_path, "c/r/a.bin", content)
 
     proxy.faults = ()
     assert raised.value.retry_after > 0
@@ -114,14 +129,14 @@ async def test_a_short_failure_is_not_noticed(store, proxy, tmp_path, kind):
         ("elsewhere", StoreUnavailable),
     ],
 )
-async def test_a_download_that_fails(store, proxy, tmp_path, kind, problem):
+async def test_a_download_that_fails(store, hasty, proxy, tmp_path, *, kind, problem):
     """A file that cannot be had whole and right ends in an error, before its last byte."""
     file = await keep(store, tmp_path, "c/r/a.bin", LARGE)
     proxy.faults = (Fault(kind, ("GET",)),)
     given: list[bytes] = []
 
     with pytest.raises(problem):
-        await take(store.read(file), given)
+        await take(hasty.read(file), given)
 
     assert sum(map(len, given)) < len(LARGE)
 
@@ -147,27 +162,27 @@ async def take(pieces, given):
 
 @pytest.mark.parametrize("kind", ["error", "hang", "skew", "elsewhere"])
 @pytest.mark.parametrize("work", ["find", "delete", "list"])
-async def test_other_requests_fail_with_a_reason(store, proxy, tmp_path, kind, work):
+async def test_other_requests_fail_with_a_reason(store, hasty, proxy, tmp_path, *, kind, work):
     """Finding, deleting and listing say that the storage is not available; that a file is gone they do not say."""
     await keep(store, tmp_path, "c/r/a.bin")
     proxy.faults = (Fault(kind),)
-    calls = {"find": lambda: store.find("c/r/a.bin"), "delete": lambda: store.delete(["c/r/a.bin"])}
+    calls = {"find": lambda: hasty.find("c/r/a.bin"), "delete": lambda: hasty.delete(["c/r/a.bin"])}
 
     with pytest.raises(StoreUnavailable) as raised:
-        await (calls[work]() if work in calls else keys(store))
+        await (calls[work]() if work in calls else keys(hasty))
 
     assert "not available" in raised.value.message()
 
 
 @pytest.mark.parametrize("work", ["find", "read"])
-async def test_what_takes_too_long_is_not_tried_again(store, proxy, tmp_path, work):
+async def test_what_takes_too_long_is_not_tried_again(store, hasty, proxy, tmp_path, work):
     """A request that was given its time and got no answer is given up: its caller has waited long enough."""
     file = await keep(store, tmp_path, "c/r/a.bin")
     proxy.faults = (Fault("hang"),)
     proxy.asked.clear()
 
     with pytest.raises(StoreUnavailable, match="in time"):
-        await (store.find(file.key) if work == "find" else read(store, file))
+        await (hasty.find(file.key) if work == "find" else read(hasty, file))
 
     assert len(proxy.asked) == 1
 

@@ -110,11 +110,13 @@ async def test_token_ends(client, monkeypatch):
     root = await make_shelf(client, MINE)
     ada, token = await sign_up(client, root, "ada")
     shelf = await put(client, secret=SECRET, owner=ada)
+    before = time.time()
     for_files = await file_token(client, token)
-    now = time.time()
-    monkeypatch.setattr(tokens.time, "time", lambda: now + 179)
+    end = tokens.read_claims(for_files).exp
+    assert before + 179 < end <= time.time() + 180
+    monkeypatch.setattr(tokens.time, "time", lambda: end - 0.001)
     assert (await shelf.get("secret", token=for_files)).status == 200
-    monkeypatch.setattr(tokens.time, "time", lambda: now + 182)
+    monkeypatch.setattr(tokens.time, "time", lambda: end)
 
     assert (await shelf.get("secret", token=for_files)).status == 404
     monkeypatch.undo()

@@ -15,6 +15,7 @@ import pytest
 from bombs import animated_webp
 from kept import keep, keys, read
 from pictures import QUARTERS, colors, encode, opened, picture_facts, quarters
+from program import is_running
 
 from undercroft.files.store import Facts, StoredFile
 from undercroft.files.thumb_jobs import Job
@@ -73,16 +74,9 @@ async def gone(pid):
 
 def wait_for_end(pid):
     until = time.monotonic() + 20
-    while is_alive(pid):
+    while is_running(pid):
         assert time.monotonic() < until
         time.sleep(0.02)
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def test_a_thumb_is_made_and_kept(store, tmp_path, thumbs):
@@ -217,6 +211,7 @@ async def test_a_process_that_takes_too_long_is_ended(store, tmp_path):
         answer = await thumbs._pool.run(Job(str(pipe), "image/png", SMALL, str(tmp_path / "out")))
 
         assert answer.refusal == f"The process that should make it ended with {-signal.SIGKILL}."
+        thumbs._pool._patience = Patience()
         assert await thumbs.find_or_make(store, await keep_photo(store, tmp_path), SMALL)
 
 
@@ -235,7 +230,7 @@ async def test_an_image_that_needs_too_much_memory_is_refused(store, tmp_path, t
 @pytest.mark.local_only("is about processes")
 async def test_an_idle_process_ends(store, tmp_path):
     """When nothing is asked for a while no process is left, and the next thumb starts one."""
-    async with making(tmp_path, ThumbPool(1, Patience(idle=0.1))) as thumbs:
+    async with making(tmp_path, ThumbPool(1, Patience(idle=1.0))) as thumbs:
         await thumbs.find_or_make(store, await keep_photo(store, tmp_path), SMALL)
         await gone(worker_of(thumbs))
 
@@ -249,7 +244,7 @@ async def test_closing_ends_the_processes(store, tmp_path):
         await thumbs.find_or_make(store, await keep_photo(store, tmp_path), SMALL)
         pid = worker_of(thumbs)
 
-    assert not is_alive(pid)
+    assert not is_running(pid)
 
 
 @pytest.mark.local_only("is about processes")

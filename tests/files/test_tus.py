@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 from tus import PIECE, TUS, Feeding, begin, file_field, look, offset_of, send
 
-from undercroft.files.tus_state import forget_old_uploads, has_old_uploads
+from undercroft.files import tus
+from undercroft.files.tus_state import find_upload, forget_old_uploads, has_old_uploads
 
 pytestmark = pytest.mark.local_only("what has arrived of an upload is on this disk, wherever files go in the end")
 
@@ -204,8 +205,9 @@ def keep_feeding(feeding):
     return asyncio.create_task(feed())
 
 
-async def test_a_writer_from_whom_nothing_comes(client, place):
+async def test_a_writer_from_whom_nothing_comes(client, place, monkeypatch):
     """A request whose connection died unnoticed makes room for the one that goes on."""
+    monkeypatch.setattr(tus, "_PATIENCE", 15)
     dead = Feeding(client, place, 0)
     dead.feed(b"0123")
     await until_offset(client, place, 4)
@@ -299,6 +301,18 @@ async def test_an_upload_whose_time_is_over(client, place):
     await client.backend.uploads.sweep()
     assert (await look(client, place)).status == 404
     assert client.backend.uploads.parts.listed() == set()
+
+
+async def test_the_very_moment_its_time_is_over(client, place):
+    """Who looks and who sweeps agree from when on an upload is over, to the tick of the clock."""
+    upload_id, engine = place.rpartition("/")[2], client.backend.engine
+    moment = "CAST(4000000000 AS DOUBLE PRECISION)"
+    dialect = type("Stopped", (type(engine.dialect),), {"clock": lambda _: moment})()
+    await engine.write(lambda tx: tx.run(f'UPDATE "_uploads" SET "expires" = {moment}'))
+
+    assert (await find_upload(engine.read, dialect, upload_id)).left == 0
+    await engine.write(lambda tx: forget_old_uploads(tx, dialect))
+    assert await find_upload(engine.read, dialect, upload_id) is None
 
 
 @pytest.mark.parametrize(("old", "left"), [(3600 * 23, 24), (3600 * 24 * 6.5, 12)])

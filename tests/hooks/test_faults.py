@@ -134,10 +134,17 @@ async def test_a_hook_that_hangs(hasty, hook):
 
 async def test_others_are_answered_while_a_hook_hangs(hasty):
     """Reads do not wait for a write whose hook hangs."""
-    hasty.on.record_create("posts")(hang)
+    hasty.client.app.code.hooks.seconds = 1.5
+    has_begun = asyncio.Event()
+
+    @hasty.on.record_create("posts")
+    async def hang_on(event):
+        has_begun.set()
+        await hang(event)
 
     writing = asyncio.create_task(hasty.create("posts", title="one"))
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        await has_begun.wait()
     answer = await hasty.client.get("/api/collections/posts/records")
 
     assert answer.status == 200

@@ -47,6 +47,16 @@ def test_a_job_from_beginning_to_end(jobs):
     assert jobs("retry", job_id)[1].startswith("1 job is tried again")
 
 
+def test_jobs_of_one_name(jobs):
+    """What is summed up is what was asked for."""
+    jobs("run", "tidy")
+    jobs("run", "sweep")
+
+    assert jobs("list")[1].splitlines()[-1].startswith("Waiting: 2.")
+    assert jobs("list", "--name", "tidy")[1].splitlines()[-1].startswith("Waiting: 1.")
+    assert jobs("list", "--name", "rinse")[1].startswith("No job waits")
+
+
 def test_what_is_wrong_is_told(jobs):
     """An unknown id, and arguments that are no object, are refused in a sentence."""
     assert "There is no job 'nope'" in jobs("show", "nope")[1]

@@ -7,7 +7,7 @@ import time
 
 import msgspec
 import pytest
-from canary import find_in_tables, find_words
+from canaries import files_below, rows_of, sightings
 from furnished import USERS, WORDS, furnish, set_secrets, set_up_app
 
 from undercroft import testing
@@ -31,10 +31,10 @@ async def test_no_secret_in_any_table(furnished):
     client, _ = furnished
     tokens = client.backend.catalog.collection("users").auth
 
-    found = await find_in_tables(client.backend.engine, [*WORDS.values(), tokens.auth_token.secret])
+    found = sightings([*WORDS.values(), tokens.auth_token.secret], await rows_of(client.backend.engine))
 
     assert {line for line in found if not line.startswith("letter-")} == set()
-    assert {line for line in found if line.startswith("letter-")} <= {"letter-canary-7Q in users"}
+    assert {line for line in found if line.startswith("letter-")} <= {"letter-canary-7Q in users (raw)"}
 
 
 async def test_no_secret_in_any_file(furnished):
@@ -42,7 +42,7 @@ async def test_no_secret_in_any_file(furnished):
     client, folder = furnished
     words = [word for name, word in WORDS.items() if name != "letter"]
 
-    assert find_words(folder, words) == []
+    assert sightings(words, files_below(folder)) == []
     assert client.backend.directory == folder
 
 
@@ -79,12 +79,12 @@ async def test_what_an_older_program_left(tmp_path, database):
             await tx.run(sql, [msgspec.json.encode(options).decode(), "users"])
 
         await engine.write(undo)
-        assert await find_in_tables(engine, [secret])
+        assert sightings([secret], await rows_of(engine))
 
     async with testing.client(tmp_path / "data", database) as client:
         users = client.backend.catalog.collection("users").auth
 
-        assert await find_in_tables(client.backend.engine, [secret, "old-canary-7Q"]) == []
+        assert sightings([secret, "old-canary-7Q"], await rows_of(client.backend.engine)) == []
         assert users.auth_token.secret == secret
         assert client.backend.settings.smtp.password == "old-canary-7Q"
 
@@ -102,7 +102,7 @@ async def test_no_way_in_is_in_any_table(client):
     users, engine = client.backend.catalog.collection("users"), client.backend.engine
     account = await find_record(engine.read, engine.dialect, users, {"id": record})
     words = [seed, token, token.rpartition(".")[2], account["tokenKey"], "offer-canary-7Q", *recovery]
-    assert await find_in_tables(engine, words) == []
+    assert sightings(words, await rows_of(engine)) == []
 
 
 async def test_what_an_older_program_left_of_ways_in(tmp_path, database):
@@ -118,7 +118,7 @@ async def test_what_an_older_program_left_of_ways_in(tmp_path, database):
             await tx.run(sql, [seed, record])
 
         await engine.write(undo)
-        assert await find_in_tables(engine, [seed]) == [f"{seed} in _totp"]
+        assert sightings([seed], await rows_of(engine)) == [f"{seed} in _totp (raw)"]
 
     async with testing.client(tmp_path / "data", database) as client:
         login = {"identity": "ada@example.com", "password": "password-1"}
@@ -126,7 +126,7 @@ async def test_what_an_older_program_left_of_ways_in(tmp_path, database):
         code = code_at(seed, int(time.time()) // PERIOD)
         ended = await client.post(f"{USERS}/auth-with-totp", {"mfaId": begun.json["mfaId"], "code": code})
 
-        assert await find_in_tables(client.backend.engine, [seed]) == []
+        assert sightings([seed], await rows_of(client.backend.engine)) == []
         assert (begun.status, ended.status) == (401, 200)
 
 

@@ -55,11 +55,19 @@ def contents(tmp_path, database, request):
     aside = {"server.lock", "data.db-shm", FILE_NAME}
     files = [tmp_path / "data", tmp_path / "data" / "storage"]
     return lambda: {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        path.name: content
         for folder in files
         for path in folder.glob("*")
-        if path.is_file() and path.stat().st_size and path.name not in aside
+        if path.name not in aside and path.is_file() and (content := fingerprint(path))
     }
+
+
+def fingerprint(path):
+    """What a file holds; nothing when its owner has just taken it away."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.stat().st_size else ""
+    except FileNotFoundError:
+        return ""
 
 
 async def make_data(tmp_path, database, root=None):

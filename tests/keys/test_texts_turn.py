@@ -87,14 +87,14 @@ async def test_a_text_that_does_not_open(tmp_path, database):
         old = client.backend.keyring.key_set("system", "").primary_id
         wrong = client.backend.keyring.seal_text("_jobs|arguments|another", "x")
         mark = engine.dialect.placeholder(1)
-        await engine.write(lambda tx: tx.run(f'UPDATE "_jobs" SET "arguments" = {mark}', [wrong]))
+        await engine.write(lambda tx: tx.run(f'UPDATE "_jobs" SET "arguments" = {mark} WHERE "id" = \'job1\'', [wrong]))
 
         _, row = await turn(client)
 
         assert (row.state, row.trouble.code, row.trouble.records) == ("failed", "values_shut", [["_jobs job1"]])
         with pytest.raises(KeyNotMoved, match="1 texts"):
             await disable_key(system(client), old)
-        await engine.write(lambda tx: tx.run('DELETE FROM "_jobs"'))
+        await engine.write(lambda tx: tx.run('DELETE FROM "_jobs" WHERE "id" = \'job1\''))
         assert (await client.post(f"/api/encryption/work/{row.id}/resume", as_=root)).status == 200
         await settle(client.backend)
         await disable_key(system(client), old)

@@ -15,5 +15,5 @@ class AppEvent(SiteEvent):
 
     def __init__(self, backend: Backend) -> None:
         scope = system_scope(backend.catalog)
-        super().__init__(Outside(Work(backend), Access(backend.engine.read, backend.plans, backend.catalog, scope)))
+        super().__init__(Outside(Work(backend), Access.of(backend, scope)))
         self.backend = backend

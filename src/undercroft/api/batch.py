@@ -192,7 +192,7 @@ async def _prepare(request: Request, item: Item, files: Files) -> Step:
     if step.action == "upsert" and record_id:
         is_known = await find_record(access.run, access.dialect, collection, {"id": record_id}) is not None
     check_rate_of_item(request, collection, "update" if is_known else "create", record_id)
-    desk = Desk(access, request.backend.passwords)
+    desk = Desk(access, request.backend.counted_passwords)
     body = await redeem(request, collection, Body(item.body, files))
     prepared = await prepare_write(desk, collection, record_id if is_known else None, body.data, body.files)
     return replace(step, record_id=record_id, prepared=prepared)

@@ -69,7 +69,7 @@ class CollectionHooks:
     def __init__(self, request: Request) -> None:
         backend = request.backend
         self._work = Work(backend, request)
-        self._access = Access(backend.engine.read, backend.plans, backend.catalog, request.rule_scope())
+        self._access = Access.of(backend, request.rule_scope())
         self._deeds: list[_Deed] = []
         self._inside: Inside | None = None
 

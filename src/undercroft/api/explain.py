@@ -24,7 +24,7 @@ from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.explain import Recorder, explain_answer
 from undercroft.records.read import list_records, view_record
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 HEADER: Final = b"x-undercroft-explain"
 _AS: Final = b"x-undercroft-as"
@@ -59,7 +59,7 @@ async def explained(request: Request, action: Action, collection: Collection) ->
         request.identity.grant.check_all("read")  # it shows what others see, whatever they see
     backend = request.backend
     scope = replace(request.rule_scope(), identity=await _named_caller(request))
-    quiet = Access(backend.engine.read, backend.plans, backend.catalog, scope)
+    quiet = Access.of(backend, scope)
     recorder = Recorder(backend.engine.read)
     status, answer, ids = await _answer(request, action, collection, quiet.through(recorder.run))
     recorder.lap("answer")
@@ -94,10 +94,10 @@ async def _named_caller(request: Request) -> Identity | None:
     collection = backend.catalog.find(where)
     if collection is None or not collection.is_auth:
         raise UnknownCaller(name)
-    record = await find_record(backend.engine.read, backend.engine.dialect, collection, {"id": record_id})
-    if record is None:
+    account = await find_identity(backend.engine.read, backend.engine.dialect, collection, {"id": record_id})
+    if account is None:
         raise UnknownCaller(name)
-    return Identity(collection, record)
+    return account
 
 
 def _ids(body: dict[str, Any]) -> list[str]:

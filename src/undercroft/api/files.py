@@ -62,7 +62,7 @@ async def _find(request: Request) -> HeldFile:
     identity = await _caller(request) if is_any_protected else None
     scope = replace(request.rule_scope("protectedFile"), identity=identity)
     backend = request.backend
-    access = Access(backend.engine.read, backend.plans, backend.catalog, scope)
+    access = Access.of(backend, scope)
     return await find_held_file(access, Asked(collection, request.params["id"], request.params["name"]))
 
 
@@ -73,7 +73,7 @@ async def _caller(request: Request) -> Identity | None:
     """
     if "token" not in request.query and request.header(b"authorization") is None:
         return request.identity  # known by a cookie, which counts from pages of our own alone
-    identity = await identify_by(request.backend, request.query.get("token", ""), "file")
+    identity = await identify_by(request.backend, request.query.get("token", ""), "file", request.guest_scope)
     if identity is not None and identity.is_superuser:
         try:
             check_superuser_address(request)

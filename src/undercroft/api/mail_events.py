@@ -26,7 +26,7 @@ class MailerSend(SiteEvent):
     """
 
     def __init__(self, backend: Backend, posted: Posted) -> None:
-        access = Access(backend.engine.read, backend.plans, backend.catalog, system_scope(backend.catalog))
+        access = Access.of(backend, system_scope(backend.catalog))
         super().__init__(Outside(Work(backend), access))
         self.kind = posted.kind
         self.sender = posted.sender

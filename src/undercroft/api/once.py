@@ -101,6 +101,6 @@ async def _again(request: Request, answer: Answer) -> Response:
     if not answer.body:
         return Response(answer.number, b"", (_AGAIN,))
     backend = request.backend
-    access = Access(backend.engine.read, backend.plans, backend.catalog, request.rule_scope())
+    access = Access.of(backend, request.rule_scope())
     shown = await render_json(host.Work(backend, request), access, answer.body.encode())
     return Response(answer.number, shown, (JSON_TYPE, _AGAIN))

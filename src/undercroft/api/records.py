@@ -157,7 +157,7 @@ async def _save(request: Request, access: Access, saving: Saving) -> Draft:
 def access_of(request: Request) -> Access:
     """Reading as the caller of a request."""
     backend = request.backend
-    return Access(backend.engine.read, backend.plans, backend.catalog, request.rule_scope())
+    return Access.of(backend, request.rule_scope())
 
 
 def collection_of(request: Request) -> Collection:

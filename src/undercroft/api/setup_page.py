@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from html import escape
 from typing import Final
-from urllib.parse import urlsplit
 
 from undercroft.api.plain_page import plain_page
 from undercroft.auth.setup_link import check_link, use_link
@@ -16,6 +15,7 @@ from undercroft.errors import FieldError, Forbidden, Invalid, Problem
 from undercroft.http.request import Request
 from undercroft.http.response import Response
 from undercroft.middleware.errors import sentence, status_of
+from undercroft.middleware.same_origin import host_of
 
 _TYPED_TWICE: Final = 'type="password" required autocomplete="new-password"'
 _LIMIT: Final = 16 * 1024
@@ -73,7 +73,7 @@ _NEXT: Final = (
 def _check_origin(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     is_foreign = site not in {None, "same-origin", "none"}
-    if is_foreign or (origin not in {None, "null"} and urlsplit(origin or "").netloc != request.headers.get("host")):
+    if is_foreign or (origin not in {None, "null"} and host_of(origin or "") != request.headers.get("host")):
         raise FromElsewhere
 
 

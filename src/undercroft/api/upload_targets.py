@@ -11,6 +11,7 @@ from undercroft.collections.fields.file import FileField
 from undercroft.errors import BadRequest, Forbidden, did_you_mean
 from undercroft.files.staging import Wanted
 from undercroft.files.tus_state import MIB, MOST, Quota
+from undercroft.http.client_ip import network_of
 from undercroft.http.request import Request
 from undercroft.query.scope import Scope
 from undercroft.records.attachments import DEFAULT_MAX_SIZE
@@ -63,9 +64,9 @@ def wanted_upload(catalog: Catalog, scope: Scope | None, metadata: Mapping[str, 
 
 
 def source_of(request: Request) -> str:
-    """Whom the bytes are counted for: an account, or the address of a guest."""
+    """Whom the bytes are counted for: an account, or the network of a guest."""
     identity = request.identity
-    return f"{identity.collection.id}/{identity.id}" if identity else request.client_ip
+    return f"{identity.collection.id}/{identity.id}" if identity else network_of(request.client_ip)
 
 
 def quota_of(request: Request, most: int) -> Quota | None:

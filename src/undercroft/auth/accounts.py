@@ -1,12 +1,19 @@
-"""Where accounts are found."""
+"""Where accounts are found, and whether they may come in."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Engine
+from undercroft.query.errors import FilterError
+from undercroft.query.scope import GUEST, Identity
+from undercroft.records.access import Access
+from undercroft.records.rules import satisfies
+
+_REQUEST: Final = "@request."
+_CONTEXT: Final = "@request.context"
 
 
 class Accounts(Protocol):
@@ -17,6 +24,22 @@ class Accounts(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+
+
+async def is_let_in(access: Access, account: Identity) -> bool:
+    """Whether the rule of its collection would still let an account in that came in some time ago.
+
+    The null rule ends log-ins, and nothing that is there. The rule is asked as of the caller of `access`, a guest; if
+    that is one of no request, a rule about requests says nothing, and how somebody comes in is nothing but of log-ins.
+    One that cannot work lets nobody in. Raises `SqlError` while the collections change.
+    """
+    rule = account.collection.auth.auth_rule if account.collection.auth else None
+    if not rule or _CONTEXT in rule or (access.scope is GUEST and _REQUEST in rule):
+        return True
+    try:
+        return await satisfies(access, account.collection, rule, account.id)
+    except FilterError:
+        return False
 
 
 def find_auth_collection(catalog: Catalog, collection_id: str) -> Collection | None:

@@ -1,8 +1,8 @@
 """API keys: what an account gives its programs, so that they need neither its password nor its tokens.
 
-A key is `uck_ID_SECRET`. The table has the hash of the secret, and binds it to the account's token key as sessions are
-bound, so a new password ends all keys of the account. What a key may do is written in its scopes. Whoever revokes one
-says so in the change log, which has every process close what was opened with it.
+A key is `uck_ID_SECRET`. The table has the hash of the secret, and binds it as sessions are bound, so whatever ends the
+account's tokens ends all its API keys. What a key may do is written in its scopes. Whoever revokes one says so in the
+change log, which has every process close what was opened with it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Unguessable values that stand for an account: kept as hashes, and bound to the account's token key.
+"""Unguessable values that stand for an account: kept as hashes, and bound to what its tokens are signed with.
 
-Who reads the database has nothing that could be used: of a value it has the hash, and a fingerprint of the token key
-that cannot be made without the value. Whatever gives the account another token key, as a new password does, ends
-with its tokens all that is bound to it.
+Who reads the database has nothing that could be used: of a value it has the hash, and a fingerprint of the account's
+key that cannot be made without the value. Whatever ends the account's tokens, another token key, as a new password
+brings, or another secret of its collection, ends with them all that is bound.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from hashlib import sha256
 from typing import Final
 
 from undercroft.auth.accounts import Accounts, find_auth_collection
+from undercroft.auth.tokens import token_options
 from undercroft.ids import random_text
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 LENGTH: Final = 43  # characters of 62 kinds: 256 bits
 
@@ -40,17 +41,25 @@ def hash_of(value: str) -> str:
 
 
 def fingerprint(value: str, identity: Identity) -> str:
-    """What binds a value to the token key that an account has now."""
-    return hmac.new(value.encode(), identity.record["tokenKey"].encode(), sha256).hexdigest()
+    """What binds a value to the key that an account has now."""
+    return hmac.new(value.encode(), _key_of(identity).encode(), sha256).hexdigest()
+
+
+def key_hash(identity: Identity) -> str:
+    """What tells what is good now from what was bound to an account's earlier keys."""
+    return hash_of(_key_of(identity))
 
 
 async def find_account(accounts: Accounts, value: str, binding: Binding) -> Identity | None:
-    """The account of a value; None when it is gone, or has another token key."""
+    """The account of a value; None when it is gone, or has another key."""
     collection = find_auth_collection(accounts.catalog, binding.collection)
     if collection is None:
         return None
     engine = accounts.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"id": binding.record})
-    identity = Identity(collection, record) if record is not None else None
+    identity = await find_identity(engine.read, engine.dialect, collection, {"id": binding.record})
     is_good = identity is not None and hmac.compare_digest(binding.fingerprint, fingerprint(value, identity))
     return identity if is_good else None
+
+
+def _key_of(identity: Identity) -> str:
+    return f"{identity.record['tokenKey']}{token_options(identity.collection, 'auth').secret}"

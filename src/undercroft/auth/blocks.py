@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from undercroft.auth.changing import prepare_change
 from undercroft.auth.superusers import UnknownSuperuser, WithRecords
 from undercroft.collections.collection import Collection
+from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction, Value
-from undercroft.database.statements import delete_rows, insert_row
+from undercroft.database.statements import Run, delete_rows, insert_row
 from undercroft.query.scope import Identity
 from undercroft.records.accounts import new_token_key
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.unit import Unit
 
 
@@ -57,10 +58,9 @@ async def let_in_again(engine: Engine, account: Identity) -> None:
     await engine.write(lambda tx: delete_rows(tx.run, engine.dialect, "_blocks", {"id": _key(account)}))
 
 
-async def is_blocked(engine: Engine, account: Identity) -> bool:
+async def is_blocked(run: Run, dialect: Dialect, account: Identity) -> bool:
     """Whether nobody may come in with an account."""
-    sql = f'SELECT 1 FROM "_blocks" WHERE "id" = {engine.dialect.placeholder(1)}'
-    return bool(await engine.read(sql, [_key(account)]))
+    return bool(await run(f'SELECT 1 FROM "_blocks" WHERE "id" = {dialect.placeholder(1)}', [_key(account)]))
 
 
 async def list_blocks(engine: Engine, collection: Collection) -> list[Block]:
@@ -74,10 +74,10 @@ async def list_blocks(engine: Engine, collection: Collection) -> list[Block]:
 async def unblock_superuser(backend: WithRecords, email: str) -> None:
     """Let a superuser in again, as whoever runs the program has decided. Raises `UnknownSuperuser`."""
     collection, engine = backend.catalog.superusers, backend.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"email": email})
-    if record is None:
+    account = await find_identity(engine.read, engine.dialect, collection, {"email": email})
+    if account is None:
         raise UnknownSuperuser(email)
-    await let_in_again(engine, Identity(collection, record))
+    await let_in_again(engine, account)
 
 
 def _key(account: Identity) -> str:

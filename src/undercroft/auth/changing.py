@@ -40,9 +40,12 @@ class Change:
         work = Work(self.backend)
         return await transact(work, involved(work, ("update", self.account.collection)), operation)
 
-    async def apply(self, tx: Transaction, unit: Unit | None) -> Draft:
-        """Write it. Raises `NotFound`, `Invalid`, and `ChangedMeanwhile` when somebody else was faster."""
-        writer = Writer(_access(self.backend, tx.run), tx, unit)
+    async def apply(self, tx: Transaction, unit: Unit | None, half: str = "") -> Draft:
+        """Write it; a `half` of a log-in that goes on stays.
+
+        Raises `NotFound`, `Invalid`, and `ChangedMeanwhile` when somebody else was faster.
+        """
+        writer = Writer(_access(self.backend, tx.run), tx, unit, half)
         return await writer.update(self.account.collection, self.account.id, self.prepared)
 
 

@@ -22,8 +22,6 @@ from undercroft.records.unit import Unit
 
 MOST_ASKED: Final = 20
 ASKED_SECONDS: Final = 3600.0
-MOST_GUESSES: Final = 10
-GUESS_SECONDS: Final = 900.0
 NO_ADDRESS: Final = FieldError("validation_invalid_token_payload", "Invalid token payload - newEmail must be set.")
 NOW_TAKEN: Final = FieldError("validation_invalid_token_email", "The new email address is invalid.")
 SAME: Final = FieldError("validation_not_in_invalid", "Must not be in list.")
@@ -32,7 +30,7 @@ WRONG_PASSWORD: Final = FieldError("validation_invalid_password", "Missing or in
 
 
 class TooManyChanges(TooMany):
-    """The account asked for another address, or guessed at its password, too often."""
+    """The account asked for another address too often."""
 
     code = "too_many_email_changes"
     default = "You asked for this too often. Try again later."
@@ -72,7 +70,7 @@ async def _count(tx: Transaction, dialect: Dialect, key: str) -> None:
 async def confirm_email_change(backend: WithRecords, collection: Collection, token: str, password: str) -> None:
     """Move an account to its new address, which is verified then; every token it had is worthless.
 
-    Raises `Invalid` for a token or a password that is not good, and `TooManyChanges`.
+    Raises `Invalid` for a token or a password that is not good, and `TooManyGuesses`.
     """
     account, new_email = await _find_who_moves(backend, collection, token)
     await _check_password(backend, account, password)
@@ -104,10 +102,5 @@ async def _read_move(backend: WithRecords, collection: Collection, token: str) -
 
 
 async def _check_password(backend: WithRecords, account: Identity, password: str) -> None:
-    dialect = backend.engine.dialect
-    key = ration_key("email-change password", account.collection.id, account.id)
-    taken = await backend.engine.write(lambda tx: take_ration(tx, dialect, key, GUESS_SECONDS))
-    if taken.count > MOST_GUESSES:
-        raise TooManyChanges(retry_after=taken.wait)
-    if not (await backend.passwords.verify(password, account.record["password"])).ok:
+    if not (await backend.counted_passwords.verify(password, account.record["password"])).ok:
         raise Invalid({"password": WRONG_PASSWORD})

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
-from undercroft.auth.accounts import find_auth_collection
+from undercroft.auth.accounts import find_auth_collection, is_let_in
+from undercroft.auth.blocks import is_blocked
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, invent
 from undercroft.collections.collection import Collection
@@ -28,13 +29,13 @@ from undercroft.database.statements import delete_rows, equal, insert_row
 from undercroft.errors import BadRequest, Forbidden, NotFound
 from undercroft.ids import random_text, record_id
 from undercroft.mail.outbox import enqueue
-from undercroft.query.scope import Identity, Scope, system_scope
+from undercroft.query.scope import GUEST, Identity, Scope, system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
 from undercroft.records.host import Work
 from undercroft.records.invited import check_offer, may_manage_draft
 from undercroft.records.prepare import Desk, prepare_write
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.saving import involved, transact
 from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
@@ -63,6 +64,13 @@ class InvitationRefused(BadRequest):
 
     code = "invitation_refused"
     default = "This invitation was used already, or is no longer valid."
+
+
+class AnswersRefused(BadRequest):
+    """What the invited filled in makes an account that the inviter may not manage, so it is none they may make."""
+
+    code = "answers_refused"
+    default = "Whoever invited you may not make an account with these values. Change what you filled in."
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -98,7 +106,9 @@ async def invite(backend: WithLetters, access: Access, collection: Collection, e
     Raises `MayNotInvite`, and `Invalid` for an address that has an account, or an offer that no account can be.
     """
     inviter = access.scope.identity
-    if inviter is None or not await may_manage_draft(access, collection, offer.values | {"email": email}):
+    if inviter is None or not await _may_log_in(access.asking(replace(access.scope, identity=None)), inviter):
+        raise MayNotInvite
+    if not await may_manage_draft(access, collection, offer.values | {"email": email}):
         raise MayNotInvite
     await check_offer(access, collection, email, offer.values, offer.ask)
     seconds, text, dialect = invitation_options(collection).duration, random_text(_LENGTH), backend.engine.dialect
@@ -118,7 +128,10 @@ async def invite(backend: WithLetters, access: Access, collection: Collection, e
 
 
 async def find_invitation(backend: WithLetters, collection: Collection, text: str) -> Invitation:
-    """The invitation of a letter, which counts on. Raises `InvitationRefused`."""
+    """The invitation of a letter, which counts on, and is worth what its inviter may do by now.
+
+    Raises `InvitationRefused`.
+    """
     invitation_options(collection)
     mark = backend.engine.dialect.placeholder
     sql = f"""SELECT {_COLUMNS} FROM "_invitations" WHERE "hash" = {mark(1)} AND "collection" = {mark(2)}
@@ -127,9 +140,7 @@ async def find_invitation(backend: WithLetters, collection: Collection, text: st
     if not rows:
         raise InvitationRefused
     found = _from_row(backend.engine.texts, rows[0])
-    inviter = await _find_inviter(backend, found)
-    values = found.offer.values | {"email": found.email}
-    if inviter is None or not await may_manage_draft(_access(backend, Scope(inviter)), collection, values):
+    if not await _may_invite(_access(backend, GUEST), collection, found, {}):
         raise InvitationRefused
     return found
 
@@ -139,11 +150,14 @@ async def accept_invitation(
 ) -> Identity:
     """Make the account, with what the invited fill in; it is verified, for they read the mail of its address.
 
-    Raises `InvitationRefused`, and `Invalid`, which leaves the invitation as it is.
+    Raises `InvitationRefused`, and `Invalid` and `AnswersRefused`, which leave the invitation as it is.
     """
     found = await find_invitation(backend, collection, text)
     passwords = {name: given.get(name) for name in ("password", "passwordConfirm")}
     answers = {name: given[name] for name in found.offer.ask if name in given}
+    asked = _access(backend, GUEST)
+    if answers and not await _may_invite(asked, collection, found, answers):
+        raise AnswersRefused
     fixed = {"email": found.email, "verified": True}
     system = _access(backend, system_scope(backend.catalog))
     values = answers | found.offer.values | passwords | fixed
@@ -152,6 +166,8 @@ async def accept_invitation(
     async def accept(tx: Transaction, unit: Unit | None) -> Draft:
         if not await delete_rows(tx.run, backend.engine.dialect, "_invitations", {"id": found.id}):
             raise InvitationRefused  # somebody else came with it at the same moment
+        if not await _may_invite(asked.through(tx.run), collection, found, answers):
+            raise InvitationRefused  # the inviter was blocked, say, while the password was hashed
         return await Writer(system.through(tx.run), tx, unit).create(collection, prepared)
 
     work = Work(backend)
@@ -191,17 +207,32 @@ def name_of(account: Identity) -> str:
     return f"{account.collection.id}/{account.id}"
 
 
-async def _find_inviter(backend: WithLetters, invitation: Invitation) -> Identity | None:
+async def _may_invite(
+    access: Access, collection: Collection, invitation: Invitation, answers: Mapping[str, Any]
+) -> bool:
+    """Whether the inviter could come in now, and may manage what the account will be."""
+    inviter = await _find_inviter(access, invitation)
+    if inviter is None or await is_blocked(access.run, access.dialect, inviter):
+        return False
+    values = {**answers, **invitation.offer.values, "email": invitation.email}
+    is_in = await _may_log_in(access, inviter)
+    return is_in and await may_manage_draft(access.asking(Scope(inviter)), collection, values)
+
+
+async def _may_log_in(access: Access, account: Identity) -> bool:
+    """Whether an account could log in now, as far as can be told: nobody can under the null rule."""
+    auth = account.collection.auth
+    return auth is not None and auth.auth_rule is not None and await is_let_in(access, account)
+
+
+async def _find_inviter(access: Access, invitation: Invitation) -> Identity | None:
     collection_id, _, account_id = invitation.inviter.partition("/")
-    home = find_auth_collection(backend.catalog, collection_id)
-    if home is None:
-        return None
-    record = await find_record(backend.engine.read, backend.engine.dialect, home, {"id": account_id})
-    return Identity(home, record) if record is not None else None
+    home = find_auth_collection(access.catalog, collection_id)
+    return await find_identity(access.run, access.dialect, home, {"id": account_id}) if home is not None else None
 
 
 def _access(backend: WithLetters, scope: Scope) -> Access:
-    return Access(backend.engine.read, backend.plans, backend.catalog, scope)
+    return Access.of(backend, scope)
 
 
 def _to_row(texts: Texts, made: Invitation, text: str) -> dict[str, Value]:

@@ -54,7 +54,7 @@ async def write_letter(backend: WithRecords, account: Identity, address: str, oc
     found = hooks.registry.find(_MOMENTS.get(occasion.kind, ""), collection.name, collection.id)
     if found:
         work, scope = Work(backend), system_scope(backend.catalog)
-        access = Access(backend.engine.read, backend.plans, backend.catalog, scope)
+        access = Access.of(backend, scope)
         event = MailerRecordSend(Outside(work, access), account, occasion.values, letter)
         try:
             async with asyncio.timeout(hooks.seconds):

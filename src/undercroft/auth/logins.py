@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from undercroft.auth.binding import hash_of
+from undercroft.auth.binding import hash_of, key_hash
 from undercroft.auth.sessions import LONGEST_NOTE, Device
 from undercroft.auth.tokens import Claims, token_options
 from undercroft.database.engine import Engine, Value
@@ -100,11 +100,6 @@ def last_moment(account: Identity) -> float:
     return time.time() + _duration(account)
 
 
-def tokens_key(account: Identity) -> str:
-    """What tells tokens that are good from those of an account's earlier keys."""
-    return hash_of(f"{account.record['tokenKey']}{token_options(account.collection, 'auth').secret}")
-
-
 def _row(account: Identity, login: Login, device: Device) -> dict[str, Value]:
     moment, duration = time.time(), _duration(account)
     return {
@@ -112,7 +107,7 @@ def _row(account: Identity, login: Login, device: Device) -> dict[str, Value]:
         "kind": KIND,
         "collection": login.collection,
         "record": login.record,
-        "account_key": tokens_key(account),
+        "account_key": key_hash(account),
         "address": device.address[:LONGEST_NOTE],
         "agent": device.agent[:LONGEST_NOTE],
         "created": login.moment,

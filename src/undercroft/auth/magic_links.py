@@ -23,7 +23,7 @@ from undercroft.errors import BadRequest, Forbidden
 from undercroft.ids import random_text
 from undercroft.mail.outbox import enqueue
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.unit import Unit
 
 MOST: Final = 5
@@ -72,18 +72,17 @@ async def send_magic_link(backend: WithLetters, collection: Collection, email: s
     await backend.engine.write(put)
 
 
-async def use_magic_link(backend: WithLetters, collection: Collection, text: str) -> Identity:
-    """Whose link it is, which counts no more. Raises `MagicLinkRefused`."""
+async def use_magic_link(backend: WithLetters, collection: Collection, text: str, half: str = "") -> Identity:
+    """Whose link it is, which counts no more; it may complete a `half` of a log-in. Raises `MagicLinkRefused`."""
     engine = backend.engine
     ticket = await find_ticket(engine, "magic link", text)
     if ticket is None or ticket.collection != collection.id:
         raise MagicLinkRefused
-    record = await find_record(engine.read, engine.dialect, collection, {"id": ticket.record})
-    account = Identity(collection, record) if record is not None else None
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": ticket.record})
     address, fingerprint = ticket.data
     if account is None or (account.record["email"], _fingerprint(account)) != (address, fingerprint):
         raise MagicLinkRefused
-    proof = await prove_address(backend, account, address)
+    proof = await prove_address(backend, account, address, half)
 
     async def use(tx: Transaction, unit: Unit | None) -> Identity:
         if await use_ticket(tx, engine.dialect, "magic link", text) is None:

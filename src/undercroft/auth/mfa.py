@@ -12,7 +12,7 @@ from undercroft.database.engine import Transaction
 from undercroft.errors import BadRequest
 from undercroft.ids import record_id
 from undercroft.query.scope import Identity, Method
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity, find_record
 
 KEPT: Final = "_mfas"
 STRONG: Final = frozenset({"passkey", "totp"})
@@ -44,10 +44,20 @@ _BY_MAIL: Final = frozenset({"otp", "magicLink", "invitation"})
 
 
 async def begin_mfa(backend: WithRecords, account: Identity, method: Method) -> str:
-    """Remember that an account has proven itself in one way; the id of that."""
-    mfa_id = record_id()
+    """Remember that an account has proven itself in one way; the id of that.
+
+    Raises `MfaRefused` when the account has another token key by now, so that what it was proven by may count no more.
+    """
+    mfa_id, dialect = record_id(), backend.engine.dialect
     prepared = await prepare_kept(backend, KEPT, account, {"id": mfa_id, "method": method})
-    await backend.engine.write(lambda tx: keep(backend, tx, KEPT, prepared))
+
+    async def begin(tx: Transaction) -> None:
+        found = await find_identity(tx.run, dialect, account.collection, {"id": account.id})
+        if found is None or found.record["tokenKey"] != account.record["tokenKey"]:
+            raise MfaRefused
+        await keep(backend, tx, KEPT, prepared)
+
+    await backend.engine.write(begin)
     return mfa_id
 
 
@@ -58,10 +68,10 @@ async def find_first_half(backend: WithRecords, collection: Collection, mfa_id: 
     seconds = (collection.auth or AuthOptions()).mfa.duration
     if kept is None or kept["collectionRef"] != collection.id or not is_younger(kept, seconds):
         raise MfaRefused
-    record = await find_record(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
-    if record is None:
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
+    if account is None:
         raise MfaRefused
-    return Identity(collection, record)
+    return account
 
 
 async def finish_mfa(

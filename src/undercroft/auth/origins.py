@@ -15,6 +15,7 @@ from undercroft.dates import now
 from undercroft.mail.message import one_line
 from undercroft.mail.outbox import PATIENCE, Sealed, enqueue
 from undercroft.query.scope import Identity
+from undercroft.records.record import find_record
 
 KEPT: Final = "_authOrigins"
 MOST: Final = 5
@@ -40,15 +41,17 @@ async def note_origin(backend: WithLetters, account: Identity, origin: Origin) -
     auth = account.collection.auth
     if auth is None or not auth.auth_alert.enabled:
         return
-    known = await load_kept(backend.engine.read, backend, KEPT, account)
-    if any(record["fingerprint"] == origin.fingerprint for record in known):
+    read, collection = backend.engine.read, backend.catalog.collection(KEPT)
+    known = {"collectionRef": account.collection.id, "recordRef": account.id, "fingerprint": origin.fingerprint}
+    if await find_record(read, backend.engine.dialect, collection, known):
         return
+    others = await load_kept(read, backend, KEPT, account)
     prepared = await prepare_kept(backend, KEPT, account, {"fingerprint": origin.fingerprint})
     address = str(account.record["email"])
     told = one_line(f"{now()} - {origin.address} {origin.agent[:_LONGEST_AGENT]}")
     occasion = Occasion("login-alert", {"ALERT_INFO": told}, PATIENCE)
     letter = Sealed(())
-    if address and known:
+    if address and others:
         letter = await write_unless_refused(backend, account, address, occasion)
     elif address:  # the first place ever, unless somebody logs in from another one at this moment
         letter = write_to(account, address, occasion, backend.settings.meta)

@@ -30,8 +30,9 @@ from undercroft.ids import RECORD_ID_ALPHABET, random_text
 from undercroft.mail.outbox import enqueue
 from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity
+from undercroft.records.cipher import looked_up
 from undercroft.records.draft import Draft
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity, find_record
 from undercroft.records.unit import Unit
 
 KEPT: Final = "_otps"
@@ -133,11 +134,21 @@ async def send_code(backend: WithLetters, asked: Asked) -> None:
     await backend.engine.write(put)
 
 
-async def use_code(backend: WithLetters, collection: Collection, otp_id: str, code: str, client: str) -> Identity:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A code that somebody shows, the id it was asked for under, and the half of a log-in that it may complete."""
+
+    id: str
+    code: str
+    half: str = ""
+
+
+async def use_code(backend: WithLetters, collection: Collection, shown: Shown, client: str) -> Identity:
     """Whose code it is, which counts no more. Raises `OtpRefused` and `TooManyTries`.
 
     Who gets a code by letter reads the mail of the address: the account is verified.
     """
+    otp_id = shown.id
     options = otp_options(collection)
     kept = await find_record(
         backend.engine.read, backend.engine.dialect, backend.catalog.collection(KEPT), {"id": otp_id}
@@ -147,18 +158,18 @@ async def use_code(backend: WithLetters, collection: Collection, otp_id: str, co
     if wait := await count_try(backend, TRIES, collection, whose, client):
         raise TooManyTries(retry_after=wait)
     stored = str(kept["password"]) if kept is not None and counts else ""
-    verdict = await Seal(_secret(collection), otp_id).verify(code, stored)
+    verdict = await Seal(_secret(collection), otp_id).verify(shown.code, stored)
     if kept is None or not counts or not verdict.ok:
         raise OtpRefused
-    return await _let_in(backend, collection, kept)
+    return await _let_in(backend, collection, kept, shown.half)
 
 
-async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[str, Any]) -> Identity:
+async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[str, Any], half: str) -> Identity:
     engine, home = backend.engine, backend.catalog.collection(KEPT)
-    record = await find_record(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
-    if record is None:
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": kept["recordRef"]})
+    if account is None:
         raise OtpRefused
-    proof = await prove_address(backend, Identity(collection, record), kept["sentTo"])
+    proof = await prove_address(backend, account, kept["sentTo"], half)
 
     async def use(tx: Transaction, unit: Unit | None) -> Identity:
         if await find_record(tx.run, engine.dialect, home, {"id": kept["id"]}) is None:
@@ -170,11 +181,17 @@ async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[st
 
 
 def _nobody(collection: Collection, email: str) -> Identity:
-    """An account that is not there, the same each time for an address."""
-    asked = email.lower() if ignores_case(collection, "email") else email
-    digest = hmac.new(f"nobody {_secret(collection)}".encode(), asked.encode(), "sha256").digest()
+    """An account that is not there, the same for every spelling that would be of one account, if there were one."""
+    digest = hmac.new(f"nobody {_secret(collection)}".encode(), _as_looked_up(collection, email), "sha256").digest()
     made = "".join(RECORD_ID_ALPHABET[byte % len(RECORD_ID_ALPHABET)] for byte in digest[:15])
     return Identity(collection, {**invent(collection, email).record, "id": made})
+
+
+def _as_looked_up(collection: Collection, email: str) -> bytes:
+    if "email" in collection.sealed_names:
+        return repr(looked_up(collection, {"email": email})).encode()
+    # Databases ignore the case of ASCII letters alone, and so do bytes.
+    return email.encode().lower() if ignores_case(collection, "email") else email.encode()
 
 
 def _secret(collection: Collection) -> str:

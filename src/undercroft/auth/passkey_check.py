@@ -77,7 +77,7 @@ class Brought(msgspec.Struct, frozen=True):
         """What the browser says it was asked, not within a page of another site. Raises `PasskeyRefused`."""
         try:
             said = msgspec.json.decode(from_base64(self.response.client_data), type=ClientData)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise PasskeyRefused from error
         if said.cross_origin:
             raise PasskeyRefused

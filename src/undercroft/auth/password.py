@@ -19,6 +19,7 @@ from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect, Expression
 from undercroft.database.engine import Transaction
+from undercroft.encryption.normalise import normalise
 from undercroft.errors import BadRequest
 from undercroft.records.record import find_record, from_row
 
@@ -63,7 +64,8 @@ async def _log_in(
 ) -> dict[str, Any]:
     record = await find_account(backend, collection, given)
     stored = record["password"] if record else ""
-    guess = Guess(collection.id, record["id"] if record else _name_of_nobody(collection, given), guesser)
+    typed = normalise("casefold", given.identity.strip())
+    guess = Guess(collection.id, record["id"] if record else f"nobody {typed}", typed, guesser)
     verify = partial(backend.passwords.verify, given.password, stored)
     verdict = await look_at(backend.engine, backend.passwords, guess, verify)
     if record is None or not verdict.ok:
@@ -71,12 +73,6 @@ async def _log_in(
     if verdict.needs_upgrade:
         await _upgrade_hash(backend, collection, record, given.password)
     return record
-
-
-def _name_of_nobody(collection: Collection, given: Credentials) -> str:
-    """The same for every spelling that would be of one account, if there were one."""
-    is_one = any(ignores_case(collection, name) for name in fields_to_try(collection, given))
-    return f"nobody {given.identity.lower() if is_one else given.identity}"
 
 
 async def find_account(backend: Accounts, collection: Collection, given: Credentials) -> dict[str, Any] | None:

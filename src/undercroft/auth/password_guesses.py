@@ -1,9 +1,10 @@
 """Guesses at passwords: how many of them are looked at.
 
 Wrong passwords of an account are counted for all strangers together, wherever they come from: nobody gets
-more tries by another address, another spelling or another request. A device on which the account has
-logged in before has a count of its own, so that strangers cannot lock out whose account it is. And the
-strangers of a network have a count over all accounts, against who tries one password on many.
+more tries by another address, another spelling or another request. Those of a name that nobody has are
+counted as well, and for all its spellings. A device on which the account has logged in before has a count of
+its own, so that strangers cannot lock out whose account it is. And the strangers of a network have a count
+over all accounts, against who tries one password on many.
 
 Counts are in the database, the same for all processes. A process looks at one guess at an
 account after the other, and as long as nothing was wrong it writes nothing. Once something was, each
@@ -22,11 +23,13 @@ from undercroft.auth.accounts import Accounts
 from undercroft.auth.passwords import PasswordPool
 from undercroft.auth.rations import Ration, give_back_ration, load_rations, ration_key, remember, take_ration
 from undercroft.auth.sessions import Device
+from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Engine, Transaction
-from undercroft.errors import Problem, TooMany
+from undercroft.errors import FieldError, Problem, TooMany
 from undercroft.http.client_ip import network_of
 from undercroft.passwords import Verdict
 from undercroft.query.scope import Identity
+from undercroft.records.draft import Draft
 
 SECONDS: Final = 900.0
 MOST_BY_STRANGERS: Final = 5
@@ -57,10 +60,15 @@ class Guesser:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A try at the password of an account, which is named by its id, or as whoever tries it names it."""
+    """A try at the password of an account, which is named by its id, or as whoever tries it names it.
+
+    `typed` is how they name it, the same for spellings that differ little: as many tries with these are looked at
+    whether there is such an account or not, so that nobody can tell by the count which spellings are of one.
+    """
 
     collection: str
     account: str
+    typed: str
     guesser: Guesser
 
 
@@ -68,9 +76,40 @@ async def look_at(
     engine: Engine, passwords: PasswordPool, guess: Guess, verify: Callable[[], Awaitable[Verdict]]
 ) -> Verdict:
     """What comes of a guess, which is counted when it is wrong. Raises `TooManyGuesses` and `LoginsBusy`."""
-    bounds = await _bounds_of(engine, guess)
-    await _check(engine, bounds)
-    async with passwords.turn(next(iter(bounds))):
+    return await _look_at(engine, passwords, await _bounds_of(engine, guess), verify)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPasswords:
+    """The pool, for requests that change an account and have to know its password: what is wrong is counted.
+
+    A hash has a salt, so it is of one account alone: wrong ones are counted for it, whoever sends them and as whom.
+    """
+
+    engine: Engine
+    pool: PasswordPool
+
+    async def hash(self, text: str) -> str:
+        """A new hash of the text. Raises `UnusablePassword` and `LoginsBusy`."""
+        return await self.pool.hash(text)
+
+    async def judge(self, draft: Draft, field: PasswordField) -> FieldError | None:
+        """Why the password that a draft would set is refused; see `PasswordPool.judge`."""
+        return await self.pool.judge(draft, field)
+
+    async def verify(self, text: str, stored: str) -> Verdict:
+        """Whether the text is the password behind a stored hash. Raises `TooManyGuesses`, and what the pool raises."""
+        bounds = {ration_key("guess", "old password", stored): MOST_BY_A_DEVICE}
+        return await _look_at(self.engine, self.pool, bounds, lambda: self.pool.verify(text, stored))
+
+
+async def _look_at(
+    engine: Engine, passwords: PasswordPool, bounds: Mapping[str, int], verify: Callable[[], Awaitable[Verdict]]
+) -> Verdict:
+    whose = next(iter(bounds))
+    if passwords.is_tried(whose):
+        await _check(engine, bounds)  # what will be refused need not wait in line
+    async with passwords.turn(whose):
         is_counted = bool(await _check(engine, bounds))
         if is_counted:
             await _count(engine, bounds)
@@ -110,7 +149,8 @@ async def _bounds_of(engine: Engine, guess: Guess) -> Mapping[str, int]:
         return {ration_key("guess", known): MOST_BY_A_DEVICE}
     network = ration_key("guess", network_of(guesser.device.address))
     others = {} if guesser.is_excluded else {network: MOST_BY_A_NETWORK}
-    return {ration_key("guess", *whose): MOST_BY_STRANGERS, **others}
+    typed = ration_key("guess", guess.collection, "typed", guess.typed)
+    return {ration_key("guess", *whose): MOST_BY_STRANGERS, typed: MOST_BY_STRANGERS, **others}
 
 
 def _device_key(collection: str, account: str, device: Device) -> str:

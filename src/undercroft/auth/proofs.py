@@ -9,7 +9,7 @@ from undercroft.auth.accounts import Accounts, find_auth_collection
 from undercroft.collections.collection import Collection
 from undercroft.errors import FieldError, Invalid
 from undercroft.query.scope import Identity
-from undercroft.records.record import Run, find_record
+from undercroft.records.record import Run, find_identity
 
 INVALID_TOKEN: Final = FieldError("validation_invalid_token", "Invalid or expired token.")
 WRONG_COLLECTION: Final = FieldError(
@@ -54,6 +54,6 @@ async def _believe(run: Run, backend: Accounts, home: Collection, token: str, ki
     claims = tokens.read_claims(token)
     if claims is None:
         return None
-    record = await find_record(run, backend.engine.dialect, home, {"id": claims.id})
-    is_good = record is not None and tokens.verify(token, home, record, kind)
-    return Identity(home, record) if record is not None and is_good else None
+    account = await find_identity(run, backend.engine.dialect, home, {"id": claims.id})
+    is_good = account is not None and tokens.verify(token, home, account.record, kind)
+    return account if is_good else None

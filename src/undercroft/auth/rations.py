@@ -15,7 +15,7 @@ from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 
 _AT_ONCE: Final = 1000
-_ENDED: Final = """"until" < {clock}"""
+_ENDED: Final = """"until" <= {clock}"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from undercroft.auth.binding import key_hash
 from undercroft.auth.logins import KIND as TOKEN
-from undercroft.auth.logins import last_moment, tokens_key
-from undercroft.auth.sessions import cookies_key
+from undercroft.auth.logins import last_moment
 from undercroft.database.changes import Change, append_change
-from undercroft.database.engine import Engine, Row, Transaction
+from undercroft.database.engine import Engine, Row, Transaction, Value
 from undercroft.database.statements import Run, delete_rows
 from undercroft.errors import NotFound
 from undercroft.query.scope import Identity
@@ -39,9 +39,9 @@ async def list_sessions(run: Run, engine: Engine, account: Identity) -> list[Ses
     mark = engine.dialect.placeholder
     sql = f"""SELECT "id", "kind", "address", "agent", "created", "expires", "seen" FROM "_sessions"
         WHERE "collection" = {mark(1)} AND "record" = {mark(2)} AND "expires" > {mark(3)} AND "ended" = 0
-        AND "account_key" IN ({mark(4)}, {mark(5)}, {mark(6)}) ORDER BY "created" DESC, "id" LIMIT {MOST}"""
-    keys = [cookies_key(account), tokens_key(account), _UNKNOWN]
-    return [_from_row(row) for row in await run(sql, [account.collection.id, account.id, time.time(), *keys])]
+        AND "account_key" IN ({mark(4)}, {mark(5)}) ORDER BY "created" DESC, "id" LIMIT {MOST}"""
+    values: list[Value] = [account.collection.id, account.id, time.time(), key_hash(account), _UNKNOWN]
+    return [_from_row(row) for row in await run(sql, values)]
 
 
 async def end_one(engine: Engine, account: Identity, session_id: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Sessions: an unguessable value in a cookie that stands for an account, for a while.
 
 The table keeps a hash of the value, so that who reads it cannot use it, and a
-fingerprint of the account's token key, so that whatever ends the account's tokens (a
-new password) ends its sessions as well. A session is made when somebody signs in and
+fingerprint of the account's key, so that whatever ends the account's tokens (a new
+password, another auth rule) ends its sessions as well. A session is made when somebody signs in and
 never before: nobody can be given one beforehand.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from undercroft.auth.accounts import Accounts
-from undercroft.auth.binding import LENGTH, Binding, find_account, fingerprint, hash_of, new_value
+from undercroft.auth.binding import LENGTH, Binding, find_account, fingerprint, hash_of, key_hash, new_value
 from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction, Value
@@ -42,7 +42,7 @@ async def begin_session(engine: Engine, identity: Identity, device: Device) -> s
         "collection": identity.collection.id,
         "record": identity.id,
         "fingerprint": fingerprint(value, identity),
-        "account_key": cookies_key(identity),
+        "account_key": key_hash(identity),
         "address": device.address[:LONGEST_NOTE],
         "agent": device.agent[:LONGEST_NOTE],
         "created": moment,
@@ -92,11 +92,6 @@ async def end_session(engine: Engine, value: str) -> None:
             await append_change(tx, engine.dialect, Change("credentials", str(collection), str(record), "delete"))
 
     await engine.write(delete)
-
-
-def cookies_key(account: Identity) -> str:
-    """What tells sessions that are good from those of an account's earlier keys."""
-    return hash_of(account.record["tokenKey"])
 
 
 async def has_old_sessions(engine: Engine) -> bool:

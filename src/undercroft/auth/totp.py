@@ -23,7 +23,7 @@ from undercroft.database.engine import Engine, Transaction
 from undercroft.database.statements import delete_rows
 from undercroft.errors import BadRequest, Forbidden, TooMany
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 TRIES: Final = Bound("totp", 5, 180.0, 20, 3600.0)
 _BEGUN: Final = "When you sign in, your account asks for a code of your authenticator app from now on."
@@ -43,6 +43,13 @@ class TotpOn(BadRequest):
 
     code = "totp_on"
     default = "The account asks for codes of an authenticator app already."
+
+
+class AddressNotVerified(Forbidden):
+    """The account's address is not verified: its owner, who may be somebody else, would be kept out for good."""
+
+    code = "address_not_verified"
+    default = "Verify your e-mail address first, and set up the app then."
 
 
 class TotpRefused(BadRequest):
@@ -73,10 +80,11 @@ async def has_totp(engine: Engine, account: Identity) -> bool:
 
 
 async def begin_totp(engine: Engine, account: Identity) -> str:
-    """A new secret, which counts once a code of it was shown. Raises `TotpOn`."""
+    """A new secret, which counts once a code of it was shown. Raises `TotpOn` and `AddressNotVerified`."""
     fresh = new_seed()
 
     async def begin(tx: Transaction) -> None:
+        await _check_address(tx, engine.dialect, account)
         seed = await load_seed(tx.run, engine.dialect, account)
         if seed is not None and seed.is_confirmed:
             raise TotpOn
@@ -87,10 +95,11 @@ async def begin_totp(engine: Engine, account: Identity) -> str:
 
 
 async def confirm_totp(backend: WithLetters, account: Identity, code: str) -> list[str]:
-    """Ask for codes from now on; the recovery codes. Raises `TotpOn` and `TotpRefused`."""
+    """Ask for codes from now on; the recovery codes. Raises `TotpOn`, `TotpRefused` and `AddressNotVerified`."""
     engine, recovery = backend.engine, new_recovery_codes()
 
     async def confirm(tx: Transaction) -> None:
+        await _check_address(tx, engine.dialect, account)
         seed = await load_seed(tx.run, engine.dialect, account)
         if seed is not None and seed.is_confirmed:
             raise TotpOn
@@ -154,10 +163,10 @@ async def forget_totp(backend: WithLetters, email: str) -> None:
     collection, dialect = backend.catalog.superusers, backend.engine.dialect
 
     async def forget(tx: Transaction) -> None:
-        record = await find_record(tx.run, dialect, collection, {"email": email})
-        if record is None:
+        account = await find_identity(tx.run, dialect, collection, {"email": email})
+        if account is None:
             raise UnknownSuperuser(email)
-        await drop_totp(backend, tx, Identity(collection, record))
+        await drop_totp(backend, tx, account)
 
     await backend.engine.write(forget)
 
@@ -166,6 +175,12 @@ async def count_totp_try(backend: Accounts, account: Identity, client: str) -> N
     """Count a try at a code of an account. Raises `TooManyTotpTries`."""
     if wait := await count_try(backend, TRIES, account.collection, account.id, client):
         raise TooManyTotpTries(retry_after=wait)
+
+
+async def _check_address(tx: Transaction, dialect: Dialect, account: Identity) -> None:
+    found = await find_identity(tx.run, dialect, account.collection, {"id": account.id})
+    if found is not None and found.record["email"] and not found.record["verified"]:
+        raise AddressNotVerified
 
 
 async def _use_step(tx: Transaction, dialect: Dialect, account: Identity, code: str) -> bool:

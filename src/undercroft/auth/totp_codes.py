@@ -14,6 +14,9 @@ _DRIFT: Final = 1  # steps that a clock may be off
 _BYTES: Final = 20  # RFC 4226, 4: as long as the hash
 
 
+SEED_LENGTH: Final = _BYTES * 8 // 5  # characters of base32
+
+
 def new_seed() -> str:
     """A new secret, in base32 as apps take it."""
     return b32encode(secrets.token_bytes(_BYTES)).decode()

@@ -19,7 +19,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.dates import date_of
 from undercroft.errors import Invalid, NotFound
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 _HEADS: Final = ("ID", "ACCOUNT", "NAME", "SCOPES", "EXPIRES", "USED", "FROM")
 _SUPERUSERS: Final = "_superusers"
@@ -55,7 +55,7 @@ def create(account: str, name: str, scopes: tuple[str, ...], expires: str, place
     async def make(backend: Backend) -> str:
         wanted = read_wanted(KeyForm(name, scopes, expires), backend.catalog)
         owner = await _find(backend, account)
-        if await is_blocked(backend.engine, owner):
+        if await is_blocked(backend.engine.read, backend.engine.dialect, owner):
             raise NoData(f"{account} is blocked.")
         _, text = await backend.engine.write(lambda tx: add_key(tx, backend.engine.dialect, owner, wanted))
         return text
@@ -101,11 +101,11 @@ async def _find(backend: Backend, account: str) -> Identity:
     collection = find_collection(backend, where or _SUPERUSERS)
     if not collection.is_auth:
         raise NoData(f"{collection.name!r} has no accounts.")
-    engine = backend.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"email" if "@" in who else "id": who})
-    if record is None:
+    engine, by = backend.engine, "email" if "@" in who else "id"
+    found = await find_identity(engine.read, engine.dialect, collection, {by: who})
+    if found is None:
         raise NoData(f"There is no account {who!r} in {collection.name!r}.")
-    return Identity(collection, record)
+    return found
 
 
 def _cells(key: ApiKey, catalog: Catalog) -> tuple[str, ...]:

@@ -88,4 +88,4 @@ def explained(problem: Invalid) -> Problem:
 
 def system_access(backend: Backend) -> Access:
     """Access to all records, bound by no rule."""
-    return Access(backend.engine.read, backend.plans, backend.catalog, system_scope(backend.catalog))
+    return Access.of(backend, system_scope(backend.catalog))

@@ -55,7 +55,7 @@ def list_(place: Place, name: str, limit: int, *, is_all: bool) -> None:
 
     async def load(backend: Backend) -> tuple[list[Entry], dict[str, int]]:
         states = STATES if is_all else _OPEN
-        return await list_jobs(backend.engine, states, limit, name), await count_states(backend.engine, JOBS)
+        return await list_jobs(backend.engine, states, limit, name), await count_states(backend.engine, JOBS, name)
 
     entries, counts = _run(place, load)
     if entries:

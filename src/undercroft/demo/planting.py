@@ -56,4 +56,4 @@ async def change(backend: Backend, collection_name: str, changes: Mapping[str, R
 
 
 def _access(backend: Backend) -> Access:
-    return Access(backend.engine.read, backend.plans, backend.catalog, system_scope(backend.catalog))
+    return Access.of(backend, system_scope(backend.catalog))

@@ -124,12 +124,12 @@ async def known_uploads(engine: Engine, place: str) -> set[str]:
 
 async def has_old_uploads(engine: Engine) -> bool:
     """Whether the time of some upload is over."""
-    return bool(await engine.read(f'SELECT 1 FROM "_uploads" WHERE "expires" < {engine.dialect.clock()} LIMIT 1'))
+    return bool(await engine.read(f'SELECT 1 FROM "_uploads" WHERE "expires" <= {engine.dialect.clock()} LIMIT 1'))
 
 
 async def forget_old_uploads(tx: Transaction, dialect: Dialect) -> None:
     """Forget uploads whose time is over, not too many at once; what arrived of them is swept up later."""
-    old = f'SELECT "id" FROM "_uploads" WHERE "expires" < {dialect.clock()} LIMIT {_AT_ONCE}'
+    old = f'SELECT "id" FROM "_uploads" WHERE "expires" <= {dialect.clock()} LIMIT {_AT_ONCE}'
     await tx.run(f'DELETE FROM "_uploads" WHERE "id" IN ({old})')
 
 

@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from undercroft.encryption.committed import Committed, CommittedSealer, open_committed
-from undercroft.encryption.failures import DecryptionFailed, WrongRootKey
+from undercroft.encryption.failures import DecryptionFailed, UnusablePassphrase, WrongRootKey
 from undercroft.encryption.keyset import ALGORITHM_OF, Key
 from undercroft.encryption.lifecycle import new_key
 from undercroft.encryption.streams import StreamOpener
@@ -186,7 +186,13 @@ def _from_identity(key_id: int, lock: AgeLock, path: Path | None) -> Key:
 async def _from_passphrase(key_id: int, lock: PassphraseLock, passphrase: Callable[[], str] | None) -> Key:
     if passphrase is None:
         raise ParcelShut("It is encrypted with a passphrase: name a file with it, or have it asked for.")
-    stretched = await asyncio.to_thread(stretch, passphrase(), lock.how.stretching(), _ONE)
+    how, given = lock.how.stretching(), passphrase()
+    try:
+        stretched = await asyncio.to_thread(stretch, given, how, _ONE)
+    except UnusablePassphrase:
+        if not given:
+            raise
+        raise ParcelDamaged from None
     return _key(key_id, stretched.material)
 
 

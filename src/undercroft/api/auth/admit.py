@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.api.auth.context import answer, device_of, holds, login_token
+from undercroft.api.auth.context import answer, device_of, holds, login_token, shown_half
 from undercroft.auth.logins import keep_login, new_login
 from undercroft.auth.mfa import begin_mfa, finish_mfa, is_other
 from undercroft.auth.origins import Origin, note_origin
@@ -44,7 +44,7 @@ async def admit(
     `meta` is told along with the token. Raises what `complete` raises.
     """
     backend = request.backend
-    missing = await complete(request, identity, way, mfa_id or request.query.get("mfaId", ""))
+    missing = await complete(request, identity, way, shown_half(request, mfa_id))
     if missing is not None:
         return json_response({"mfaId": missing.id} | ({"methods": missing.methods} if missing.methods else {}), 401)
     device = await note_device(request, identity)
@@ -68,7 +68,7 @@ async def complete(request: Request, identity: Identity, way: Way | Method, mfa_
     Raises `MfaRefused`, `SameMethod` and `WeakFactor`.
     """
     backend, way = request.backend, way if isinstance(way, Way) else Way(way)
-    if not await _needs_second_factor(request, identity, way):
+    if not await needs_second_factor(request, identity, way):
         return None
     if not mfa_id:
         begun = await begin_mfa(backend, identity, way.method)
@@ -78,7 +78,7 @@ async def complete(request: Request, identity: Identity, way: Way | Method, mfa_
     return None
 
 
-async def _needs_second_factor(request: Request, identity: Identity, way: Way) -> bool:
+async def needs_second_factor(request: Request, identity: Identity, way: Way) -> bool:
     """Whether one proof is not enough for an account: its collection asks for two, or it asked for them itself."""
     mfa = identity.collection.auth.mfa if identity.collection.auth else None
     if mfa is not None and mfa.enabled and (not mfa.rule or await holds(request, identity, mfa.rule, way.method)):

@@ -10,8 +10,7 @@ import msgspec
 
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import read_form
-from undercroft.api.auth.own import caller, check_fresh
-from undercroft.auth.accounts import find_auth_collection
+from undercroft.api.auth.own import caller, check_fresh, find_account
 from undercroft.auth.api_keys import LONGEST_NAME, ApiKey, Wanted, add_key, list_keys, revoke_key
 from undercroft.auth.key_scopes import parse_scopes, render_scopes
 from undercroft.auth.notices import tell_of_change
@@ -22,7 +21,6 @@ from undercroft.errors import FieldError, Invalid, NotFound
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response, no_content
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
 
 NO_DATE: Final = FieldError("validation_invalid_date", "Must be a valid date.")
 NOT_LATER: Final = FieldError("validation_date_not_later", "Must be a date to come.")
@@ -107,9 +105,6 @@ async def _account_meant(request: Request) -> Identity:
     if not account.is_superuser or not any(names):
         return account
     collection = backend.catalog.find(names[0])
-    home = find_auth_collection(backend.catalog, collection.id) if collection is not None else None
-    where = {"id": names[1]}
-    record = await find_record(backend.engine.read, backend.engine.dialect, home, where) if home is not None else None
-    if home is None or record is None:
+    if collection is None or not collection.is_auth:
         raise NotFound
-    return Identity(home, record)
+    return await find_account(request, collection, names[1])

@@ -6,13 +6,13 @@ import msgspec
 
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import auth_collection, holds, read_form
+from undercroft.api.auth.own import find_account
 from undercroft.auth.blocks import block_account, let_in_again, list_blocks
 from undercroft.dates import date_of
 from undercroft.errors import BadRequest, NotFound, Unauthenticated
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response, no_content
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
 
 
 class OneselfBlocked(BadRequest):
@@ -56,10 +56,9 @@ async def list_(request: Request) -> Response:
 
 async def _account(request: Request) -> Identity:
     """The account of the path. Raises `NotFound` when there is none, or it is not for the caller to manage."""
-    collection, engine = auth_collection(request), request.backend.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"id": request.params["id"]})
+    collection = auth_collection(request)
+    account = await find_account(request, collection, request.params["id"])
     rule = collection.auth.manage_rule if collection.auth else None
-    account = Identity(collection, record) if record is not None else None
-    if account is None or not await holds(request, account, rule, "default"):
+    if not await holds(request, account, rule, "default"):
         raise NotFound
     return account

@@ -77,6 +77,11 @@ async def read_form(request: Request, shape: type[Shape]) -> Shape:
         raise BadForm from None
 
 
+def shown_half(request: Request, sent: str) -> str:
+    """The half of a log-in that a request completes: as its form says, or its query; empty for none."""
+    return sent or request.query.get("mfaId", "")
+
+
 async def check_auth_rule(request: Request, identity: Identity, context: Context) -> None:
     """Raise `AuthRuleNotMet` unless the collection lets this account in, and `AccountBlocked` if it is blocked."""
     auth = identity.collection.auth
@@ -87,7 +92,8 @@ async def check_auth_rule(request: Request, identity: Identity, context: Context
 
 async def check_not_blocked(request: Request, identity: Identity) -> None:
     """Raise `AccountBlocked` if nobody may come in with this account."""
-    if await is_blocked(request.backend.engine, identity):
+    engine = request.backend.engine
+    if await is_blocked(engine.read, engine.dialect, identity):
         raise AccountBlocked
 
 
@@ -137,7 +143,7 @@ async def let_hooks_judge(
 
 def _access(request: Request, scope: Scope) -> Access:
     backend = request.backend
-    return Access(backend.engine.read, backend.plans, backend.catalog, scope)
+    return Access.of(backend, scope)
 
 
 def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> str:

@@ -7,11 +7,10 @@ from typing import Annotated, Final
 import msgspec
 
 from undercroft.api.auth.context import answer, auth_collection, new_token, read_form
-from undercroft.errors import FieldError, Invalid, NotFound
+from undercroft.api.auth.own import find_account
+from undercroft.errors import FieldError, Invalid
 from undercroft.http.request import Request
 from undercroft.http.response import Response
-from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
 
 NEGATIVE: Final = FieldError("validation_min_greater_equal_than_required", "Must be no less than 0.", {"threshold": 0})
 
@@ -24,13 +23,9 @@ class ImpersonateForm(msgspec.Struct, frozen=True):
 
 async def handler(request: Request) -> Response:
     """The account, and a token for it that cannot be renewed; no rule is asked."""
-    collection, backend = auth_collection(request), request.backend
+    collection = auth_collection(request)
     form = await read_form(request, ImpersonateForm)
     if form.duration < 0:
         raise Invalid({"duration": NEGATIVE})
-    wanted = {"id": request.params["id"]}
-    record = await find_record(backend.engine.read, backend.engine.dialect, collection, wanted)
-    if record is None:
-        raise NotFound
-    identity = Identity(collection, record)
+    identity = await find_account(request, collection, request.params["id"])
     return await answer(request, identity, new_token(identity, refreshable=False, duration=form.duration))

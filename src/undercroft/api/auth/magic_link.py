@@ -6,7 +6,7 @@ import msgspec
 
 from undercroft.api.auth.admit import admit
 from undercroft.api.auth.checks import email_error, refuse, text_error
-from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
+from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form, shown_half
 from undercroft.api.auth.verification import AddressForm
 from undercroft.auth.magic_links import magic_link_options, send_magic_link, use_magic_link
 from undercroft.backend import Backend
@@ -46,16 +46,17 @@ async def log_in(request: Request) -> Response:
     magic_link_options(collection)
     form = await read_form(request, LinkForm)
     refuse({"token": text_error(form.token)})
-    return await admit(request, await prove(request, collection, form.token), "magicLink", form.mfa_id)
+    half = shown_half(request, form.mfa_id)
+    return await admit(request, await prove(request, collection, form.token, half), "magicLink", half)
 
 
-async def prove(request: Request, collection: Collection, token: str) -> Identity:
+async def prove(request: Request, collection: Collection, token: str, half: str = "") -> Identity:
     """Who proves by a link who they are, and whom the collection lets in.
 
     Raises `MagicLinkOff`, `MagicLinkRefused`, `SuperuserFromElsewhere` and `AuthRuleNotMet`.
     """
     magic_link_options(collection)
-    identity = await use_magic_link(request.backend, collection, token)
+    identity = await use_magic_link(request.backend, collection, token, half)
     if identity.is_superuser:
         check_superuser_address(request)
     await check_auth_rule(request, identity, "magicLink")

@@ -6,10 +6,10 @@ import msgspec
 
 from undercroft.api.auth.admit import admit
 from undercroft.api.auth.checks import email_error, refuse, text_error
-from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
+from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form, shown_half
 from undercroft.api.auth.verification import AddressForm
 from undercroft.auth import otp
-from undercroft.auth.otp import otp_options, use_code
+from undercroft.auth.otp import Shown, otp_options, use_code
 from undercroft.backend import Backend
 from undercroft.collections.collection import Collection
 from undercroft.http.request import Request
@@ -52,8 +52,10 @@ async def log_in(request: Request) -> Response:
     otp_options(collection)
     form = await read_form(request, CodeForm)
     refuse({"otpId": text_error(form.otp_id), "password": text_error(form.password, _LONGEST_CODE)})
-    identity = await use_code(request.backend, collection, form.otp_id, form.password, request.client_ip)
+    half = shown_half(request, form.mfa_id)
+    shown = Shown(form.otp_id, form.password, half)
+    identity = await use_code(request.backend, collection, shown, request.client_ip)
     if identity.is_superuser:
         check_superuser_address(request)
     await check_auth_rule(request, identity, "otp")
-    return await admit(request, identity, "otp", form.mfa_id)
+    return await admit(request, identity, "otp", half)

@@ -16,7 +16,7 @@ from undercroft.errors import Forbidden, NotFound, Unauthenticated
 from undercroft.http.request import Request
 from undercroft.middleware.authenticate import session_value
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 FRESH_SECONDS: Final = 600
 
@@ -51,11 +51,16 @@ async def account_meant(request: Request, collection: Collection) -> Identity:
     named = request.query.get("record", "")
     if not named or request.identity is None or not request.identity.is_superuser:
         return own_account(request, collection)
+    return await find_account(request, collection, named)
+
+
+async def find_account(request: Request, collection: Collection, account_id: str) -> Identity:
+    """The account of an id. Raises `NotFound`."""
     engine = request.backend.engine
-    record = await find_record(engine.read, engine.dialect, collection, {"id": named})
-    if record is None:
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": account_id})
+    if account is None:
         raise NotFound
-    return Identity(collection, record)
+    return account
 
 
 async def check_fresh(request: Request) -> None:

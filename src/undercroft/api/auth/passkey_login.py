@@ -30,7 +30,7 @@ from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
 from undercroft.middleware.authenticate import check_superuser_address
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 
 
 class BeginForm(msgspec.Struct, frozen=True, rename="camel"):
@@ -117,7 +117,7 @@ async def _find_owner(request: Request, collection: Collection, passkey: Passkey
     engine = request.backend.engine
     if not await engine.write(lambda tx: note_use(tx, engine.dialect, passkey, counter)):
         raise PasskeyRefused
-    record = await find_record(engine.read, engine.dialect, collection, {"id": passkey.record})
-    if record is None:
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": passkey.record})
+    if account is None:
         raise PasskeyRefused
-    return Identity(collection, record)
+    return account

@@ -8,7 +8,7 @@ import msgspec
 
 from undercroft.api.auth.admit import admit
 from undercroft.api.auth.checks import refuse, text_error
-from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form
+from undercroft.api.auth.context import auth_collection, check_auth_rule, read_form, shown_half
 from undercroft.api.auth.own import account_meant, check_fresh, own_account
 from undercroft.auth.mfa import find_first_half
 from undercroft.auth.recovery_codes import count_recovery_codes
@@ -101,7 +101,7 @@ async def log_in(request: Request) -> Response:
     collection = auth_collection(request)
     check_totp_is_on(collection)
     form = await read_form(request, LoginForm)
-    mfa_id = form.mfa_id or request.query.get("mfaId", "")
+    mfa_id = shown_half(request, form.mfa_id)
     refuse({"code": text_error(form.code, _LONGEST), "mfaId": text_error(mfa_id)})
     identity = await prove(request, collection, mfa_id, form.code)
     return await admit(request, identity, "totp", mfa_id)

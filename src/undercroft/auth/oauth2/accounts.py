@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.auth.letters_asked_for import find_by_email
+from undercroft.auth.letters_asked_for import WithLetters, find_by_email
+from undercroft.auth.notices import tell_of_change
 from undercroft.auth.oauth2.links import OvertakenError, drop_links, find_link, keep_link
 from undercroft.auth.oauth2.person import Person
 from undercroft.auth.proven_address import prove_owner
@@ -28,7 +29,7 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.email import is_email
 from undercroft.database.engine import Transaction
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.unit import Unit
 
 
@@ -59,9 +60,9 @@ async def find_account(backend: WithRecords, comer: Comer) -> Found:
     engine, collection, person = backend.engine, comer.collection, comer.person
     link = await find_link(engine.read, backend, collection, comer.provider, person.id)
     if link is not None:
-        record = await find_record(engine.read, engine.dialect, collection, {"id": link["recordRef"]})
-        if record is not None:
-            return Found(Identity(collection, record), link, is_theirs=True)
+        linked = await find_identity(engine.read, engine.dialect, collection, {"id": link["recordRef"]})
+        if linked is not None:
+            return Found(linked, link, is_theirs=True)
     if comer.caller is not None and comer.caller.collection.id == collection.id:
         return Found(comer.caller, link, is_theirs=True)
     email = person.proven_email
@@ -69,7 +70,7 @@ async def find_account(backend: WithRecords, comer: Comer) -> Found:
     return Found(account, link, is_theirs=False)
 
 
-async def welcome(backend: WithRecords, comer: Comer, account: Identity, found: Found) -> Identity:
+async def welcome(backend: WithLetters, comer: Comer, account: Identity, found: Found) -> Identity:
     """Let somebody be an account from now on, as it is afterwards.
 
     Raises `OvertakenError`, `LinkRefused`, `Invalid` and `ChangedMeanwhile`.
@@ -89,6 +90,8 @@ async def welcome(backend: WithRecords, comer: Comer, account: Identity, found: 
         is_kept = found.link is not None and not (has_link and _was_proven(account, after))
         if not is_kept:
             await keep_link(backend, tx, after, comer.provider, comer.person.id)
+        if comer.caller is not None and not has_link:
+            await tell_of_change(backend, tx, after, f"It was linked to {comer.provider}, which opens it from now on.")
         return after
 
     return await proof.write(put)

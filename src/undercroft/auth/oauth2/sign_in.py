@@ -25,7 +25,7 @@ from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.event_record import shown_values
 from undercroft.records.host import Work
-from undercroft.records.record import find_record
+from undercroft.records.record import find_identity
 from undercroft.records.saving import Outside
 
 MOMENT: Final = "record_auth_with_oauth2_request"
@@ -144,7 +144,7 @@ def describe(person: Person, grant: Grant) -> dict[str, Any]:
 
 
 async def _find(backend: WithFiles, collection: Collection, record_id: str) -> Identity:
-    record = await find_record(backend.engine.read, backend.engine.dialect, collection, {"id": record_id})
-    if record is None:
+    account = await find_identity(backend.engine.read, backend.engine.dialect, collection, {"id": record_id})
+    if account is None:
         raise NotFound
-    return Identity(collection, record)
+    return account
