@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8090
+# One more than there are cores, as tests spend a third of their time waiting; at most five, for the memory.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 5))')
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -14,7 +16,7 @@ demo: $(VENV)/.demo ## Run the demo: a glossary with an intake desk (PORT=8090)
 	$(BIN)/undercroft demo --dir .demo --http 127.0.0.1:$(PORT)
 
 test: $(VENV)/.test ## Run the whole test-suite
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Each line is a test of `make test` at its full size; -s prints the figures and the seeds.
 NIGHTLY := $(BIN)/python -m pytest -q -s -p no:cacheprovider

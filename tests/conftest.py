@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 from postgres import in_thread, running_postgres
 from roots import SHARED, environment, open_ring
 from s3_server import shared_s3
@@ -23,6 +24,9 @@ os.environ["UNDERCROFT_RATE_LIMITS"] = "false"
 # Hashes of passwords cost what they are to cost, and half of all the time of tests that log somebody in.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CHEAP_DUMMY = CHEAP.hash(secrets.token_hex())
+# A busy machine stands still now and then, and no property is about time.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 SEEDS = pytest.StashKey[list[str]]()
 
 
@@ -57,6 +61,13 @@ def pytest_generate_tests(metafunc):
     if metafunc.definition.get_closest_marker("postgresql_only"):
         engines = [engine for engine in engines if engine == "postgresql"]
     metafunc.parametrize("database", engines, indirect=True, scope="function")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no process is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -110,12 +121,16 @@ def s3(tmp_path_factory):
 def database(request, monkeypatch):
     """The URL of a new PostgreSQL database, or the empty text for SQLite in the data directory."""
     if request.param == "sqlite":
-        return ""
+        yield ""
+        return
     template = "postgres_template" if "engine" in request.fixturenames else "postgres_furnished"
     if template == "postgres_furnished":
         for name, value in environment().items():
             monkeypatch.setenv(name, value)
-    return request.getfixturevalue("postgres").database(request.getfixturevalue(template))
+    server = request.getfixturevalue("postgres")
+    url = server.database(request.getfixturevalue(template))
+    yield url
+    server.let_go(url)
 
 
 @pytest.fixture

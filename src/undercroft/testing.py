@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import EmailMessage
@@ -151,11 +151,13 @@ class Listener:
             return await self._events.get()
 
     async def events(self, quiet: float = 0.3) -> list[Event]:
-        """All that come until it is quiet for that many seconds."""
-        found: list[Event] = []
-        with suppress(TimeoutError):
-            while True:
-                found.append(await self.event(quiet))
+        """All that come until it is quiet for that many seconds, in which the event loop had its turns."""
+        found, left = list[Event](), quiet
+        while left > 0:
+            await asyncio.sleep(0.01)
+            left = left - 0.01 if self._events.empty() else quiet
+            while not self._events.empty():
+                found.append(self._events.get_nowait())
         return found
 
     def leave(self) -> None:

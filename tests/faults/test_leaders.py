@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -57,6 +58,7 @@ async def leader(engine, former=""):
 
 async def test_one_leads_whatever_happens(engine, start):
     """Turns never mix; a killed leader is followed within its lease; a stopped one does nothing when it wakes."""
+    watch = Stopwatch()
     processes = {name: start(name) for name in "abcd"}
     stopped = None
     former = await leader(engine)
@@ -85,4 +87,4 @@ async def test_one_leads_whatever_happens(engine, start):
     print(f"{len(signed)} signatures, {len(gaps)} changes, the longest after {max(gaps):.2f} s")  # noqa: T201
     assert len(gaps) >= 6
     # On a quiet machine at most the lease and a twentieth of a second.
-    assert max(gaps) < SECONDS * 2
+    assert max(gaps) < SECONDS * 2 + watch.longest_stall()

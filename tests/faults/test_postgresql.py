@@ -1,10 +1,10 @@
 """A PostgreSQL server that restarts, cuts connections, is busy: short waits, clear answers, nothing lost."""
 
 import asyncio
-import time
 
 import pytest
 from postgres import in_thread
+from stopwatch import Stopwatch
 
 from undercroft.database.engine import QueryTimeout, UniqueViolation
 from undercroft.database.faults import OutcomeUnknown, PoolExhausted
@@ -56,10 +56,11 @@ async def test_concurrent_writes_do_not_lose_each_other(engine, url):
 async def test_a_killed_connection_is_replaced(engine, postgres, url):
     """Reads and writes behind a cut connection go on with another, and nobody hears of it."""
     await asyncio.gather(*(engine.read("SELECT pg_sleep(0.02)") for _ in range(4)))
-    postgres.run(KILL_OTHERS.format(url.rpartition("/")[2]))
+    kill = KILL_OTHERS.format(url.rpartition("/")[2].partition("?")[0])
+    assert len(postgres.run(kill)) >= 4
 
     assert await engine.read('SELECT "n" FROM "counter"') == [(0,)]
-    postgres.run(KILL_OTHERS.format(url.rpartition("/")[2]))
+    assert postgres.run(kill)
     await engine.write(increment)
     assert await engine.read('SELECT "n" FROM "counter"') == [(1,)]
 
@@ -81,10 +82,10 @@ async def test_the_wait_for_a_connection_is_bounded(url):
     """When all are taken, who comes next is told to try again, soon."""
     engine = await PostgresEngine.open(url, PostgresOptions(pool_size=1, pool_wait=0.1))
     async with engine.transaction():
-        began = time.monotonic()
+        watch = Stopwatch()
         with pytest.raises(PoolExhausted) as refused:
             await engine.read("SELECT 1")
-    assert time.monotonic() - began < 1
+    assert watch.seconds() < 1
     assert refused.value.retry_after >= 1
     assert await engine.read("SELECT 1") == [(1,)]
     await engine.close()
@@ -101,7 +102,7 @@ async def test_the_wait_for_other_writes_is_bounded(url):
 
 async def test_a_slow_read_is_stopped(url):
     """At its deadline, by the server."""
-    engine = await PostgresEngine.open(url, PostgresOptions(read_deadline=0.1))
+    engine = await PostgresEngine.open(url, PostgresOptions(read_deadline=0.5))
     with pytest.raises(QueryTimeout):
         await engine.read("SELECT pg_sleep(5)")
     assert await engine.read("SELECT 1") == [(1,)]

@@ -73,6 +73,7 @@ LAZY = {
     "undercroft.mail.folder": {"email.policy": "the parser of addresses takes a while to load"},
     "undercroft.mail.outbox": {"undercroft.mail.mime": "the parser of addresses takes a while to load"},
     "undercroft.settings.carrier": {"undercroft.mail.smtp": "few processes ever send a letter"},
+    "undercroft.priority": {"ctypes": "a Python can be built without it"},
     "undercroft.passwords": {"bcrypt": "an optional extra, for hashes that came from elsewhere"},
 }
 

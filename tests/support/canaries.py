@@ -1,4 +1,4 @@
-"""Texts that must not be found anywhere on a disk, in whichever form they may have got there."""
+"""Texts that must not be found anywhere on a disk or in a database, in whichever form they may have got there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
+
+from undercroft.database.engine import Engine
 
 
 def new_canary() -> str:
@@ -23,7 +26,9 @@ def forms(canary: str) -> Iterator[tuple[str, bytes]]:
     yield "hex, in capitals", raw.hex().upper().encode()
     for shift in range(3):
         # What stands before and behind it in a text that was encoded changes its edges alone.
-        yield f"Base64, shifted by {shift}", b64encode(bytes(shift) + raw)[4:-4]
+        encoded = b64encode(bytes(shift) + raw)[4 if shift else 0 : -4]
+        yield f"Base64, shifted by {shift}", encoded
+        yield f"Base64 of URLs, shifted by {shift}", encoded.replace(b"+", b"-").replace(b"/", b"_")
 
 
 def sightings(canaries: Iterable[str], contents: Iterable[tuple[str, bytes]]) -> list[str]:
@@ -42,3 +47,16 @@ def files_below(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield str(path.relative_to(folder)), path.read_bytes()
+
+
+async def rows_of(engine: Engine) -> list[tuple[str, bytes]]:
+    """All rows of a database, by table, each as the values it has."""
+    rows = []
+    for (name,) in await engine.read(engine.dialect.list_tables()):
+        found = await engine.read(f"SELECT * FROM {engine.dialect.quote(str(name))}")
+        rows += [(str(name), b"\n".join(map(_bytes, row))) for row in found]
+    return rows
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode(errors="surrogatepass")

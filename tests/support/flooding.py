@@ -1,52 +1,57 @@
-"""Many requests at once: `python flooding.py URL COUNT BODY` posts a JSON body so many times, and prints what came back.
+"""Many who want the same at the same time, each on a connection of its own, and come back when they are told to.
 
-A program of its own, which lets everybody else go first: it shares its cores with the server that it floods.
-Its connections are open before it says `ready`, and it begins at the next line of its standard input. Each line
-printed then is a status and the header Retry-After.
+Asking takes tens of microseconds: what floods a server shares its cores here, and is somewhere else in the world.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urljoin
 
-import httpx
-
-
-@contextmanager
-def flood_of(url: str, count: int, body: Any) -> Iterator[Callable[[], Counter[str]]]:
-    """What lets the flood go; how often each answer came: `200`, or a status and its Retry-After, such as `503 1`."""
-    command = [sys.executable, __file__, url, str(count), json.dumps(body)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-
-        def go() -> Counter[str]:
-            told, _ = process.communicate("go\n", timeout=120)
-            return Counter(line.strip() for line in told.splitlines())
-
-        yield go
+MOST_TRIES = 20
 
 
-async def main(url: str, count: str, body: str) -> None:
-    os.nice(19)
-    limits = httpx.Limits(max_connections=int(count), max_keepalive_connections=int(count))
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-        await asyncio.gather(*(client.get(urljoin(url, "/api/health")) for _ in range(int(count))))
-        print("ready", flush=True)  # noqa: T201 - what this program is for
-        await asyncio.to_thread(sys.stdin.readline)
-        requests = (client.post(url, json=json.loads(body)) for _ in range(int(count)))
-        for answer in await asyncio.gather(*requests):
-            print(answer.status_code, answer.headers.get("retry-after", ""))  # noqa: T201 - as above
+class Person:
+    """One of them, who is connected."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def post(self, path: str, body: Any) -> list[str]:
+        """What every try was answered: `200`, or a status and its Retry-After, such as `503 1`."""
+        payload, answers = json.dumps(body).encode(), list[str]()
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: flood\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}"
+        )
+        while True:
+            self._writer.write(f"{head}\r\n\r\n".encode() + payload)
+            answers.append(await self._hear())
+            if not answers[-1].startswith("503 ") or len(answers) == MOST_TRIES:
+                return answers
+            await asyncio.sleep(int(answers[-1][4:]))
+
+    async def _hear(self) -> str:
+        told = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in told[1:] if line)
+        await self._reader.readexactly(int(headers["content-length"]))
+        return f"{told[0].split()[1]} {headers.get('retry-after', '')}".rstrip()
+
+    def leave(self) -> None:
+        """Let go of the connection."""
+        self._writer.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+@asynccontextmanager
+async def crowd_at(address: str, count: int) -> AsyncIterator[list[Person]]:
+    """So many people, all of them connected."""
+    host, port = address.split(":")
+    people = [Person(*await asyncio.open_connection(host, int(port))) for _ in range(count)]
+    try:
+        yield people
+    finally:
+        for person in people:
+            person.leave()

@@ -54,7 +54,8 @@ async def set_secrets(client, root):
 async def set_up_app(client, root):
     """An account with an authenticator app: its id, its token, its secret, and its recovery codes."""
     assert (await client.patch(USERS, {"totp": {"enabled": True}}, as_=root)).status == 200
-    body = {"email": "ada@example.com", "password": "password-1", "passwordConfirm": "password-1"}
+    secret = {"password": "password-1", "passwordConfirm": "password-1"}
+    body = {"email": "ada@example.com", "verified": True, **secret}
     record = (await client.post(f"{USERS}/records", body, as_=root)).json["id"]
     login = {"identity": "ada@example.com", "password": "password-1"}
     token = (await client.post(f"{USERS}/auth-with-password", login)).json["token"]

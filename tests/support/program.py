@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
 
 @contextlib.contextmanager
 def serving(port: int, *arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A server that answers on a port; killed at the end when it is still there."""
+    """A server that answers on a port; killed at the end when it is still there, and its workers are gone then."""
     process = subprocess.Popen(
         [COMMAND, "serve", "--http", f"127.0.0.1:{port}", *arguments],
         cwd=folder,
@@ -41,10 +42,30 @@ def serving(port: int, *arguments: str, folder: Path) -> Iterator[subprocess.Pop
         wait_for(port, process)
         yield process
     finally:
+        workers = children(process.pid) if process.poll() is None else []
         process.kill()
         process.wait()
+        end_workers(workers)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def end_workers(workers: list[int]) -> None:
+    """Return once these have ended, which the end of their parent tells them to, lest one answers for the next server."""
+    deadline = time.monotonic() + 10
+    while left := [pid for pid in workers if is_running(pid)]:
+        if time.monotonic() > deadline:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only waited for."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def wait_for(port: int, process: subprocess.Popen[str]) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from network import is_free
 
 from undercroft.files.s3_bucket import Bucket, parse_bucket
 from undercroft.files.s3_client import connect
@@ -131,19 +131,10 @@ def _takes_files(port: int) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free together with those 10,000 above, which the server takes too."""
+    """Ports that are free together with those 10,000 above, which the server takes too; nobody is given any of these."""
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(20_000, 30_000)
-        if port not in found and _is_free(port) and _is_free(port + 10_000):
+        port = random.randrange(21_000, 22_700)
+        if port not in found and is_free(port) and is_free(port + 10_000):
             found.append(port)
     return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from program import children
+from stopwatch import Stopwatch
 
 
 class Line:
@@ -78,12 +79,12 @@ def line_to_each(parent: int, port: int) -> Iterator[list[Line]]:
 
 def wait_until_all(lines: list[Line], holds: Callable[[Line], bool]) -> float:
     """Ask all until it holds for each; the seconds it took. Raises `AssertionError` after ten."""
-    began = time.perf_counter()
+    watch = Stopwatch()
     waiting = list(lines)
     while waiting := [line for line in waiting if not holds(line)]:
-        assert time.perf_counter() - began < 10
+        assert watch.seconds() < 10
         time.sleep(0.002)
-    return time.perf_counter() - began
+    return watch.seconds()
 
 
 def _holder(from_port: int, to_port: int, pids: list[int]) -> int:
