@@ -5,7 +5,10 @@ import os
 import re
 import signal
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,29 @@ def test_requests_in_flight_are_drained(tmp_path, port, workers):
 
         assert b"Failed to authenticate." in read_all(slow)
         assert server.wait(20) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ends_while_people_connect(tmp_path, port, workers):
+    """Who connects in the very moment in which it ends does not keep it from ending."""
+    with serving(port, "--workers", workers, folder=tmp_path) as server, ThreadPoolExecutor(4) as many:
+        ended = threading.Event()
+        callers = [many.submit(_connect_until, ended, port) for _ in range(4)]
+        watch = Stopwatch()
+        server.terminate()
+        try:
+            assert server.wait(20) == 0
+            assert watch.seconds() < 5
+        finally:
+            ended.set()
+        assert [caller.result() for caller in callers] == [None] * 4
+
+
+def _connect_until(ended: threading.Event, port: int) -> None:
+    """Connect and let go, again and again."""
+    while not ended.is_set():
+        with suppress(OSError), connect(port):
+            pass
 
 
 def test_second_signal_ends_it_at_once(tmp_path, port):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -54,7 +55,9 @@ class _Server(Server):
 
     def _init_shared_socket(self) -> None:
         holder: Any = SocketHolder  # its types do not say that it can be made
-        self._ssp, self._shd = None, holder(self._listener.fileno(), False, BACKLOG)
+        # Granian closes what it listens on. With a number of its own it cannot close what has got that of ours since,
+        # nor ask for connections, for ever, on one that is closed.
+        self._ssp, self._shd = None, holder(os.dup(self._listener.fileno()), False, BACKLOG)
 
 
 def run_process(config: Config, address: Address, listener: socket.socket, parent: int | None = None) -> int:
