@@ -1,5 +1,8 @@
 """Files that are no database, and what is said of them."""
 
+import threading
+
+import apsw
 import pytest
 
 from undercroft.database.faults import StorageCorrupt, StorageFault
@@ -45,3 +48,18 @@ async def test_a_file_in_no_directory(tmp_path):
     """Where nothing can be made the storage is at fault."""
     with pytest.raises(StorageFault):
         await SqliteEngine.open(tmp_path / "missing" / "data.db")
+
+
+async def test_a_file_that_another_holds(path):
+    """Who holds the whole file for a moment, as at its end, is waited for."""
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE notes (text); BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, other.execute, ["COMMIT"])
+    release.start()
+
+    engine = await SqliteEngine.open(path)
+    release.join()
+    other.close()
+
+    assert await engine.read("SELECT text FROM notes") == []
+    await engine.close()

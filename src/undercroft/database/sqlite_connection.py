@@ -8,13 +8,10 @@ import apsw
 
 from undercroft.database.sqlite_options import SqliteOptions
 
-_NEVER_BUSY = 0
-
 
 def open_writer(path: Path, options: SqliteOptions) -> apsw.Connection:
     """The connection that writes: WAL, durable commits, and a log that does not grow without end."""
     connection = _open(path, options, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-    connection.set_busy_timeout(int(options.busy_timeout * 1000))
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", options.synchronous)
     connection.pragma("foreign_keys", 1)
@@ -27,23 +24,21 @@ def open_writer(path: Path, options: SqliteOptions) -> apsw.Connection:
 
 def open_loop_reader(path: Path, options: SqliteOptions) -> apsw.Connection:
     """A connection for the event loop: it never waits for a lock."""
-    return _open_reader(path, options, _NEVER_BUSY)
+    connection = open_thread_reader(path, options)
+    connection.set_busy_timeout(0)
+    return connection
 
 
 def open_thread_reader(path: Path, options: SqliteOptions) -> apsw.Connection:
     """A connection for a reader thread, which may wait."""
-    return _open_reader(path, options, int(options.busy_timeout * 1000))
-
-
-def _open_reader(path: Path, options: SqliteOptions, patience: int) -> apsw.Connection:
     connection = _open(path, options, apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(patience)
     connection.pragma("query_only", 1)
     return connection
 
 
 def _open(path: Path, options: SqliteOptions, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags, options.vfs, options.statement_cache)
+    connection.set_busy_timeout(int(options.busy_timeout * 1000))  # the first statement reads the file already
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
