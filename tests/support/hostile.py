@@ -23,10 +23,13 @@ _MHTML = (
     'From: <x>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="b"\r\n\r\n'
     f"--b\r\nContent-Type: text/html\r\nContent-Location: http://x/\r\n\r\n{_HTML}\r\n--b--\r\n"
 )
+# What a PDF runs, the browser's viewer runs in a cage of its own; this one tries to get out into a page.
+_PDF_URL = f"javascript:console.log(%22{MARK}%22)"
 _PDF = (
-    "%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\('x'\\);console.println\\("
-    f"'{MARK}'\\))>>>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R"
-    "/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+    f"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(console.println('{MARK}');"
+    f"app.launchURL('{_PDF_URL}');this.getURL('{_PDF_URL}'))/Next<</S/URI/URI({_PDF_URL})>>>>>>endobj\n"
+    "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
+    "trailer<</Root 1 0 R>>\n%%EOF"
 )
 _PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
