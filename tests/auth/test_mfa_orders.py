@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from after_answers import all_letters_sent
 from authenticator import Authenticator
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -85,16 +86,9 @@ class World:
         return self.runner.run(self._letter(email))
 
     async def _letter(self, email: str) -> str:
-        for _ in range(2000):
-            if await self._is_sent():
-                break
-            await asyncio.sleep(0.005)
+        await all_letters_sent(self.client.backend)
         letter = await self.client.letter(email)
         return letter.get_body(("plain",)).get_content()
-
-    async def _is_sent(self) -> bool:
-        sql = """SELECT 1 FROM "_outbox" WHERE "state" <> 'sent'"""
-        return not await self.client.backend.engine.read(sql)
 
     def newcomer(self, *, is_strict: bool) -> Person:
         return self.runner.run(self._newcomer(is_strict))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from after_answers import all_letters_sent
 from post_office import NEW, PASSWORD, USERS
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ async def test_somewhere_new(watched):
         await log_in(watched, agent)
 
     (letter,) = await watched.server.arrived()
-    await watched.no_more_letters()
+    await all_letters_sent(watched.client.backend)
     assert letter.recipients == ["ada@example.com"]
     assert "127.0.0.1 <b>second</b>" in letter.body()
     assert "127.0.0.1 &lt;b&gt;second&lt;/b&gt;" in letter.body("html")
@@ -60,7 +61,7 @@ async def test_new_password_forgets(watched):
 
     await log_in(watched, "second", NEW["password"])
 
-    await watched.no_more_letters()
+    await all_letters_sent(watched.client.backend)
     assert len(watched.server.letters) == 1
 
 
@@ -81,6 +82,6 @@ async def test_off(office):
     await log_in(office, "first")
     await log_in(office, "second")
 
-    await office.no_more_letters()
+    await all_letters_sent(office.client.backend)
     rows = 'SELECT 1 FROM "_authOrigins" WHERE "collectionRef" = \'_pb_users_auth_\''
     assert await office.client.backend.engine.read(rows) == []

@@ -1,4 +1,4 @@
-"""What is done after an answer, held until the test has looked at what there is without it."""
+"""What is done after an answer: held until the test has looked at what there is without it, or waited for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from undercroft.backend import Backend
 from undercroft.errands import Errands
+
+_UNSENT = """SELECT 1 FROM "_outbox" WHERE "state" <> 'sent'"""
 
 
 def hold(errands: Errands) -> asyncio.Event:
@@ -19,3 +22,13 @@ def hold(errands: Errands) -> asyncio.Event:
 
     errands.start = lambda work: start(late(work))  # type: ignore[method-assign]
     return begin
+
+
+async def all_letters_sent(backend: Backend) -> None:
+    """Return once nothing is left to be done or sent. Raises `AssertionError` when something stays."""
+    await backend.errands.done()
+    for _ in range(2000):
+        if not await backend.engine.read(_UNSENT):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("A letter was not sent.")

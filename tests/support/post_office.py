@@ -62,15 +62,6 @@ class PostOffice:
         caught = (await self.server.arrived(count + 1))[-1]
         return {"otpId": answer.json["otpId"], "password": re.search(r"\d{8}", caught.body())[0]}
 
-    async def no_more_letters(self) -> None:
-        """Return once every letter has arrived. Raises `AssertionError` when one never does."""
-        await self.client.backend.errands.done()
-        for _ in range(1000):
-            if not await self.client.backend.engine.read("""SELECT 1 FROM "_outbox" WHERE "state" <> 'sent'"""):
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError
-
     async def log_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> Answer:
         """The answer to a log-in."""
         body = {"identity": email, "password": password}

@@ -9,6 +9,7 @@ import asyncio
 import re
 
 import pytest
+from after_answers import all_letters_sent
 from door import PASSWORD, USERS
 from idp import ADA
 
@@ -244,6 +245,7 @@ async def test_an_address_that_is_taken_is_written_to_no_more(two):
     answer = await two.come("oidc2", form={"createData": {"email": "ada@example.com"}}, **EVE)
 
     assert answer.status == 200
+    await all_letters_sent(two.client.backend)
     assert [str(letter["To"]) for letter in two.client.letters if "ada@" in str(letter["To"])] == []
 
 
@@ -281,7 +283,7 @@ async def test_signed_in_is_told(two):
     for _ in range(2):
         assert (await two.come(as_=token, **EVE)).status == 200
 
-    await two.client.backend.errands.done()
+    await all_letters_sent(two.client.backend)
     told = [letter.get_body().get_content() for letter in two.client.letters if "linked to oidc" in str(letter)]
     assert len(told) == 1
 
