@@ -44,11 +44,16 @@ async def drop(backend: WithRecords, tx: Transaction, name: str, record: Mapping
 
 async def load_kept(run: Run, backend: WithRecords, name: str, account: Identity) -> list[dict[str, Any]]:
     """The records of that collection about an account, newest first."""
+    return await load_kept_of(run, backend, name, (account.collection.id, account.id))
+
+
+async def load_kept_of(run: Run, backend: WithRecords, name: str, owner: tuple[str, str]) -> list[dict[str, Any]]:
+    """The same, by the ids of a collection and of an account that may be there or not."""
     collection, dialect = backend.catalog.collection(name), backend.engine.dialect
-    owner = _OWNER.format(dialect.placeholder(1), dialect.placeholder(2))
+    is_owner = _OWNER.format(dialect.placeholder(1), dialect.placeholder(2))
     columns = select_columns(collection, dialect)
-    sql = f'SELECT {columns} FROM {dialect.quote(name)} WHERE {owner} ORDER BY "created" DESC, "id" DESC'
-    return [await from_row(run, collection, row) for row in await run(sql, (account.collection.id, account.id))]
+    sql = f'SELECT {columns} FROM {dialect.quote(name)} WHERE {is_owner} ORDER BY "created" DESC, "id" DESC'
+    return [await from_row(run, collection, row) for row in await run(sql, owner)]
 
 
 def is_younger(record: Mapping[str, Any], seconds: float) -> bool:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from undercroft.auth.guesses import Bound, count_try
-from undercroft.auth.kept import drop, is_younger, keep, load_kept, prepare_kept
+from undercroft.auth.kept import drop, is_younger, keep, load_kept, load_kept_of, prepare_kept
 from undercroft.auth.letter_events import write_unless_refused
 from undercroft.auth.letters import Occasion, write_to
 from undercroft.auth.letters_asked_for import WithLetters, find_by_email, invent
-from undercroft.auth.password import ignores_case
+from undercroft.auth.password import find_account_id, ignores_case
 from undercroft.auth.proven_address import prove_address
 from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
@@ -84,10 +84,10 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A code that was asked for: of whom, under which id, and whether it must still be made."""
+    """A code that was asked for: at which address, under which id, and whether it must still be made."""
 
-    account: Identity
-    is_real: bool
+    collection: Collection
+    email: str
     id: str
     is_new: bool
 
@@ -101,24 +101,25 @@ def otp_options(collection: Collection) -> Otp:
 
 async def ask_for_code(backend: WithLetters, collection: Collection, email: str, new_id: str) -> Asked:
     """What becomes of a request for a code: a new one, or with ten that still count the newest of them."""
-    stand_in = _nobody(collection, email)  # made in any case, for making it takes time
-    found = await find_by_email(backend, collection, email)
-    account = found or stand_in
+    nobody = _id_of_nobody(collection, email)  # made in any case, for making it takes time
+    whose = await find_account_id(backend, collection, email) or nobody
     seconds = otp_options(collection).duration
-    kept = await load_kept(backend.engine.read, backend, KEPT, account)
+    kept = await load_kept_of(backend.engine.read, backend, KEPT, (collection.id, whose))
     counting = [record for record in kept if is_younger(record, seconds)]
     is_new = len(counting) < MOST_OPEN
-    return Asked(account, found is not None, new_id if is_new else counting[0]["id"], is_new)
+    return Asked(collection, email, new_id if is_new else counting[0]["id"], is_new)
 
 
 async def send_code(backend: WithLetters, asked: Asked) -> None:
     """Make the code, keep its hash, and send it, unless there are ten by now."""
-    account, options = asked.account, otp_options(asked.account.collection)
-    code, address = random_text(options.length, _DIGITS), str(asked.account.record["email"])
+    collection, options = asked.collection, otp_options(asked.collection)
+    found = await find_by_email(backend, collection, asked.email)
+    account = found or _nobody(collection, asked.email)
+    code, address = random_text(options.length, _DIGITS), str(account.record["email"])
     values = {"id": asked.id, "password": code, "sentTo": address}
-    prepared = await prepare_kept(backend, KEPT, account, values, Seal(_secret(account.collection), asked.id))
+    prepared = await prepare_kept(backend, KEPT, account, values, Seal(_secret(collection), asked.id))
     occasion = Occasion("otp", {"OTP": code, "OTP_ID": asked.id}, options.duration)
-    if asked.is_real:
+    if found:
         letter = await write_unless_refused(backend, account, address, occasion)
     else:
         letter = write_to(account, address, occasion, backend.settings.meta)
@@ -128,7 +129,7 @@ async def send_code(backend: WithLetters, asked: Asked) -> None:
         if sum(is_younger(record, options.duration) for record in kept) >= MOST_OPEN:
             return
         await keep(backend, tx, KEPT, prepared)
-        if asked.is_real:
+        if found:
             await enqueue(tx, backend.engine.dialect, letter)
 
     await backend.engine.write(put)
@@ -181,10 +182,14 @@ async def _let_in(backend: WithLetters, collection: Collection, kept: Mapping[st
 
 
 def _nobody(collection: Collection, email: str) -> Identity:
-    """An account that is not there, the same for every spelling that would be of one account, if there were one."""
+    """An account that is not there."""
+    return Identity(collection, {**invent(collection, email).record, "id": _id_of_nobody(collection, email)})
+
+
+def _id_of_nobody(collection: Collection, email: str) -> str:
+    """The same for every spelling that would be of one account, if there were one."""
     digest = hmac.new(f"nobody {_secret(collection)}".encode(), _as_looked_up(collection, email), "sha256").digest()
-    made = "".join(RECORD_ID_ALPHABET[byte % len(RECORD_ID_ALPHABET)] for byte in digest[:15])
-    return Identity(collection, {**invent(collection, email).record, "id": made})
+    return "".join(RECORD_ID_ALPHABET[byte % len(RECORD_ID_ALPHABET)] for byte in digest[:15])
 
 
 def _as_looked_up(collection: Collection, email: str) -> bytes:

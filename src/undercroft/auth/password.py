@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, column, literal_column, select, table
+from sqlalchemy import ColumnClause, and_, bindparam, column, literal_column, select, table
 from sqlalchemy.sql import ClauseElement
 
 from undercroft.auth.accounts import Accounts
@@ -17,10 +17,11 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.email import is_email
 from undercroft.collections.indexes import parse_indexes, unique_column
 from undercroft.database.changes import Change, append_change
-from undercroft.database.dialect import Dialect, Expression
+from undercroft.database.dialect import Dialect, Expression, Kind
 from undercroft.database.engine import Transaction
 from undercroft.encryption.normalise import normalise
 from undercroft.errors import BadRequest
+from undercroft.records.cipher import looked_up
 from undercroft.records.record import find_record, from_row
 
 
@@ -90,6 +91,16 @@ async def find_account(backend: Accounts, collection: Collection, given: Credent
     return None
 
 
+async def find_account_id(backend: Accounts, collection: Collection, email: str) -> str | None:
+    """The id of the account of an address, as logging in finds it, in the same time when there is none.
+
+    Where nobody has the address, some other account is read instead: the same pages of the same indexes and table.
+    """
+    ((name, value),) = looked_up(collection, {"email": email}).items()
+    rows = await backend.engine.read(_id_sql(backend.engine.dialect, collection, name), [value])
+    return next((str(found) for found, is_it, _ in rows if is_it), None)
+
+
 def fields_to_try(collection: Collection, given: Credentials) -> list[str]:
     """Where to look for an identity: `email` first, and only for what may be one."""
     if given.field:
@@ -108,16 +119,42 @@ def _login_sql(dialect: Dialect, collection: Collection, name: str) -> str:
     return made[dialect, name]
 
 
+def _id_sql(dialect: Dialect, collection: Collection, name: str) -> str:
+    """The statement of `find_account_id` for a column; made once for a collection."""
+    made: dict[Any, str] = collection.__dict__.setdefault("_id_sql", {})
+    if (dialect, name) not in made:
+        test, _ = dialect.render(and_(*_names(dialect, collection, _column(collection, name))))
+        accounts, held = dialect.quote(collection.name), dialect.quote(name)
+        made[dialect, name] = f"""
+            WITH "named" AS (SELECT "id" FROM {accounts} WHERE {test} LIMIT 1)
+            SELECT "id", "id" = (SELECT "id" FROM "named"), {held} FROM {accounts}
+            WHERE "id" = COALESCE((SELECT "id" FROM "named"), (SELECT max("id") FROM {accounts}))
+        """
+    return made[dialect, name]
+
+
 def _select_by(dialect: Dialect, collection: Collection, name: str) -> ClauseElement:
-    rows = table(collection.name, *map(column, collection.read_columns.values()))
-    wanted: Expression = rows.c[name]
+    rows = table(collection.name, *(_column(collection, each) for each in collection.read_columns.values()))
+    return select(*rows.c).where(*_names(dialect, collection, rows.c[name])).limit(literal_column("1"))
+
+
+def _column(collection: Collection, name: str) -> ColumnClause[Any]:
+    """A field's column, or one of an encrypted field; it knows its type, without which no index serves."""
+    field = collection.by_name.get(name)
+    return column(name, Kind(field.column if field else "bytes"))
+
+
+def _names(dialect: Dialect, collection: Collection, wanted: Expression) -> Sequence[Expression]:
+    """What is true of the account that an identity field names, or the index of an encrypted one."""
+    if wanted.name not in collection.by_name:
+        return [wanted == bindparam("identity", type_=Kind("bytes"))]
     asked: Expression = bindparam("identity")
-    if ignores_case(collection, name):
+    if ignores_case(collection, wanted.name):
         test = dialect.ignoring_case(wanted) == dialect.ignoring_case(asked)
     else:
         test = wanted == asked
     # Identity fields have partial unique indexes, which serve only those who repeat their condition.
-    return select(*rows.c).where(test, wanted != literal_column("''")).limit(literal_column("1"))
+    return [test, wanted != literal_column("''")]
 
 
 def ignores_case(collection: Collection, name: str) -> bool:
