@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from undercroft.backend import Backend
-from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.events import SiteEvent
 from undercroft.records.host import Work
@@ -14,6 +13,5 @@ class AppEvent(SiteEvent):
     """The server starts or ends. Nobody asked for it, so its hooks read and write without any rule."""
 
     def __init__(self, backend: Backend) -> None:
-        scope = system_scope(backend.catalog)
-        super().__init__(Outside(Work(backend), Access.of(backend, scope)))
+        super().__init__(Outside(Work(backend), Access.of_system(backend)))
         self.backend = backend

@@ -12,7 +12,6 @@ from undercroft.backend import Backend
 from undercroft.errors import Problem, Unavailable
 from undercroft.hooks.failures import HookFailed
 from undercroft.mail.carrier import Carrier, NotSent, Posted
-from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.events import SiteEvent
 from undercroft.records.host import Work
@@ -26,8 +25,7 @@ class MailerSend(SiteEvent):
     """
 
     def __init__(self, backend: Backend, posted: Posted) -> None:
-        access = Access.of(backend, system_scope(backend.catalog))
-        super().__init__(Outside(Work(backend), access))
+        super().__init__(Outside(Work(backend), Access.of_system(backend)))
         self.kind = posted.kind
         self.sender = posted.sender
         self.recipient = posted.recipient

@@ -7,9 +7,11 @@ from typing import Final, Protocol
 from undercroft.collections.catalog import Catalog
 from undercroft.collections.collection import Collection
 from undercroft.database.engine import Engine
+from undercroft.errors import NotFound
 from undercroft.query.errors import FilterError
 from undercroft.query.scope import GUEST, Identity
 from undercroft.records.access import Access
+from undercroft.records.record import find_identity
 from undercroft.records.rules import satisfies
 
 _REQUEST: Final = "@request."
@@ -40,6 +42,15 @@ async def is_let_in(access: Access, account: Identity) -> bool:
         return await satisfies(access, account.collection, rule, account.id)
     except FilterError:
         return False
+
+
+async def account_of(accounts: Accounts, collection: Collection, account_id: str) -> Identity:
+    """The account of an id. Raises `NotFound`."""
+    engine = accounts.engine
+    account = await find_identity(engine.read, engine.dialect, collection, {"id": account_id})
+    if account is None:
+        raise NotFound
+    return account
 
 
 def find_auth_collection(catalog: Catalog, collection_id: str) -> Collection | None:

@@ -11,12 +11,11 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Transaction
 from undercroft.ids import random_text
-from undercroft.query.scope import Identity, system_scope
+from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
 from undercroft.records.host import Work
 from undercroft.records.prepare import Desk, Prepared, prepare_write
-from undercroft.records.record import Run
 from undercroft.records.saving import Operation, involved, transact
 from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
@@ -45,13 +44,13 @@ class Change:
 
         Raises `NotFound`, `Invalid`, and `ChangedMeanwhile` when somebody else was faster.
         """
-        writer = Writer(_access(self.backend, tx.run), tx, unit, half)
+        writer = Writer(Access.of_system(self.backend).through(tx.run), tx, unit, half)
         return await writer.update(self.account.collection, self.account.id, self.prepared)
 
 
 async def prepare_change(backend: WithRecords, account: Identity, values: Mapping[str, Any]) -> Change:
     """Get a change ready: a new password is hashed now, for a transaction waits for nothing."""
-    desk = Desk(_access(backend, backend.engine.read), backend.passwords)
+    desk = Desk(Access.of_system(backend), backend.passwords)
     return Change(backend, account, await prepare_write(desk, account.collection, account.id, values, {}))
 
 
@@ -69,7 +68,3 @@ def nobodys_password(collection: Collection, record: Mapping[str, Any]) -> dict[
     # Chance may put a short name of somebody into it, which a policy may refuse.
     made = (random_text(length) for _ in range(_ATTEMPTS))
     return new_password(next(text for text in made if field.check_personal(text, record) is None))
-
-
-def _access(backend: WithRecords, run: Run) -> Access:
-    return Access(run, backend.plans, backend.catalog, system_scope(backend.catalog))

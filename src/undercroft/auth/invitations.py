@@ -29,7 +29,7 @@ from undercroft.database.statements import delete_rows, equal, insert_row
 from undercroft.errors import BadRequest, Forbidden, NotFound
 from undercroft.ids import random_text, record_id
 from undercroft.mail.outbox import enqueue
-from undercroft.query.scope import GUEST, Identity, Scope, system_scope
+from undercroft.query.scope import GUEST, Identity, Scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
 from undercroft.records.host import Work
@@ -140,7 +140,7 @@ async def find_invitation(backend: WithLetters, collection: Collection, text: st
     if not rows:
         raise InvitationRefused
     found = _from_row(backend.engine.texts, rows[0])
-    if not await _may_invite(_access(backend, GUEST), collection, found, {}):
+    if not await _may_invite(Access.of(backend, GUEST), collection, found, {}):
         raise InvitationRefused
     return found
 
@@ -155,11 +155,11 @@ async def accept_invitation(
     found = await find_invitation(backend, collection, text)
     passwords = {name: given.get(name) for name in ("password", "passwordConfirm")}
     answers = {name: given[name] for name in found.offer.ask if name in given}
-    asked = _access(backend, GUEST)
+    asked = Access.of(backend, GUEST)
     if answers and not await _may_invite(asked, collection, found, answers):
         raise AnswersRefused
     fixed = {"email": found.email, "verified": True}
-    system = _access(backend, system_scope(backend.catalog))
+    system = Access.of_system(backend)
     values = answers | found.offer.values | passwords | fixed
     prepared = await prepare_write(Desk(system, backend.passwords), collection, None, values, {})
 
@@ -229,10 +229,6 @@ async def _find_inviter(access: Access, invitation: Invitation) -> Identity | No
     collection_id, _, account_id = invitation.inviter.partition("/")
     home = find_auth_collection(access.catalog, collection_id)
     return await find_identity(access.run, access.dialect, home, {"id": account_id}) if home is not None else None
-
-
-def _access(backend: WithLetters, scope: Scope) -> Access:
-    return Access.of(backend, scope)
 
 
 def _to_row(texts: Texts, made: Invitation, text: str) -> dict[str, Value]:

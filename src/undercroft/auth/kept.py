@@ -13,7 +13,7 @@ from undercroft.database.changes import Change, append_change
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine, Transaction
 from undercroft.dates import render_date
-from undercroft.query.scope import Identity, system_scope
+from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.prepare import Desk, Hasher, Prepared, prepare_write
 from undercroft.records.record import Run, from_row, select_columns
@@ -27,19 +27,19 @@ async def prepare_kept(
     backend: WithRecords, name: str, account: Identity, values: Mapping[str, Any], hasher: Hasher | None = None
 ) -> Prepared:
     """Get a record about an account ready to be kept: its secrets are hashed now."""
-    desk = Desk(_access(backend, backend.engine.read), hasher or backend.passwords)
+    desk = Desk(Access.of_system(backend), hasher or backend.passwords)
     owner = {"collectionRef": account.collection.id, "recordRef": account.id}
     return await prepare_write(desk, backend.catalog.collection(name), None, owner | dict(values), {})
 
 
 async def keep(backend: WithRecords, tx: Transaction, name: str, prepared: Prepared) -> None:
     """Keep it."""
-    await Writer(_access(backend, tx.run), tx).create(backend.catalog.collection(name), prepared)
+    await Writer(Access.of_system(backend).through(tx.run), tx).create(backend.catalog.collection(name), prepared)
 
 
 async def drop(backend: WithRecords, tx: Transaction, name: str, record: Mapping[str, Any]) -> None:
     """Keep it no longer."""
-    await Writer(_access(backend, tx.run), tx).remove(backend.catalog.collection(name), record)
+    await Writer(Access.of_system(backend).through(tx.run), tx).remove(backend.catalog.collection(name), record)
 
 
 async def load_kept(run: Run, backend: WithRecords, name: str, account: Identity) -> list[dict[str, Any]]:
@@ -101,7 +101,3 @@ def _lifetimes(collection: Collection) -> Sequence[tuple[str, int]]:
 
 def _moment(seconds: float) -> str:
     return render_date(datetime.now(UTC) - timedelta(seconds=seconds))
-
-
-def _access(backend: WithRecords, run: Run) -> Access:
-    return Access(run, backend.plans, backend.catalog, system_scope(backend.catalog))

@@ -14,7 +14,7 @@ from undercroft.hooks.failures import HookTimeout
 from undercroft.hooks.hooks import nothing
 from undercroft.mail.message import Letter
 from undercroft.mail.outbox import Sealed, seal
-from undercroft.query.scope import Identity, system_scope
+from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.event_record import shown_values
 from undercroft.records.events import RecordEvent
@@ -53,9 +53,8 @@ async def write_letter(backend: WithRecords, account: Identity, address: str, oc
     collection, hooks = account.collection, backend.hooks
     found = hooks.registry.find(_MOMENTS.get(occasion.kind, ""), collection.name, collection.id)
     if found:
-        work, scope = Work(backend), system_scope(backend.catalog)
-        access = Access.of(backend, scope)
-        event = MailerRecordSend(Outside(work, access), account, occasion.values, letter)
+        outside = Outside(Work(backend), Access.of_system(backend))
+        event = MailerRecordSend(outside, account, occasion.values, letter)
         try:
             async with asyncio.timeout(hooks.seconds):
                 await hooks.run(found, event, nothing, f" for a letter to {collection.name}/{account.id}")

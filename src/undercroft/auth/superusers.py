@@ -10,13 +10,12 @@ from undercroft.collections.collection import Collection
 from undercroft.collections.fields.password import PasswordField
 from undercroft.database.engine import Transaction
 from undercroft.errors import Invalid, NotFound
-from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.draft import Draft
 from undercroft.records.host import Host, Work
 from undercroft.records.involvement import Action
 from undercroft.records.prepare import Desk, Prepared, prepare_write
-from undercroft.records.record import Run, find_record
+from undercroft.records.record import find_record
 from undercroft.records.saving import Operation, involved, transact
 from undercroft.records.unit import Unit
 from undercroft.records.write import Writer
@@ -112,7 +111,7 @@ def _twice(password: str) -> dict[str, str]:
 
 
 async def _prepare(backend: WithRecords, record_id: str | None, body: Mapping[str, Any]) -> Prepared:
-    desk = Desk(_access(backend, backend.engine.read), backend.passwords)
+    desk = Desk(Access.of_system(backend), backend.passwords)
     return await prepare_write(desk, backend.catalog.superusers, record_id, body, {})
 
 
@@ -122,8 +121,4 @@ async def _transact(backend: WithRecords, action: Action, operation: Operation[T
 
 
 def _writer(backend: WithRecords, tx: Transaction, unit: Unit | None) -> Writer:
-    return Writer(_access(backend, tx.run), tx, unit)
-
-
-def _access(backend: WithRecords, run: Run) -> Access:
-    return Access(run, backend.plans, backend.catalog, system_scope(backend.catalog))
+    return Writer(Access.of_system(backend).through(tx.run), tx, unit)

@@ -19,8 +19,6 @@ from undercroft.collections.collection import Collection
 from undercroft.config import Config, load_config
 from undercroft.database.sqlite import FILE_NAME
 from undercroft.errors import FieldError, Invalid, Problem, did_you_mean
-from undercroft.query.scope import system_scope
-from undercroft.records.access import Access
 
 
 class NoData(Problem):
@@ -84,8 +82,3 @@ def explained(problem: Invalid) -> Problem:
     """What is wrong with values, for whoever typed them."""
     found = [(name, error) for name, error in problem.data.items() if isinstance(error, FieldError)]
     return Problem(" ".join(f"{name}: {error.message}" for name, error in found) or problem.message())
-
-
-def system_access(backend: Backend) -> Access:
-    """Access to all records, bound by no rule."""
-    return Access.of(backend, system_scope(backend.catalog))

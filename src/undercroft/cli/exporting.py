@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from undercroft.backend import Backend
-from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
+from undercroft.cli.data import Place, find_collection, open_data, place_options
 from undercroft.cli.parcels import SUFFIX, Wish, encrypt_options
 from undercroft.collections.collection import Collection
 from undercroft.keys.parcel_streams import ParcelWriter
+from undercroft.records.access import Access
 from undercroft.records.export import export_pages, exported_fields
 from undercroft.records.sources import Format
 from undercroft.records.targets import TARGETS, Target
@@ -119,7 +120,7 @@ async def _write_clear(
     with Progress(console=console, disable=not console.is_terminal or not order.file, transient=True) as progress:
         task = progress.add_task(collection.name, total=None)
         stream.write(target.head())
-        async for total, records in export_pages(system_access(backend), collection, order.filter):
+        async for total, records in export_pages(Access.of_system(backend), collection, order.filter):
             stream.write(target.body(records))
             count += len(records)
             progress.update(task, completed=count, total=total)

@@ -15,9 +15,10 @@ import click
 import msgspec
 
 from undercroft.backend import Backend
-from undercroft.cli.data import Place, find_collection, open_data, place_options, system_access
+from undercroft.cli.data import Place, find_collection, open_data, place_options
 from undercroft.cli.import_progress import ImportProgress
 from undercroft.cli.parcels import Given, Source, open_options, open_source, tell
+from undercroft.records.access import Access
 from undercroft.records.import_files import ImportFiles
 from undercroft.records.judge import refuse_view
 from undercroft.records.mapping import make_mapping
@@ -153,7 +154,7 @@ def _importer(backend: Backend, order: Order) -> Importer:
     mapping = make_mapping(backend.catalog, collection, order.mapping, takes_files=order.files is not None)
     return Importer(
         backend.engine,
-        system_access(backend),
+        Access.of_system(backend),
         backend.filing,
         backend.passwords,
         mapping,

@@ -11,7 +11,6 @@ import msgspec
 from undercroft.backend import Backend
 from undercroft.collections.store import Store, import_collections
 from undercroft.database.engine import Transaction
-from undercroft.query.scope import system_scope
 from undercroft.records.access import Access
 from undercroft.records.prepare import Desk, prepare_write
 from undercroft.records.rules import check_rule
@@ -30,11 +29,11 @@ async def plant_collections(backend: Backend, definitions: bytes) -> None:
 async def plant(backend: Backend, collection_name: str, rows: Iterable[Row]) -> None:
     """Store records in one transaction, each checked as any other."""
     collection = backend.catalog.collection(collection_name)
-    desk = Desk(_access(backend), backend.passwords)
+    desk = Desk(Access.of_system(backend), backend.passwords)
     prepared = [await prepare_write(desk, collection, None, row, {}) for row in rows]
 
     async def operation(tx: Transaction) -> None:
-        writer = Writer(_access(backend).through(tx.run), tx)
+        writer = Writer(Access.of_system(backend).through(tx.run), tx)
         for each in prepared:
             await writer.create(collection, each)
 
@@ -44,16 +43,12 @@ async def plant(backend: Backend, collection_name: str, rows: Iterable[Row]) -> 
 async def change(backend: Backend, collection_name: str, changes: Mapping[str, Row]) -> None:
     """Change records, by their ids, in one transaction."""
     collection = backend.catalog.collection(collection_name)
-    desk = Desk(_access(backend), backend.passwords)
+    desk = Desk(Access.of_system(backend), backend.passwords)
     prepared = {key: await prepare_write(desk, collection, key, row, {}) for key, row in changes.items()}
 
     async def operation(tx: Transaction) -> None:
-        writer = Writer(_access(backend).through(tx.run), tx)
+        writer = Writer(Access.of_system(backend).through(tx.run), tx)
         for key, each in prepared.items():
             await writer.update(collection, key, each)
 
     await backend.engine.write(operation)
-
-
-def _access(backend: Backend) -> Access:
-    return Access.of(backend, system_scope(backend.catalog))

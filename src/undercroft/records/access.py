@@ -11,7 +11,7 @@ from undercroft.collections.catalog import Catalog
 from undercroft.database.dialect import Dialect
 from undercroft.database.engine import Engine
 from undercroft.query.plan import Plan, Plans
-from undercroft.query.scope import Context, Scope
+from undercroft.query.scope import Context, Scope, system_scope
 from undercroft.query.selects import Question, make_plan, plan_for
 from undercroft.records.codec import codec_of
 from undercroft.records.loaded import Reader
@@ -49,6 +49,11 @@ class Access:
     def of(cls, data: Data, scope: Scope, reader_of: ReaderOf = codec_of) -> Access:
         """Who asks, outside any transaction."""
         return cls(data.engine.read, data.plans, data.catalog, scope, reader_of)
+
+    @classmethod
+    def of_system(cls, data: Data) -> Access:
+        """The house's own, bound by no rule, outside any transaction."""
+        return cls.of(data, system_scope(data.catalog))
 
     @property
     def dialect(self) -> Dialect:

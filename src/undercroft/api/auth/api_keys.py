@@ -10,7 +10,8 @@ import msgspec
 
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import read_form
-from undercroft.api.auth.own import caller, check_fresh, find_account
+from undercroft.api.auth.own import caller, check_fresh
+from undercroft.auth.accounts import account_of
 from undercroft.auth.api_keys import LONGEST_NAME, ApiKey, Wanted, add_key, list_keys, revoke_key
 from undercroft.auth.key_scopes import parse_scopes, render_scopes
 from undercroft.auth.notices import tell_of_change
@@ -107,4 +108,4 @@ async def _account_meant(request: Request) -> Identity:
     collection = backend.catalog.find(names[0])
     if collection is None or not collection.is_auth:
         raise NotFound
-    return await find_account(request, collection, names[1])
+    return await account_of(request.backend, collection, names[1])

@@ -6,7 +6,7 @@ import msgspec
 
 from undercroft.api.auth.checks import refuse, text_error
 from undercroft.api.auth.context import auth_collection, holds, read_form
-from undercroft.api.auth.own import find_account
+from undercroft.auth.accounts import account_of
 from undercroft.auth.blocks import block_account, let_in_again, list_blocks
 from undercroft.dates import date_of
 from undercroft.errors import BadRequest, NotFound, Unauthenticated
@@ -57,7 +57,7 @@ async def list_(request: Request) -> Response:
 async def _account(request: Request) -> Identity:
     """The account of the path. Raises `NotFound` when there is none, or it is not for the caller to manage."""
     collection = auth_collection(request)
-    account = await find_account(request, collection, request.params["id"])
+    account = await account_of(request.backend, collection, request.params["id"])
     rule = collection.auth.manage_rule if collection.auth else None
     if not await holds(request, account, rule, "default"):
         raise NotFound

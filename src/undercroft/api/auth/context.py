@@ -22,7 +22,7 @@ from undercroft.http.forms import BadForm, load_form
 from undercroft.http.json_text import BadBody
 from undercroft.http.request import Request
 from undercroft.http.response import Response, json_response
-from undercroft.query.scope import Context, Identity, Scope
+from undercroft.query.scope import Context, Identity
 from undercroft.records.access import Access
 from undercroft.records.codec import Record
 from undercroft.records.enrich import render
@@ -102,12 +102,12 @@ async def holds(request: Request, identity: Identity, rule: str | None, context:
     scope = request.rule_scope(context)
     if scope.is_superuser:
         return True
-    return await satisfies(_access(request, scope), identity.collection, rule, identity.id)
+    return await satisfies(Access.of(request.backend, scope), identity.collection, rule, identity.id)
 
 
 async def answer(request: Request, identity: Identity, token: str, meta: Mapping[str, Any] | None = None) -> Response:
     """The auth response: the account as itself sees it, its token, and what else there is to tell."""
-    access = _access(request, replace(request.rule_scope(), identity=identity))
+    access = Access.of(request.backend, replace(request.rule_scope(), identity=identity))
     record = await show_record(access, identity.collection, identity.id, request.query.get("expand", ""))
     if not request.backend.hooks.registry.moments:
         return json_response(_told(meta) | {"record": record, "token": token})
@@ -122,7 +122,7 @@ def _told(meta: Mapping[str, Any] | None) -> dict[str, Any]:
 async def judge_session(request: Request, identity: Identity) -> None:
     """Ask hooks before an account gets a session instead of a token, which is empty then. Raises what they raise."""
     if request.backend.hooks.registry.moments:
-        access = _access(request, replace(request.rule_scope(), identity=identity))
+        access = Access.of(request.backend, replace(request.rule_scope(), identity=identity))
         record = await show_record(access, identity.collection, identity.id)
         await let_hooks_judge(request, identity, record, "")
 
@@ -132,18 +132,13 @@ async def let_hooks_judge(
 ) -> RecordAuth:
     """What hooks leave of an admission, `record` being the account as it would be sent. Raises what they raise."""
     work, collection = Work(request.backend, request), identity.collection
-    access = _access(request, replace(request.rule_scope(), identity=identity))
+    access = Access.of(request.backend, replace(request.rule_scope(), identity=identity))
     shown = msgspec.json.decode(await render(work, access, record))
     event = RecordAuth(Outside(work, access), collection, shown, token)
     event.meta |= meta or {}
     found = work.host.hooks.registry.find("record_auth_request", collection.name, collection.id)
     await work.host.hooks.run(found, event, nothing, work.about)
     return event
-
-
-def _access(request: Request, scope: Scope) -> Access:
-    backend = request.backend
-    return Access.of(backend, scope)
 
 
 def new_token(identity: Identity, *, refreshable: bool, duration: int = 0) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from undercroft.api.auth.context import answer, auth_collection, new_token, read_form
-from undercroft.api.auth.own import find_account
+from undercroft.auth.accounts import account_of
 from undercroft.errors import FieldError, Invalid
 from undercroft.http.request import Request
 from undercroft.http.response import Response
@@ -27,5 +27,5 @@ async def handler(request: Request) -> Response:
     form = await read_form(request, ImpersonateForm)
     if form.duration < 0:
         raise Invalid({"duration": NEGATIVE})
-    identity = await find_account(request, collection, request.params["id"])
+    identity = await account_of(request.backend, collection, request.params["id"])
     return await answer(request, identity, new_token(identity, refreshable=False, duration=form.duration))

@@ -7,16 +7,16 @@ from typing import Final
 
 from undercroft.api.auth.refresh import WrongCollection
 from undercroft.auth import api_keys, logins
+from undercroft.auth.accounts import account_of
 from undercroft.auth.identify import read_header
 from undercroft.auth.logins import login_of
 from undercroft.auth.sessions import session_began, session_key
 from undercroft.auth.tokens import Claims, read_claims
 from undercroft.collections.collection import Collection
-from undercroft.errors import Forbidden, NotFound, Unauthenticated
+from undercroft.errors import Forbidden, Unauthenticated
 from undercroft.http.request import Request
 from undercroft.middleware.authenticate import session_value
 from undercroft.query.scope import Identity
-from undercroft.records.record import find_identity
 
 FRESH_SECONDS: Final = 600
 
@@ -51,16 +51,7 @@ async def account_meant(request: Request, collection: Collection) -> Identity:
     named = request.query.get("record", "")
     if not named or request.identity is None or not request.identity.is_superuser:
         return own_account(request, collection)
-    return await find_account(request, collection, named)
-
-
-async def find_account(request: Request, collection: Collection, account_id: str) -> Identity:
-    """The account of an id. Raises `NotFound`."""
-    engine = request.backend.engine
-    account = await find_identity(engine.read, engine.dialect, collection, {"id": account_id})
-    if account is None:
-        raise NotFound
-    return account
+    return await account_of(request.backend, collection, named)
 
 
 async def check_fresh(request: Request) -> None:

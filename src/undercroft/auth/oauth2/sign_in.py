@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from undercroft.auth.accounts import account_of
 from undercroft.auth.email_change import TooManyChanges, request_email_change
 from undercroft.auth.events import RecordAuthWithOAuth2
 from undercroft.auth.letters_asked_for import WithLetters
@@ -15,9 +16,8 @@ from undercroft.auth.oauth2.exchange import Grant, Line
 from undercroft.auth.oauth2.links import LinkRefused, OvertakenError
 from undercroft.auth.oauth2.newcomer import Wanted, avatar_field, create_account
 from undercroft.auth.oauth2.person import Person
-from undercroft.collections.collection import Collection
 from undercroft.collections.fields.email import is_email
-from undercroft.errors import Invalid, NotFound
+from undercroft.errors import Invalid
 from undercroft.files.staging import Staging
 from undercroft.hooks.hook import Hook
 from undercroft.http.upload import Upload
@@ -25,7 +25,6 @@ from undercroft.query.scope import Identity
 from undercroft.records.access import Access
 from undercroft.records.event_record import shown_values
 from undercroft.records.host import Work
-from undercroft.records.record import find_identity
 from undercroft.records.saving import Outside
 
 MOMENT: Final = "record_auth_with_oauth2_request"
@@ -87,7 +86,7 @@ class SignIn:
         chosen = str(event.record["id"])
         if found.account is not None and found.account.id == chosen:
             return found
-        account = await _find(self._backend, self._comer.collection, chosen)
+        account = await account_of(self._backend, self._comer.collection, chosen)
         return Found(account, found.link, is_theirs=False)
 
     async def _enter(self, found: Found, submitted: Mapping[str, Any]) -> Identity:
@@ -141,10 +140,3 @@ def describe(person: Person, grant: Grant) -> dict[str, Any]:
         "expiry": grant.expiry,
         "rawUser": dict(person.raw),
     }
-
-
-async def _find(backend: WithFiles, collection: Collection, record_id: str) -> Identity:
-    account = await find_identity(backend.engine.read, backend.engine.dialect, collection, {"id": record_id})
-    if account is None:
-        raise NotFound
-    return account
